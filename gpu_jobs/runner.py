@@ -1,0 +1,31 @@
+"""From the name of a kind to the code that runs it; imported only when it is asked for.
+
+A process that merely knows the names (the web) never loads numpy, let alone torch.
+"""
+
+from importlib import import_module
+from pathlib import Path
+
+from gpu_jobs.contracts import InputError, Report, Result, Spec
+
+KINDS: dict[str, str] = {"quality": "gpu_jobs.quality.run"}
+VERSIONS: dict[str, int] = {"quality": 1}
+
+
+def run(spec: Spec, *, workdir: Path, report: Report) -> Result:
+    """Make the run, or finish it: stages whose completion file lies in `workdir` are not redone.
+
+    workdir belongs to this one run and is created if need be; files of the result lie there.
+    `report(done, total, message)` is called after each stage; what it raises stops the run
+    without loss. Two processes may not share a workdir. Raises InputError when kind, version,
+    parameters or input are wrong; a second try would fail in the same way.
+    """
+    if spec.kind not in KINDS:
+        raise InputError(f"kind must be one of {', '.join(KINDS)}, not {spec.kind!r}")
+    if spec.version != VERSIONS[spec.kind]:
+        raise InputError(
+            f"this code computes {spec.kind}/{VERSIONS[spec.kind]}, not {spec.kind}/{spec.version}"
+        )
+    module, _, name = KINDS[spec.kind].rpartition(".")
+    workdir.mkdir(parents=True, exist_ok=True)
+    return getattr(import_module(module), name)(spec, workdir=workdir, report=report)
