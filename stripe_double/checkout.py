@@ -1,0 +1,231 @@
+"""Checkout sessions in mode `payment`, on a hosted page of the stand-in."""
+
+from typing import Any
+
+from stripe_double.charges import CARDS, create_intent, pay
+from stripe_double.core import DAY, Request, Sim, page
+from stripe_double.errors import ApiError, need_url
+from stripe_double.events import emit
+from stripe_double.store import Record, new_id, public
+
+MINIMUM, MAXIMUM = 50, 99_999_999
+
+
+def create_session(sim: Sim, request: Request) -> dict[str, Any]:
+    """A session open for 24 hours (or until `expires_at`, 30 minutes to 24 hours ahead)."""
+    params = request.params
+    if params.get("mode") != "payment":
+        raise ApiError("The stand-in simulates mode=payment only.", param="mode")
+    if params.get("ui_mode", "hosted_page") != "hosted_page":
+        raise ApiError("The stand-in simulates ui_mode=hosted_page only.", param="ui_mode")
+    if "customer" in params:
+        message = f"No such customer: '{params['customer']}'"
+        raise ApiError(message, code="resource_missing", param="customer")
+    if "success_url" not in params:
+        message = "Missing required param: success_url."
+        raise ApiError(message, code="parameter_missing", param="success_url")
+    need_url(params["success_url"], param="success_url")
+    need_url(params.get("cancel_url"), param="cancel_url")
+    intent_data = params.get("payment_intent_data", {})
+    for name in sorted(set(intent_data) - {"description", "metadata", "transfer_group"}):
+        raise ApiError(f"The stand-in does not simulate {name}.", param="payment_intent_data")
+    lines, currency = _lines(params)
+    total = sum(line["amount_total"] for line in lines)
+    if total < MINIMUM:
+        message = f"The Checkout Session's total amount must be at least {MINIMUM} {currency}."
+        raise ApiError(message, code="amount_too_small")
+    if total > MAXIMUM:
+        message = f"The Checkout Session's total amount must be no more than {MAXIMUM}."
+        raise ApiError(message, code="amount_too_large")
+    expires_at = params.get("expires_at", sim.now + DAY)
+    if not sim.now + 1740 <= expires_at <= sim.now + DAY:
+        message = "The `expires_at` timestamp must be between 30 minutes and 24 hours ahead."
+        raise ApiError(message, param="expires_at")
+    record = sim.store.insert("checkout.session", _session(sim, request, lines, currency))
+    sim.schedule(expires_at, "expire_session", record["id"])
+    return public(sim.store.update("checkout.session", record["id"], expires_at=expires_at))
+
+
+def _lines(params: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
+    items = params.get("line_items") or []
+    if not items:
+        message = "Missing required param: line_items."
+        raise ApiError(message, code="parameter_missing", param="line_items")
+    lines, currencies = [], set()
+    for index, item in enumerate(items):
+        price = item.get("price_data")
+        where = f"line_items[{index}]"
+        if price is None or "unit_amount" not in price or "product_data" not in price:
+            message = "The stand-in needs price_data with unit_amount and product_data."
+            raise ApiError(message, param=where)
+        quantity = item.get("quantity", 1)
+        if price["unit_amount"] < 0 or quantity < 1:
+            raise ApiError("Invalid positive integer", param=f"{where}[quantity]")
+        amount = price["unit_amount"] * quantity
+        currencies.add(price["currency"].lower())
+        lines.append(
+            {
+                "id": new_id("li"),
+                "object": "item",
+                "amount_discount": 0,
+                "amount_subtotal": amount,
+                "amount_tax": 0,
+                "amount_total": amount,
+                "currency": price["currency"].lower(),
+                "description": price["product_data"]["name"],
+                "price": None,
+                "quantity": quantity,
+            }
+        )
+    if len(currencies) > 1:
+        raise ApiError("All line items must have the same currency.", param="line_items")
+    return lines, currencies.pop()
+
+
+def _session(sim: Sim, request: Request, lines: list[dict[str, Any]], currency: str) -> Record:
+    params, ident = request.params, new_id("cs_test", 58)
+    total = sum(line["amount_total"] for line in lines)
+    return {
+        "id": ident,
+        "object": "checkout.session",
+        "after_expiration": None,
+        "allow_promotion_codes": None,
+        "amount_subtotal": total,
+        "amount_total": total,
+        "automatic_tax": {"enabled": False, "liability": None, "status": None},
+        "billing_address_collection": None,
+        "cancel_url": params.get("cancel_url"),
+        "client_reference_id": params.get("client_reference_id"),
+        "client_secret": None,
+        "consent": None,
+        "consent_collection": None,
+        "created": sim.now,
+        "currency": currency,
+        "custom_fields": [],
+        "custom_text": {},
+        "customer": None,
+        "customer_creation": "if_required",
+        "customer_details": None,
+        "customer_email": params.get("customer_email"),
+        "discounts": [],
+        "expires_at": sim.now + DAY,
+        "invoice": None,
+        "invoice_creation": None,
+        "livemode": False,
+        "locale": None,
+        "metadata": params.get("metadata", {}),
+        "mode": "payment",
+        "payment_intent": None,
+        "payment_link": None,
+        "payment_method_collection": "if_required",
+        "payment_method_options": {},
+        "payment_method_types": ["card"],
+        "payment_status": "unpaid",
+        "recovered_from": None,
+        "saved_payment_method_options": None,
+        "setup_intent": None,
+        "shipping_address_collection": None,
+        "shipping_cost": None,
+        "shipping_options": [],
+        "status": "open",
+        "submit_type": params.get("submit_type"),
+        "subscription": None,
+        "success_url": params["success_url"],
+        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+        "ui_mode": "hosted_page",
+        "url": f"{sim.public_url}/c/pay/{ident}",
+        "_account": request.account,
+        "_lines": lines,
+        "_intent_data": params.get("payment_intent_data", {}),
+    }
+
+
+def pay_session(sim: Sim, ident: str, outcome: str, *, email: str | None = None) -> Record:
+    """Pay (or be declined) with the test card of an outcome in CARDS. Returns the session.
+
+    A session that is already complete is left alone; an expired one is refused.
+    """
+    session = sim.store.get("checkout.session", ident)
+    if session is None:
+        raise ApiError(f"No such checkout.session: '{ident}'", status=404, code="resource_missing")
+    if outcome not in CARDS:
+        raise ApiError(f"outcome must be one of {', '.join(CARDS)}", param="outcome")
+    if session["status"] == "complete":
+        return session
+    if session["status"] != "open":
+        raise ApiError("This Checkout Session has expired.")
+    if session["payment_intent"] is None:
+        intent = create_intent(sim, session)
+    else:
+        intent = sim.find("payment_intent", session["payment_intent"], session["_account"])
+    email = email or session["customer_email"]
+    charge = pay(sim, intent, CARDS[outcome], email=email)
+    changes: dict[str, Any] = {"payment_intent": intent["id"]}
+    if charge["status"] == "failed":
+        return sim.store.update("checkout.session", ident, **changes)
+    details = {
+        "address": charge["billing_details"]["address"],
+        "email": email,
+        "name": None,
+        "phone": None,
+        "tax_exempt": "none",
+        "tax_ids": [],
+    }
+    changes |= {
+        "status": "complete",
+        "payment_status": "paid",
+        "customer_details": details,
+        "url": None,
+    }
+    session = sim.store.update("checkout.session", ident, **changes)
+    emit(sim, "checkout.session.completed", session, account=session["_account"])
+    return session
+
+
+def success_url(session: Record) -> str:
+    """Where a paid session sends the person."""
+    return session["success_url"].replace("{CHECKOUT_SESSION_ID}", session["id"])
+
+
+def expire(sim: Sim, ident: str) -> Record | None:
+    session = sim.store.get("checkout.session", ident)
+    if session is None or session["status"] != "open":
+        return session
+    session = sim.store.update("checkout.session", ident, status="expired", url=None)
+    emit(sim, "checkout.session.expired", session, account=session["_account"])
+    return session
+
+
+def expire_session(sim: Sim, request: Request, session: str) -> dict[str, Any]:
+    found = sim.find("checkout.session", session, request.account, param="session")
+    if found["status"] != "open":
+        message = (
+            'Only Checkout Sessions with a status in ["open"] can be expired. '
+            f"This Checkout Session has a status of {found['status']}."
+        )
+        raise ApiError(message)
+    return public(expire(sim, session) or found)
+
+
+def get_session(sim: Sim, request: Request, session: str) -> dict[str, Any]:
+    return public(sim.find("checkout.session", session, request.account, param="session"))
+
+
+def list_sessions(sim: Sim, request: Request) -> dict[str, Any]:
+    wanted = {
+        name: request.params[name]
+        for name in ("payment_intent", "status")
+        if name in request.params
+    }
+
+    def keep(record: Record) -> bool:
+        return all(record[name] == value for name, value in wanted.items())
+
+    return page(sim, request, "checkout.session", keep=keep, show=public)
+
+
+def session_lines(sim: Sim, request: Request, session: str) -> dict[str, Any]:
+    found = sim.find("checkout.session", session, request.account, param="session")
+    rows = found["_lines"][: request.params.get("limit", 10)]
+    more = len(rows) < len(found["_lines"])
+    return {"object": "list", "data": rows, "has_more": more, "url": request.path}
