@@ -1,0 +1,57 @@
+"""Content-addressed private files: a name is the SHA-256 of the bytes, so nothing is overwritten."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from django.conf import settings
+
+from apps.core.errors import NotThere
+
+
+def _path(digest: str) -> Path:
+    return Path(settings.DATA_DIR) / "blobs" / digest[:2] / digest
+
+
+def put(chunks: Iterable[bytes] | bytes) -> str:
+    """Store bytes; their SHA-256 in hex. Written beside, synced and renamed: whole or absent."""
+    if isinstance(chunks, bytes):
+        chunks = (chunks,)
+    folder = Path(settings.DATA_DIR) / "blobs"
+    folder.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+        for chunk in chunks:
+            digest.update(chunk)
+            file.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())
+    return _adopt(Path(file.name), digest.hexdigest())
+
+
+def put_file(path: Path) -> str:
+    """Store a finished file of the data folder by moving it."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return _adopt(path, digest)
+
+
+def _adopt(path: Path, name: str) -> str:
+    target = _path(name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path.replace(target)
+    return name
+
+
+def path(digest: str) -> Path:
+    """Where the bytes are; NotThere when they are gone."""
+    found = _path(digest)
+    if not found.exists():
+        raise NotThere("This file is no longer stored.")
+    return found
+
+
+def read(digest: str) -> bytes:
+    return path(digest).read_bytes()

@@ -1,0 +1,104 @@
+"""What templates need to write money, time and states. `{% load wagefile %}`."""
+
+import datetime as dt
+import json
+
+from django import forms, template
+from django.forms.boundfield import BoundField
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from apps.core.money import written
+
+register = template.Library()
+
+# The tone of a state, whatever table it comes from. What is absent is neutral.
+TONES = {
+    **dict.fromkeys(
+        [
+            "accepted", "overturned", "qualified", "verified", "granted", "paid", "ready", "live",
+            "done", "succeeded", "finished", "transferred",
+        ],
+        "good",
+    ),
+    **dict.fromkeys(
+        [
+            "open", "submitted", "claimed", "running", "queued", "building", "pending", "closing",
+            "waiting", "qualifying", "created", "processing", "sent",
+        ],
+        "info",
+    ),
+    **dict.fromkeys(["rework", "asking", "paused", "lapsed", "expired", "uncertain"], "warn"),
+    **dict.fromkeys(["rejected", "failed", "refused", "broken", "declined", "disputed"], "bad"),
+}  # fmt: skip
+
+
+@register.filter
+def money(amount: int | None, currency: str) -> str:
+    """Minor units as `$1,234.50`; nothing is a dash."""
+    return "—" if amount is None else written(int(amount), currency)
+
+
+@register.filter
+def minutes(seconds: float | None) -> str:
+    """Seconds as `45 s`, `2 min 5 s` or `3 h 20 min`."""
+    if seconds is None:
+        return "—"
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return _two(whole // 60, "min", whole % 60, "s")
+    return _two(whole // 3600, "h", whole % 3600 // 60, "min")
+
+
+@register.filter
+def remaining(moment: dt.datetime | None, now: dt.datetime) -> str:
+    """How far away: `in 2 days 3 h`, `5 min ago`, `now`."""
+    if moment is None:
+        return "—"
+    seconds = int((moment - now).total_seconds())
+    span = _span(abs(seconds))
+    if not span:
+        return "now"
+    return f"in {span}" if seconds > 0 else f"{span} ago"
+
+
+def _span(seconds: int) -> str:
+    """At most two units; less than a second is empty."""
+    if seconds >= 86_400:
+        days = seconds // 86_400
+        return _two(days, "day" if days == 1 else "days", seconds % 86_400 // 3600, "h")
+    return minutes(seconds) if seconds else ""
+
+
+def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:
+    return f"{large} {large_unit}" + (f" {small} {small_unit}" if small else "")
+
+
+@register.filter
+def state_badge(state: object) -> SafeString:
+    """A state as a badge; the word carries the meaning, the colour only repeats it."""
+    value = str(getattr(state, "value", state))
+    label = str(getattr(state, "label", value)).replace("_", " ").capitalize()
+    return format_html(
+        '<span class="badge badge-{}">{}</span>', TONES.get(value, "plain"), label
+    )
+
+
+@register.filter
+def json_pretty(value: object) -> str:
+    """JSON for people: indented, in reading order, characters as they are."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+@register.filter
+def is_checkbox(field: BoundField) -> bool:
+    """Whether the label belongs behind the control."""
+    return isinstance(field.field.widget, forms.CheckboxInput)
+
+
+@register.filter
+def get(mapping: dict, key: object) -> object:
+    """`mapping[key]`, or nothing: templates cannot look up by a variable."""
+    return mapping.get(key)

@@ -1,0 +1,29 @@
+"""Kinds of transfer and of account. The ledger knows no other states."""
+
+from django.db import models
+
+
+class TransferKind(models.TextChoices):
+    """Posted at once, or in two phases: pending, then resolved once by post or void."""
+
+    POSTED = "posted"
+    PENDING = "pending"
+    POST = "post"
+    VOID = "void"
+
+
+class Purpose(models.TextChoices):
+    """What an account is for; (purpose, holder, scope, currency) names it."""
+
+    STRIPE = "stripe"  # money at Stripe; unguarded, the mirror of Stripe's balance
+    WALLET = "wallet"  # an organization's money that is not yet promised to a project
+    HELD = "held"  # a project's held funds
+    PAYABLE = "payable"  # what a contributor has earned and not yet withdrawn
+    FEES = "fees"  # the platform's fees; unguarded, written by every acceptance
+    CAPITAL = "capital"  # the operator's own money: bears Stripe's fees and losses
+    RECEIVABLE = "receivable"  # what an organization owes after a chargeback
+
+
+# A guarded account may never promise more than it has: a pending debit counts at once.
+# Unguarded ones carry no counters, so that the whole marketplace does not queue for one row.
+GUARDED = frozenset({Purpose.WALLET, Purpose.HELD, Purpose.PAYABLE})

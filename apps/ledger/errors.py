@@ -1,0 +1,19 @@
+"""What the ledger refuses."""
+
+from apps.core.errors import Conflict
+
+
+class LedgerError(Conflict):
+    """PostgreSQL refused the posting."""
+
+
+class InsufficientFunds(LedgerError):
+    """A guarded account would have promised more than it has."""
+
+
+class IdReused(LedgerError):
+    """The same transfer id came again with other content."""
+
+
+class AlreadyResolved(LedgerError):
+    """A pending transfer is posted or voided once."""

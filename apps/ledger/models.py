@@ -1,0 +1,136 @@
+"""Accounts and transfers: double entry, and nothing else.
+
+One debit and one credit account per transfer, a positive integer amount of minor units: balanced
+by construction. The application's role may read these tables and execute the posting function; it
+cannot write them. See sql/posting.sql and docs/adr/0003-ledger-transfers.md.
+"""
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from apps.core.tenancy import Actor
+from apps.ledger.enums import Purpose, TransferKind
+
+
+class AccountQuerySet(models.QuerySet["Account"]):
+    def visible_to(self, actor: Actor) -> "AccountQuerySet":
+        if actor.is_staff:
+            return self
+        return self.filter(Q(holder_id__in=actor.org_ids) | Q(holder_id=actor.user_id))
+
+
+class Account(models.Model):
+    """Counters are kept for guarded accounts alone, by the posting function alone.
+
+    balance = credits_posted − debits_posted; available = balance − debits_pending.
+    """
+
+    purpose = models.CharField(max_length=12, choices=Purpose)
+    holder_id = models.UUIDField(null=True, help_text="The organization or person it belongs to")
+    scope_id = models.UUIDField(null=True, help_text="The project, for held funds")
+    currency = models.CharField(max_length=3)
+    is_guarded = models.BooleanField()
+    debits_posted = models.BigIntegerField(default=0)
+    debits_pending = models.BigIntegerField(default=0)
+    credits_posted = models.BigIntegerField(default=0)
+    credits_pending = models.BigIntegerField(default=0)
+    opened_at = models.DateTimeField(db_default=Now())
+
+    objects = AccountQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["purpose", "holder_id", "scope_id", "currency"],
+                name="ledger_account_name",
+                nulls_distinct=False,
+            ),
+            models.CheckConstraint(
+                name="ledger_account_not_overdrawn",
+                condition=Q(is_guarded=False)
+                | Q(credits_posted__gte=F("debits_posted") + F("debits_pending")),
+            ),
+            models.CheckConstraint(
+                name="ledger_account_counters",
+                condition=Q(
+                    debits_posted__gte=0,
+                    debits_pending__gte=0,
+                    credits_posted__gte=0,
+                    credits_pending__gte=0,
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.purpose}:{self.scope_id or self.holder_id or 'platform'}:{self.currency}"
+
+    @property
+    def balance(self) -> int:
+        return self.credits_posted - self.debits_posted
+
+    @property
+    def available(self) -> int:
+        return self.balance - self.debits_pending
+
+
+class TransferQuerySet(models.QuerySet["Transfer"]):
+    def visible_to(self, actor: Actor) -> "TransferQuerySet":
+        if actor.is_staff:
+            return self
+        mine = Account.objects.visible_to(actor).values("id")
+        return self.filter(Q(debit__in=mine) | Q(credit__in=mine))
+
+    def settled(self) -> "TransferQuerySet":
+        """Transfers that moved money."""
+        return self.filter(kind__in=[TransferKind.POSTED, TransferKind.POST])
+
+
+class Transfer(models.Model):
+    """Append-only. The id is the caller's: the same id and content again changes nothing."""
+
+    id = models.UUIDField(primary_key=True)
+    number = models.BigIntegerField(unique=True, help_text="Order of writing")
+    kind = models.CharField(max_length=7, choices=TransferKind)
+    debit = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="debits")
+    credit = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="credits")
+    amount = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    code = models.CharField(max_length=30, help_text="What it is for")
+    pending = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+    reverses = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+    scope_id = models.UUIDField(null=True, help_text="Project")
+    subject_id = models.UUIDField(null=True, help_text="Assignment, payout, funding …")
+    request_hash = models.CharField(max_length=64)
+    at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    objects = TransferQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="ledger_transfer_amount",
+                condition=Q(amount__gt=0) | Q(kind="void", amount=0),
+            ),
+            models.CheckConstraint(
+                name="ledger_transfer_two_accounts", condition=~Q(debit=F("credit"))
+            ),
+            models.CheckConstraint(
+                name="ledger_transfer_resolves",
+                condition=Q(kind__in=["post", "void"], pending__isnull=False)
+                | Q(kind__in=["posted", "pending"], pending__isnull=True),
+            ),
+            models.UniqueConstraint(
+                fields=["pending"],
+                condition=Q(pending__isnull=False),
+                name="ledger_transfer_resolved_once",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["scope_id", "number"], name="ledger_transfer_scope"),
+            models.Index(fields=["subject_id"], name="ledger_transfer_subject"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.code} {self.amount} {self.currency}"
