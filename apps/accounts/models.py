@@ -1,0 +1,98 @@
+"""People: the user who signs in, the contributor's profile and the credentials they show."""
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from apps.accounts.enums import CredentialState
+from apps.core.ids import uuid7
+from apps.core.models import Row
+from apps.core.tenancy import Actor
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: object) -> "User":
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: object) -> "User":
+        return self.create_user(email, password, is_staff=True, **fields)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """Signs in with an e-mail address. `is_staff` is an administrator of the platform."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=120, blank=True)
+    is_staff = models.BooleanField(default=False)
+    is_active = models.BooleanField(default=True)
+    is_simulated = models.BooleanField(default=False)
+    date_joined = models.DateTimeField(auto_now_add=True)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    def get_full_name(self) -> str:
+        return self.name
+
+    def get_short_name(self) -> str:
+        return self.name or self.email.split("@")[0]
+
+
+class ProfileQuerySet(models.QuerySet["ContributorProfile"]):
+    def visible_to(self, actor: Actor) -> "ProfileQuerySet":
+        return self if actor.is_staff else self.filter(user_id=actor.user_id)
+
+
+class ContributorProfile(models.Model):
+    """What decides which offers are open to a person. No birth date, no identity, tax or bank data."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="profile")
+    region = models.CharField(max_length=2, help_text="ISO 3166 country")
+    languages = ArrayField(models.CharField(max_length=8), default=list)
+    adult_confirmed_at = models.DateTimeField()
+    # Deactivation stops new claims; money stays payable in every state.
+    deactivated_at = models.DateTimeField(null=True)
+    deactivation_notice_until = models.DateTimeField(null=True)
+
+    objects = ProfileQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.user_id} ({self.region})"
+
+
+class Credential(Row):
+    """A claim such as a licence, verified by a named person before it opens a qualification."""
+
+    State = CredentialState
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="credentials")
+    kind = models.SlugField(max_length=40)
+    statement = models.CharField(max_length=300)
+    state = models.CharField(max_length=10, choices=State, default=State.SUBMITTED)
+    created_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    decision_note = models.CharField(max_length=300, blank=True)
+
+    objects = ProfileQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "kind"], name="credential_once_per_kind"),
+            models.CheckConstraint(
+                name="credential_decided_by_somebody",
+                condition=models.Q(state="submitted", decided_at=None, decided_by=None)
+                | models.Q(decided_at__isnull=False, decided_by__isnull=False)
+                & ~models.Q(state="submitted"),
+            ),
+        ]

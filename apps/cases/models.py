@@ -1,0 +1,88 @@
+"""Cases: appeal, dispute, deactivation review. Evidence, a deadline, a named human decider."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from apps.cases.enums import CaseKind, CaseState
+from apps.core.models import Row
+from apps.core.tenancy import Actor
+from apps.organizations.models import Organization
+from apps.projects.models import Project
+from apps.work.models import Assignment, EarningLine
+
+
+class CaseQuerySet(models.QuerySet["Case"]):
+    def visible_to(self, actor: Actor) -> "CaseQuerySet":
+        if actor.is_staff:
+            return self
+        return self.filter(Q(org_id__in=actor.org_ids) | Q(contributor_id=actor.user_id))
+
+    def open(self) -> "CaseQuerySet":
+        return self.filter(state=CaseState.OPEN)
+
+
+class Case(Row):
+    """`contributor` is the person concerned; a deactivation has no organization."""
+
+    kind = models.CharField(max_length=12, choices=CaseKind)
+    state = models.CharField(max_length=9, choices=CaseState, default=CaseState.OPEN)
+    contributor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="cases"
+    )
+    org = models.ForeignKey(Organization, null=True, on_delete=models.PROTECT, related_name="+")
+    project = models.ForeignKey(Project, null=True, on_delete=models.PROTECT, related_name="cases")
+    assignment = models.ForeignKey(
+        Assignment, null=True, on_delete=models.PROTECT, related_name="cases"
+    )
+    line = models.ForeignKey(EarningLine, null=True, on_delete=models.PROTECT, related_name="cases")
+    opened_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    opened_at = models.DateTimeField()
+    reason = models.TextField()
+    evidence = models.TextField(blank=True)
+    amount = models.BigIntegerField(null=True, help_text="What a dispute asks for, minor units")
+    answer = models.TextField(blank=True, help_text="What the other side said")
+    answered_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    decision = models.TextField(blank=True, help_text="The written reason")
+    transfer_id = models.UUIDField(null=True, help_text="The ledger transfer it ended in, if any")
+
+    objects = CaseQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["due_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["assignment", "kind"],
+                condition=Q(state="open"),
+                name="case_open_once_per_assignment",
+            ),
+            models.UniqueConstraint(
+                fields=["contributor"],
+                condition=Q(state="open", kind="deactivation"),
+                name="case_one_deactivation",
+            ),
+            # A named human and a written reason; silence alone needs neither.
+            models.CheckConstraint(
+                name="case_decided_by_a_person",
+                condition=Q(state__in=["open", "lapsed", "withdrawn"], decided_by=None)
+                | Q(
+                    state__in=["upheld", "granted"],
+                    decided_by__isnull=False,
+                    decided_at__isnull=False,
+                )
+                & ~Q(decision=""),
+            ),
+            models.CheckConstraint(
+                name="case_decider_did_not_open_it",
+                condition=Q(decided_by=None) | ~Q(decided_by=F("opened_by")),
+            ),
+            models.CheckConstraint(name="case_has_a_reason", condition=~Q(reason="")),
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], name="case_due", condition=Q(state="open")),
+        ]

@@ -1,0 +1,16 @@
+"""States of a dataset release."""
+
+from django.db import models
+
+
+class ReleaseState(models.TextChoices):
+    BUILDING = "building"
+    READY = "ready"
+    FAILED = "failed"
+
+
+RELEASE_TRANSITIONS: dict[str, frozenset[str]] = {
+    ReleaseState.BUILDING: frozenset({ReleaseState.READY, ReleaseState.FAILED}),
+    ReleaseState.READY: frozenset(),
+    ReleaseState.FAILED: frozenset({ReleaseState.BUILDING}),
+}

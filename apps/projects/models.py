@@ -1,0 +1,253 @@
+"""Projects, their published criteria, items and gold."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from apps.core.models import Row
+from apps.organizations.models import OfOrganizationQuerySet, Organization
+from apps.projects.enums import (
+    ImportState,
+    ItemPurpose,
+    ItemState,
+    Layer,
+    ProjectState,
+    Unit,
+    Visibility,
+)
+
+
+class Project(Row):
+    """One purchase of work. What contributors are promised stands in its criteria, not here."""
+
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="projects")
+    title = models.CharField(max_length=120)
+    state = models.CharField(max_length=8, choices=ProjectState, default=ProjectState.DRAFT)
+    task_type = models.CharField(max_length=30, blank=True)
+    layer = models.CharField(max_length=14, choices=Layer, default=Layer.LABELLING)
+    visibility = models.CharField(max_length=10, choices=Visibility, default=Visibility.PUBLIC)
+    unit = models.CharField(max_length=9, choices=Unit, default=Unit.ITEM)
+    currency = models.CharField(max_length=3)
+    criteria = models.ForeignKey(
+        "CriteriaVersion", null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    is_simulated = models.BooleanField(default=False, help_text="Its crowd is simulated")
+    rejections_frozen_at = models.DateTimeField(null=True, help_text="Mass-rejection breaker")
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    published_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="project_published_has_criteria",
+                condition=Q(state="draft", criteria=None, published_at=None)
+                | ~Q(state="draft") & Q(criteria__isnull=False, published_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="project_closed_at",
+                condition=Q(state="closed", closed_at__isnull=False)
+                | ~Q(state="closed") & Q(closed_at=None),
+            ),
+        ]
+        indexes = [models.Index(fields=["org", "-created_at"], name="project_of_org")]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class ProjectDraft(models.Model):
+    """What the buyer is still writing. `body` has one object for each step of the wizard."""
+
+    project = models.OneToOneField(
+        Project, on_delete=models.CASCADE, primary_key=True, related_name="draft"
+    )
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    body = models.JSONField(default=dict)
+    saved_at = models.DateTimeField()
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+
+class CriteriaVersion(Row):
+    """Published, immutable, numbered, hashed (SHA-256 over RFC 8785 JSON of `body`)."""
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="versions")
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    number = models.PositiveIntegerField()
+    body = models.JSONField()
+    sha256 = models.CharField(max_length=64)
+    published_at = models.DateTimeField()
+    published_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "number"], name="criteria_number"),
+        ]
+
+    def __str__(self) -> str:
+        return f"v{self.number}"
+
+
+class Item(models.Model):
+    """A unit of data. `sort_key` is random: the order of work tells nothing about the upload."""
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="items")
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    external_id = models.CharField(max_length=200)
+    purpose = models.CharField(max_length=13, choices=ItemPurpose, default=ItemPurpose.WORK)
+    state = models.CharField(max_length=9, choices=ItemState, default=ItemState.ACTIVE)
+    payload = models.JSONField()
+    kind = models.CharField(max_length=40, blank=True, help_text="The buyer's group, for reports")
+    overlap = models.PositiveIntegerField(default=1)
+    open_slots = models.IntegerField(default=1)
+    sort_key = models.BigIntegerField()
+    broken_reports = models.PositiveIntegerField(default=0)
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "external_id"], name="item_external_id"),
+            models.CheckConstraint(
+                name="item_slots",
+                condition=Q(open_slots__gte=0, open_slots__lte=F("overlap"), overlap__gte=1),
+            ),
+        ]
+        indexes = [
+            # The claim walks this in order; finished items are not in it.
+            models.Index(
+                fields=["project", "sort_key", "id"],
+                name="item_open",
+                condition=Q(open_slots__gt=0, state="active", purpose="work"),
+            ),
+            models.Index(fields=["project", "id"], name="item_of_project"),
+            models.Index(
+                fields=["project"],
+                name="item_qualification",
+                condition=Q(purpose="qualification"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+
+class GoldAnswer(models.Model):
+    """The known right answer of an item. No contributor can read this table."""
+
+    item = models.OneToOneField(Item, on_delete=models.CASCADE, primary_key=True, related_name="gold")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="gold")
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    answer = models.JSONField()
+    answer_key = models.CharField(max_length=200)
+    explanation = models.TextField(blank=True, help_text="Feedback after a qualification")
+    demoted_at = models.DateTimeField(null=True)
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+
+class Asset(Row):
+    """A picture of the project, re-encoded at upload, served from the uploads origin only."""
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="assets")
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=200)
+    sha256 = models.CharField(max_length=64)
+    content_type = models.CharField(max_length=30)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    created_at = models.DateTimeField()
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "name"], name="asset_name"),
+        ]
+
+
+class ItemImport(Row):
+    """One uploaded file of items, streamed in by a worker; resumed when the worker dies."""
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="imports")
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    purpose = models.CharField(max_length=13, choices=ItemPurpose, default=ItemPurpose.WORK)
+    state = models.CharField(max_length=9, choices=ImportState, default=ImportState.QUEUED)
+    name = models.CharField(max_length=200)
+    sha256 = models.CharField(max_length=64)
+    format = models.CharField(max_length=8)
+    rows_total = models.PositiveIntegerField(null=True)
+    rows_read = models.PositiveIntegerField(default=0)
+    rows_good = models.PositiveIntegerField(default=0)
+    rows_refused = models.PositiveIntegerField(default=0)
+    refused = models.JSONField(default=list, help_text="[line, reason] of the first 1,000")
+    refused_sha256 = models.CharField(max_length=64, blank=True, help_text="The whole report")
+    error = models.CharField(max_length=300, blank=True)
+    claimed_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    finished_at = models.DateTimeField(null=True)
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+
+class StagedItem(models.Model):
+    """Good rows of an import that is not finished; they become items all at once."""
+
+    load = models.ForeignKey(ItemImport, on_delete=models.CASCADE, related_name="staged")
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    line = models.PositiveIntegerField()
+    external_id = models.CharField(max_length=200)
+    payload = models.JSONField()
+    kind = models.CharField(max_length=40, blank=True)
+    overlap = models.PositiveIntegerField()
+    gold = models.JSONField(null=True)
+    gold_key = models.CharField(max_length=200, blank=True)
+    explanation = models.TextField(blank=True)
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["load", "external_id"], name="staged_external_id"),
+        ]
+
+
+class Offer(models.Model):
+    """A published summary of a listed project: the board, and figures across tenants.
+
+    Written by tasks, readable by everybody, hence without row-level security and with nothing in
+    it that is not meant to be public. `body` is the offer page, `figures` what happened so far.
+    """
+
+    project = models.OneToOneField(
+        Project, on_delete=models.CASCADE, primary_key=True, related_name="offer"
+    )
+    org_id = models.UUIDField()
+    state = models.CharField(max_length=8, choices=ProjectState)
+    is_listed = models.BooleanField(default=True)
+    body = models.JSONField()
+    figures = models.JSONField(default=dict)
+    updated_at = models.DateTimeField()
+
+
+class ProjectFigures(models.Model):
+    """Counters of a project for the buyer's page, recomputed by a task, never added up in place."""
+
+    project = models.OneToOneField(
+        Project, on_delete=models.CASCADE, primary_key=True, related_name="figures"
+    )
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    body = models.JSONField(default=dict)
+    updated_at = models.DateTimeField()
+
+    objects = OfOrganizationQuerySet.as_manager()

@@ -1,0 +1,334 @@
+"""Assignments, submissions, verdicts and the earning lines that follow from them."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Length
+from django.db.models.lookups import GreaterThanOrEqual
+
+from apps.core.models import Row
+from apps.core.tenancy import Actor
+from apps.organizations.models import Organization
+from apps.projects.models import CriteriaVersion, Item, Project
+from apps.projects.rules import Kind, LineKind
+from apps.work.enums import (
+    AssignmentState,
+    Decider,
+    EnrolmentState,
+    GiveBackReason,
+    VerdictOutcome,
+)
+
+# The floor of the setting of the same name: PostgreSQL refuses shorter notes whatever is set.
+REJECTION_NOTE_MINIMUM = 100
+KINDS = [(kind.value, kind.value) for kind in Kind]
+LINE_KINDS = [(kind.value, kind.value) for kind in LineKind]
+
+
+class TwoSidedQuerySet(models.QuerySet):
+    """Rows with `org` and `contributor`: both sides see them, and staff."""
+
+    def visible_to(self, actor: Actor) -> "TwoSidedQuerySet":
+        if actor.is_staff:
+            return self
+        return self.filter(Q(org_id__in=actor.org_ids) | Q(contributor_id=actor.user_id))
+
+    def of_contributor(self, actor: Actor) -> "TwoSidedQuerySet":
+        return self.filter(contributor_id=actor.user_id)
+
+    def of_buyer(self, actor: Actor) -> "TwoSidedQuerySet":
+        return self if actor.is_staff else self.filter(org_id__in=actor.org_ids)
+
+
+class TwoSided(Row):
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="%(class)ss")
+    contributor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="%(class)ss"
+    )
+
+    objects = TwoSidedQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+
+class Enrolment(TwoSided):
+    """A contributor on a project: tier, qualification attempts, consent, place in the queue."""
+
+    state = models.CharField(
+        max_length=10, choices=EnrolmentState, default=EnrolmentState.QUALIFYING
+    )
+    tier = models.CharField(max_length=40, help_text="Key of a tier of the criteria")
+    attempts = models.PositiveIntegerField(default=0)
+    attempted_at = models.DateTimeField(null=True)
+    retake_at = models.DateTimeField(null=True)
+    result = models.JSONField(default=dict, help_text="Feedback per criterion of the last attempt")
+    # The consent grant: which terms, when. Work starts only with it.
+    consent_criteria = models.ForeignKey(CriteriaVersion, on_delete=models.PROTECT, related_name="+")
+    consent_scope = models.JSONField()
+    consented_at = models.DateTimeField()
+    # The claim walks the items in random order from here on.
+    cursor = models.BigIntegerField(default=-(2**63))
+    instruction_seconds = models.PositiveIntegerField(default=0)
+    gold_count = models.PositiveIntegerField(default=0)
+    gold_correct = models.PositiveIntegerField(default=0)
+    gold_lower = models.DecimalField(
+        max_digits=6, decimal_places=4, null=True, help_text="Lower 90% bound of accuracy"
+    )
+    unreviewed_held = models.BigIntegerField(default=0, help_text="Reserved or unreviewed")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["contributor", "project"], name="enrolment_once"),
+            models.CheckConstraint(
+                name="enrolment_gold", condition=Q(gold_correct__lte=F("gold_count"))
+            ),
+        ]
+        indexes = [models.Index(fields=["project"], name="enrolment_of_project")]
+
+
+class Assignment(TwoSided):
+    """One contributor's hold on one item, with its money already reserved."""
+
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="assignments")
+    criteria = models.ForeignKey(CriteriaVersion, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=13, choices=KINDS, default=Kind.WORK)
+    state = models.CharField(
+        max_length=10, choices=AssignmentState, default=AssignmentState.CLAIMED
+    )
+    tier = models.CharField(max_length=40)
+    attempt = models.PositiveIntegerField(default=0, help_text="Qualification attempt")
+    triggers = models.JSONField(default=list)
+    rounds = models.PositiveSmallIntegerField(default=1)
+    claimed_at = models.DateTimeField()
+    last_beat_at = models.DateTimeField()
+    last_input_at = models.DateTimeField()
+    active_seconds = models.PositiveIntegerField(default=0)
+    idle_seconds = models.PositiveIntegerField(default=0)
+    instruction_seconds = models.PositiveIntegerField(default=0, help_text="Part of active_seconds")
+    cap_seconds = models.PositiveIntegerField(help_text="Active time that can be paid")
+    is_time_counted = models.BooleanField(default=True)
+    draft = models.JSONField(null=True)
+    submitted_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True, help_text="Given back, expired or decided")
+    give_back_reason = models.CharField(max_length=10, choices=GiveBackReason, blank=True)
+    give_back_note = models.CharField(max_length=500, blank=True)
+    # The next moment at which silence decides something; the sweep walks this alone.
+    next_due_at = models.DateTimeField(null=True)
+    review_due_at = models.DateTimeField(null=True)
+    rework_due_at = models.DateTimeField(null=True)
+    appeal_due_at = models.DateTimeField(null=True)
+    held_until = models.DateTimeField(null=True, help_text="An open case stops the release until")
+    accept_requested_at = models.DateTimeField(null=True)
+    accept_requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    # What is reserved now (pay/1: pay, fee, extra) and how often it was rewritten.
+    held_pay = models.BigIntegerField(default=0)
+    held_fee = models.BigIntegerField(default=0)
+    held_extra = models.BigIntegerField(default=0)
+    held_bonus = models.BigIntegerField(default=0, help_text="Part of held_extra")
+    pay_step = models.PositiveSmallIntegerField(default=0)
+    fee_step = models.PositiveSmallIntegerField(default=0)
+    extra_step = models.PositiveSmallIntegerField(default=0)
+    unreviewed = models.BigIntegerField(default=0, help_text="Counted in the enrolment")
+    is_topped_up = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            # Expired and given-back items may come again; everything else is once a person.
+            models.UniqueConstraint(
+                fields=["item", "contributor", "attempt"],
+                condition=~Q(state__in=["given_back", "expired"]),
+                name="assignment_once_per_item",
+            ),
+            models.UniqueConstraint(
+                fields=["contributor", "project"],
+                condition=Q(state="claimed"),
+                name="assignment_one_open",
+            ),
+            models.CheckConstraint(
+                name="assignment_holds_not_negative",
+                condition=Q(
+                    held_pay__gte=0, held_fee__gte=0, held_bonus__gte=0, held_extra__gte=F("held_bonus")
+                ),
+            ),
+            # No unfunded work: an open assignment has its pay reserved.
+            models.CheckConstraint(
+                name="assignment_funded",
+                condition=~Q(state__in=["claimed", "submitted", "rework"]) | Q(held_pay__gt=0),
+            ),
+            models.CheckConstraint(
+                name="assignment_windows",
+                condition=(~Q(state="submitted") | Q(review_due_at__isnull=False))
+                & (~Q(state="rework") | Q(rework_due_at__isnull=False))
+                & (~Q(state="rejected") | Q(appeal_due_at__isnull=False)),
+            ),
+            models.CheckConstraint(
+                name="assignment_accept_by_somebody",
+                condition=Q(accept_requested_at=None, accept_requested_by=None)
+                | Q(accept_requested_at__isnull=False, accept_requested_by__isnull=False),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_due_at"],
+                name="assignment_due",
+                condition=Q(next_due_at__isnull=False),
+            ),
+            models.Index(fields=["project", "state"], name="assignment_of_project"),
+            models.Index(fields=["contributor", "-claimed_at"], name="assignment_of_person"),
+            models.Index(fields=["contributor", "project"], name="assignment_person_project"),
+            models.Index(fields=["item"], name="assignment_of_item"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id} ({self.state})"
+
+    @property
+    def held(self) -> int:
+        return self.held_pay + self.held_fee + self.held_extra
+
+    @property
+    def paid_seconds(self) -> int:
+        """Active time that counts: at most the cap of its criteria."""
+        return min(self.active_seconds, self.cap_seconds) if self.is_time_counted else 0
+
+
+class Submission(TwoSided):
+    """An answer as it was given; the second round of a rework is a second row."""
+
+    assignment = models.ForeignKey(Assignment, on_delete=models.PROTECT, related_name="submissions")
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="submissions")
+    kind = models.CharField(max_length=13, choices=KINDS, default=Kind.WORK)
+    round = models.PositiveSmallIntegerField(default=1)
+    answer = models.JSONField()
+    answer_key = models.CharField(max_length=200, help_text="What agreement and gold compare")
+    submitted_at = models.DateTimeField()
+    undo_until = models.DateTimeField()
+    undone_at = models.DateTimeField(null=True)
+    scored_at = models.DateTimeField(null=True)
+    scores = models.JSONField(default=dict, help_text="As the last finished run left them")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["assignment", "round"],
+                condition=Q(undone_at=None),
+                name="submission_once_per_round",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["project"],
+                name="submission_unscored",
+                condition=Q(scored_at=None, undone_at=None),
+            ),
+            models.Index(fields=["item"], name="submission_of_item"),
+            models.Index(fields=["project", "submitted_at"], name="submission_of_project"),
+        ]
+
+
+class Verdict(TwoSided):
+    """A decision over a submission, with the scores that stood when it was made."""
+
+    assignment = models.ForeignKey(Assignment, on_delete=models.PROTECT, related_name="verdicts")
+    submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="verdicts")
+    outcome = models.CharField(max_length=10, choices=VerdictOutcome)
+    decider = models.CharField(max_length=8, choices=Decider)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    decided_at = models.DateTimeField()
+    criterion = models.CharField(max_length=40, blank=True, help_text="Key of the rubric line")
+    note = models.TextField(blank=True)
+    evidence = models.TextField(blank=True)
+    scores = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="verdict_rejection_cites",
+                condition=~Q(outcome="rejected")
+                | Q(decider="person")
+                & Q(GreaterThanOrEqual(Length("note"), REJECTION_NOTE_MINIMUM))
+                & ~Q(criterion="")
+                & ~Q(evidence=""),
+            ),
+            models.CheckConstraint(
+                name="verdict_person_named",
+                condition=Q(decider="person", decided_by__isnull=False)
+                | ~Q(decider="person") & Q(decided_by=None),
+            ),
+            models.CheckConstraint(
+                name="verdict_rework_cites",
+                condition=~Q(outcome="rework") | ~Q(criterion="") & ~Q(note=""),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["project", "decided_at"], name="verdict_of_project"),
+        ]
+
+
+class Settlement(TwoSided):
+    """What one settlement of a contributor on a project came to; never negative, never undone."""
+
+    at = models.DateTimeField()
+    is_last = models.BooleanField(default=False)
+    criteria = models.ForeignKey(CriteriaVersion, on_delete=models.PROTECT, related_name="+")
+    assignments = models.PositiveIntegerField()
+    paid_seconds = models.PositiveBigIntegerField()
+    earned_before = models.BigIntegerField()
+    bonus = models.BigIntegerField()
+    bonus_fee = models.BigIntegerField()
+    top_up = models.BigIntegerField()
+    facts = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["contributor", "project", "at"], name="settlement_once"
+            ),
+            models.CheckConstraint(
+                name="settlement_only_adds",
+                condition=Q(bonus__gte=0, bonus_fee__gte=0, top_up__gte=0),
+            ),
+        ]
+
+
+class EarningLine(TwoSided):
+    """One reason for money, with its criteria version and the ledger transfer that moved it."""
+
+    assignment = models.ForeignKey(
+        Assignment, null=True, on_delete=models.PROTECT, related_name="lines"
+    )
+    settlement = models.ForeignKey(
+        Settlement, null=True, on_delete=models.PROTECT, related_name="lines"
+    )
+    criteria = models.ForeignKey(CriteriaVersion, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=14, choices=LINE_KINDS)
+    net = models.BigIntegerField()
+    fee = models.BigIntegerField()
+    gross = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    reason = models.CharField(max_length=400)
+    code = models.CharField(max_length=30, help_text="The ledger code of its transfers")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["at", "id"]
+        constraints = [
+            models.CheckConstraint(
+                name="line_adds_up", condition=Q(gross=F("net") + F("fee"), net__gte=0, fee__gte=0)
+            ),
+            models.CheckConstraint(
+                name="line_of_something",
+                condition=Q(assignment__isnull=False) | Q(settlement__isnull=False),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["contributor", "-at"], name="line_of_person"),
+            models.Index(fields=["project"], name="line_of_project"),
+        ]
