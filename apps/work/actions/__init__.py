@@ -1,0 +1,45 @@
+"""Every change of state in the work app: `from apps.work import actions as work`."""
+
+from apps.work.actions.claim import claim, enrol
+from apps.work.actions.clock import Clock, beat, clock_of, save_draft
+from apps.work.actions.figures import refresh_figures
+from apps.work.actions.scores import request_scores, take_scores
+from apps.work.actions.settlement import close_when_done, settle
+from apps.work.actions.submit import give_back, submit, undo
+from apps.work.actions.verdicts import (
+    accept,
+    adjust,
+    ask_rework,
+    hold_until,
+    overturn,
+    reject,
+    unfreeze_rejections,
+    uphold,
+)
+from apps.work.actions.windows import lapse
+
+__all__ = [
+    "Clock",
+    "accept",
+    "adjust",
+    "ask_rework",
+    "beat",
+    "claim",
+    "clock_of",
+    "close_when_done",
+    "enrol",
+    "give_back",
+    "hold_until",
+    "lapse",
+    "overturn",
+    "refresh_figures",
+    "reject",
+    "request_scores",
+    "save_draft",
+    "settle",
+    "submit",
+    "take_scores",
+    "undo",
+    "unfreeze_rejections",
+    "uphold",
+]

@@ -1,0 +1,278 @@
+"""What decisions do to assignments and money: no permissions here, those who call have checked.
+
+Everything takes a list, since silence decides over many at once; the rows are locked by the caller.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+
+from django.db import connection
+
+from apps.audit import actions as audit
+from apps.audit.actions import Event
+from apps.core.errors import IllegalTransition
+from apps.core.ids import derived
+from apps.core.tenancy import Actor, system
+from apps.ledger import actions as ledger
+from apps.projects import rules
+from apps.projects.rules import Kind, Outcome, Stage
+from apps.work.actions import money
+from apps.work.enums import (
+    ASSIGNMENT_TRANSITIONS,
+    UNSUBMITTED,
+    AssignmentState,
+    Decider,
+    VerdictOutcome,
+)
+from apps.work.models import Assignment, EarningLine, Submission, Verdict
+
+S = AssignmentState
+
+
+def move(assignment: Assignment, to: AssignmentState) -> None:
+    """The only place where an assignment's state changes; the table decides."""
+    if to not in ASSIGNMENT_TRANSITIONS[assignment.state]:
+        raise IllegalTransition(
+            f"This work is {assignment.get_state_display()}; it cannot become {to.label}."
+        )
+    assignment.state = to
+
+
+def latest_submissions(assignments: Sequence[Assignment]) -> dict[uuid.UUID, Submission]:
+    """The answer that counts of each assignment: its last round that was not undone."""
+    rows = Submission.objects.filter(
+        assignment_id__in=[a.id for a in assignments], undone_at=None
+    ).order_by("round")
+    return {row.assignment_id: row for row in rows}
+
+
+def event(assignment: Assignment, type_: str, **data: object) -> Event:
+    return Event(type_, ("assignment", assignment.id), assignment.org_id, data)
+
+
+def return_slots(assignments: Iterable[Assignment]) -> None:
+    """Open the items' slots again; counted under each item's lock, in the order of the items."""
+    with connection.cursor() as cursor:
+        for assignment in sorted(assignments, key=lambda a: a.item_id):
+            cursor.execute("SELECT work_return_slot(%s)", [assignment.id])
+
+
+# What one assignment's decision leaves behind: entries, lines, the audit event.
+type Step = tuple[list[ledger.Entry], list[EarningLine], Event]
+
+
+def _carry_out(
+    assignments: Sequence[Assignment], step: Callable[[Assignment], Step], *, by: Actor, now: dt.datetime
+) -> None:
+    """Run a step for each row, then write everything in one statement a table; money last."""
+    entries: list[ledger.Entry] = []
+    lines: list[EarningLine] = []
+    events: list[Event] = []
+    for assignment in assignments:
+        new_entries, new_lines, new_event = step(assignment)
+        entries += new_entries
+        lines += new_lines
+        events.append(new_event)
+    money.no_longer_unreviewed(assignments)
+    money.save(assignments)
+    EarningLine.objects.bulk_create(lines)
+    audit.record_all(events, by=by, now=now)
+    ledger.post(entries)
+
+
+def _scores(submission: Submission) -> dict:
+    """The scores that stand on a verdict; what cannot be computed by then says so."""
+    names = ("gold", "agreement", "anomaly")
+    return {name: submission.scores.get(name, "not available") for name in names}
+
+
+def verdict(
+    assignment: Assignment,
+    submission: Submission,
+    outcome: VerdictOutcome,
+    *,
+    decider: Decider,
+    at: dt.datetime,
+    by: uuid.UUID | None = None,
+    criterion: str = "",
+    note: str = "",
+    evidence: str = "",
+) -> Verdict:
+    return Verdict(
+        org_id=assignment.org_id,
+        project_id=assignment.project_id,
+        contributor_id=assignment.contributor_id,
+        assignment_id=assignment.id,
+        submission_id=submission.id,
+        outcome=outcome,
+        decider=decider,
+        decided_by_id=by,
+        decided_at=at,
+        criterion=criterion,
+        note=note,
+        evidence=evidence,
+        scores=_scores(submission),
+    )
+
+
+def accept_all(
+    assignments: Sequence[Assignment],
+    *,
+    decider: Decider,
+    by: Actor,
+    now: dt.datetime,
+    at: Callable[[Assignment], dt.datetime] | None = None,
+) -> None:
+    """Accept submitted work and book base, premiums and fee. `at` is when the decision counts."""
+    if not assignments:
+        return
+    submissions = latest_submissions(assignments)
+    verdicts: list[Verdict] = []
+
+    def step(assignment: Assignment) -> Step:
+        when = at(assignment) if at else now
+        person = assignment.accept_requested_by_id
+        named = decider == Decider.PERSON or person is not None
+        who = (by.user_id if decider == Decider.PERSON else person) if named else None
+        move(assignment, S.ACCEPTED)
+        assignment.ended_at, assignment.next_due_at = when, None
+        terms = money.terms_of(assignment.criteria_id)
+        lines = rules.earn(terms, money.facts_of(assignment, Stage.OPEN), Outcome.ACCEPTED)
+        code = "qualification" if assignment.kind == Kind.QUALIFICATION else "acceptance"
+        entries, rows = money.book(assignment, Stage.ACCEPTED, lines, code=code, now=when)
+        verdicts.append(
+            verdict(
+                assignment,
+                submissions[assignment.id],
+                VerdictOutcome.ACCEPTED,
+                decider=Decider.PERSON if named else decider,
+                by=who,
+                at=when,
+            )
+        )
+        return entries, rows, event(assignment, "assignment.accepted", decider=str(decider))
+
+    # Verdicts are evidence of the step; they are written with it.
+    prepared = [(a, step(a)) for a in assignments]
+    Verdict.objects.bulk_create(verdicts)
+    steps = {a.id: result for a, result in prepared}
+    _carry_out(assignments, lambda a: steps[a.id], by=by, now=now)
+
+
+def reject(
+    assignment: Assignment, row: Verdict, *, appeal_due_at: dt.datetime, by: Actor, now: dt.datetime
+) -> None:
+    """Reject in good faith: the kill fee posts, the difference stays held for an appeal."""
+    row.save(force_insert=True)
+
+    def step(a: Assignment) -> Step:
+        move(a, S.REJECTED)
+        a.ended_at, a.appeal_due_at, a.next_due_at = now, appeal_due_at, appeal_due_at
+        terms = money.terms_of(a.criteria_id)
+        lines = rules.earn(terms, money.facts_of(a, Stage.OPEN), Outcome.REJECTED)
+        entries, rows = money.book(a, Stage.REJECTED, lines, code="kill_fee", now=now)
+        return entries, rows, event(a, "assignment.rejected", criterion=row.criterion)
+
+    _carry_out([assignment], step, by=by, now=now)
+
+
+def overturn(
+    assignment: Assignment, *, by: Actor, at: dt.datetime, is_silence: bool
+) -> uuid.UUID | None:
+    """A rejection did not stand: the rest of the full pay posts at once. The transfer's id."""
+    submission = latest_submissions([assignment])[assignment.id]
+    verdict(
+        assignment,
+        submission,
+        VerdictOutcome.OVERTURNED,
+        decider=Decider.SILENCE if is_silence else Decider.PERSON,
+        by=None if is_silence else by.user_id,
+        at=at,
+    ).save(force_insert=True)
+    transfer = derived(derived(assignment.id, "pay", assignment.pay_step), "resolve")
+    pays = assignment.held_pay > 0
+
+    def step(a: Assignment) -> Step:
+        move(a, S.OVERTURNED)
+        a.next_due_at = a.held_until = None
+        terms = money.terms_of(a.criteria_id)
+        facts = money.facts_of(a, Stage.REJECTED)
+        lines = rules.earn(terms, facts, Outcome.OVERTURNED)
+        entries, rows = money.book(
+            a,
+            Stage.ACCEPTED,
+            lines,
+            code="overturn",
+            earned_before=rules.guaranteed_pay(terms, facts),
+            now=at,
+        )
+        return entries, rows, event(a, "assignment.overturned", silence=is_silence)
+
+    _carry_out([assignment], step, by=by, now=at)
+    return transfer if pays else None
+
+
+def finalise_all(assignments: Sequence[Assignment], *, by: Actor, now: dt.datetime) -> None:
+    """Rejections that nobody contested, or that a person upheld: the difference goes back."""
+
+    def step(a: Assignment) -> Step:
+        move(a, S.FINAL)
+        a.next_due_at = a.held_until = None
+        terms = money.terms_of(a.criteria_id)
+        guaranteed = rules.guaranteed_pay(terms, money.facts_of(a, Stage.REJECTED))
+        entries, rows = money.book(
+            a, Stage.FINAL, [], code="release", earned_before=guaranteed, now=now
+        )
+        return entries, rows, event(a, "assignment.final")
+
+    if assignments:
+        _carry_out(assignments, step, by=by, now=now)
+
+
+def end_unsubmitted_all(
+    assignments: Sequence[Assignment],
+    to: AssignmentState,
+    *,
+    by: Actor,
+    at: Callable[[Assignment], dt.datetime],
+    now: dt.datetime,
+) -> None:
+    """Given back or expired: the pay goes back, the time that counts stays covered for top-up."""
+    if not assignments:
+        return
+
+    def step(a: Assignment) -> Step:
+        when = at(a)
+        a.is_time_counted = _may_still_count(a, when)
+        move(a, to)
+        a.ended_at, a.next_due_at = when, None
+        entries, rows = money.book(a, Stage.UNSUBMITTED, [], code="release", now=when)
+        return entries, rows, event(a, f"assignment.{to}", seconds=a.paid_seconds)
+
+    prepared = {a.id: step(a) for a in assignments}
+    # The slot is counted from the states, so the states are written first.
+    money.save(assignments)
+    return_slots(assignments)
+    _carry_out(assignments, lambda a: prepared[a.id], by=by, now=now)
+
+
+def _may_still_count(assignment: Assignment, when: dt.datetime) -> bool:
+    """At most so many unsubmitted assignments a contributor, project and day are paid."""
+    limits = money.body_of(assignment.criteria_id)["limits"]
+    day = when.replace(hour=0, minute=0, second=0, microsecond=0)
+    counted = Assignment.objects.filter(
+        contributor_id=assignment.contributor_id,
+        project_id=assignment.project_id,
+        state__in=UNSUBMITTED,
+        is_time_counted=True,
+        active_seconds__gt=0,
+        ended_at__gte=day,
+        ended_at__lt=day + dt.timedelta(days=1),
+    ).count()
+    return counted < limits["unsubmitted_paid_per_day"]
+
+
+def silence(org_id: uuid.UUID) -> Actor:
+    """Deadlines are kept by the marketplace itself, within one organization."""
+    return system(org_id)

@@ -1,0 +1,88 @@
+"""Figures of a project from the rows and the clock: what the buyer's page and the offer show."""
+
+import datetime as dt
+import uuid
+
+from django.db import connection
+from django.db.models import Count, F, Q, Sum
+
+from apps.core.tenancy import Actor
+from apps.projects import actions as projects
+from apps.projects.models import Item
+from apps.projects.rules import Kind
+from apps.work.enums import AssignmentState
+from apps.work.models import Assignment, EarningLine, Enrolment
+
+S = AssignmentState
+
+# Effective hourly rate of each person: everything earned ÷ all active time, rejected included.
+_RATES = """
+WITH earned AS (
+  SELECT contributor_id, sum(net) AS net FROM work_earningline WHERE project_id = %(project)s
+  GROUP BY 1
+), clocked AS (
+  SELECT contributor_id, sum(least(active_seconds, cap_seconds)) AS seconds FROM work_assignment
+  WHERE project_id = %(project)s AND is_time_counted AND ended_at IS NOT NULL GROUP BY 1
+), rate AS (
+  SELECT e.net * 3600.0 / c.seconds AS hourly FROM earned e JOIN clocked c USING (contributor_id)
+  WHERE c.seconds > 0
+)
+SELECT count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY hourly),
+  percentile_cont(0.25) WITHIN GROUP (ORDER BY hourly) FROM rate
+"""
+
+
+def refresh_figures(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> dict:
+    """Recompute and store; counters are never added up in place, so they cannot drift."""
+    states = dict(
+        Assignment.objects.filter(project_id=project_id, kind=Kind.WORK)
+        .order_by()
+        .values_list("state")
+        .annotate(Count("id"))
+    )
+    items = Item.objects.filter(project_id=project_id, purpose="work", state="active").aggregate(
+        total=Count("id"),
+        done=Count("id", filter=Q(open_slots=0)),
+        answers=Sum("overlap"),
+        left=Sum("open_slots"),
+    )
+    sums = EarningLine.objects.filter(project_id=project_id).aggregate(
+        net=Sum("net"), fee=Sum("fee"), gross=Sum("gross")
+    )
+    waits = Assignment.objects.filter(project_id=project_id, state=S.ACCEPTED).aggregate(
+        wait=Sum(F("ended_at") - F("submitted_at")), n=Count("id")
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(_RATES, {"project": project_id})
+        people, median, quarter = cursor.fetchone()
+    tried = Enrolment.objects.filter(project_id=project_id).exclude(state="qualifying")
+    passed = tried.filter(state="qualified", attempts__gt=0).count()
+    tried_count = tried.filter(attempts__gt=0).count()
+    decided = states.get(S.ACCEPTED, 0) + states.get(S.OVERTURNED, 0)
+    refused = states.get(S.REJECTED, 0) + states.get(S.FINAL, 0)
+    offer = {
+        "items_left": items["left"] or 0,
+        "answers_done": sum(states.get(s, 0) for s in (S.SUBMITTED, S.ACCEPTED, S.OVERTURNED)),
+        "people_paid": people,
+        "hourly_median": round(median) if median is not None else None,
+        "hourly_p25": round(quarter) if quarter is not None else None,
+        "pass_rate": round(passed / tried_count, 4) if tried_count else None,
+        "accepted": decided,
+        "rejected": refused,
+        "rejection_rate": round(refused / (decided + refused), 4) if decided + refused else None,
+        "seconds_to_money": round(waits["wait"].total_seconds() / waits["n"]) if waits["n"] else None,
+    }
+    body = {
+        **offer,
+        "states": states,
+        "items": items["total"] or 0,
+        "items_done": items["done"] or 0,
+        "answers": items["answers"] or 0,
+        "net": sums["net"] or 0,
+        "fee": sums["fee"] or 0,
+        "gross": sums["gross"] or 0,
+    }
+    projects.store_figures(
+        project_id=project_id, body=body, offer_figures=offer, by=by, now=now
+    )
+    return body

@@ -1,0 +1,265 @@
+"""Turning the pay rules' answers into transfers: reserve, post the part due, keep the rest.
+
+Each assignment has up to three open pending transfers (legs): pay and extra to the contributor,
+fee to the platform. A leg that changes is resolved (post what is due, or void) and opened again for
+what stays; ids follow from assignment, leg and step, so that the same step twice books once.
+"""
+
+import datetime as dt
+import json
+import uuid
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from functools import lru_cache
+
+from django.db import connection
+
+from apps.core.ids import derived
+from apps.ledger import actions as ledger
+from apps.ledger.enums import Purpose, TransferKind
+from apps.projects import rules
+from apps.projects.models import CriteriaVersion
+from apps.projects.rules import Facts, Hold, Kind, Line, Stage, Terms
+from apps.work.models import Assignment, EarningLine
+
+LEGS = ("pay", "fee", "extra")
+
+
+@lru_cache(maxsize=4096)
+def _terms(criteria_id: uuid.UUID, database: str) -> Terms:
+    criteria = CriteriaVersion.objects.get(id=criteria_id)
+    return Terms.of(criteria.body, version=criteria.number)
+
+
+@lru_cache(maxsize=1024)
+def _body(criteria_id: uuid.UUID, database: str) -> dict:
+    return CriteriaVersion.objects.values_list("body", flat=True).get(id=criteria_id)
+
+
+def terms_of(criteria_id: uuid.UUID) -> Terms:
+    """The pay rules of a criteria version; kept, since a version never changes."""
+    return _terms(criteria_id, connection.settings_dict["NAME"])
+
+
+def body_of(criteria_id: uuid.UUID) -> dict:
+    return _body(criteria_id, connection.settings_dict["NAME"])
+
+
+def facts_of(assignment: Assignment, stage: Stage, *, earned: int = 0) -> Facts:
+    """Facts of an assignment for the pay rules; while it is open the clock may still run."""
+    return Facts(
+        kind=Kind(assignment.kind),
+        stage=stage,
+        cap_seconds=assignment.cap_seconds,
+        triggers=frozenset(assignment.triggers),
+        rounds=assignment.rounds,
+        paid_seconds=None if stage == Stage.OPEN else assignment.paid_seconds,
+        earned=earned,
+        is_topped_up=assignment.is_topped_up,
+    )
+
+
+def _accounts(assignment: Assignment, currency: str) -> tuple[int, dict[str, int]]:
+    held = ledger.account(
+        Purpose.HELD, currency=currency, holder=assignment.org_id, scope=assignment.project_id
+    )
+    payable = ledger.account(Purpose.PAYABLE, currency=currency, holder=assignment.contributor_id)
+    fees = ledger.account(Purpose.FEES, currency=currency)
+    return held, {"pay": payable, "fee": fees, "extra": payable}
+
+
+def rewrite(
+    assignment: Assignment,
+    target: Hold,
+    *,
+    currency: str,
+    code: str = "release",
+    pay: int = 0,
+    fee: int = 0,
+    extra: int = 0,
+    bonus: int = 0,
+    now: dt.datetime,
+) -> list[ledger.Entry]:
+    """Entries that post `pay`, `fee` and `extra` and leave exactly `target` held.
+
+    `bonus` is the part of target.extra that waits for the quality bonus. Changes the assignment's
+    holds and steps in memory; the caller saves it and posts the entries.
+    """
+    held, credits = _accounts(assignment, currency)
+    entries: list[ledger.Entry] = []
+    dues = {"pay": pay, "fee": fee, "extra": extra}
+    for leg in LEGS:
+        before, after, due = getattr(assignment, f"held_{leg}"), getattr(target, leg), dues[leg]
+        if due == 0 and before == after:
+            continue
+        step = getattr(assignment, f"{leg}_step")
+        pending = derived(assignment.id, leg, step)
+        if before:
+            entries.append(
+                ledger.Entry(
+                    id=derived(pending, "resolve"),
+                    kind=TransferKind.POST if due else TransferKind.VOID,
+                    code=("fee" if leg == "fee" else code) if due else "release",
+                    amount=due or None,
+                    pending=pending,
+                    at=now,
+                )
+            )
+        if after:
+            entries.append(
+                ledger.Entry(
+                    id=derived(assignment.id, leg, step + 1),
+                    kind=TransferKind.PENDING,
+                    code=f"reserve_{leg}",
+                    amount=after,
+                    debit=held,
+                    credit=credits[leg],
+                    currency=currency,
+                    scope=assignment.project_id,
+                    subject=assignment.id,
+                    at=now,
+                )
+            )
+            setattr(assignment, f"{leg}_step", step + 1)
+        setattr(assignment, f"held_{leg}", after)
+    assignment.held_bonus = bonus
+    return entries
+
+
+def bonus_in(terms: Terms, facts: Facts) -> int:
+    """The part of the extra hold that waits for the quality bonus."""
+    if facts.kind != Kind.WORK or facts.stage in {Stage.FINAL, Stage.UNSUBMITTED}:
+        return 0
+    return terms.bonus_max if facts.can_bonus else 0
+
+
+def book(
+    assignment: Assignment,
+    stage: Stage,
+    lines: Sequence[Line],
+    *,
+    code: str,
+    earned_before: int = 0,
+    now: dt.datetime,
+) -> tuple[list[ledger.Entry], list[EarningLine]]:
+    """Entries and earning lines of one decision: post what the lines say, keep what may still come."""
+    terms = terms_of(assignment.criteria_id)
+    net, fee = sum(line.net for line in lines), sum(line.fee for line in lines)
+    facts = facts_of(assignment, stage, earned=earned_before + net)
+    entries = rewrite(
+        assignment,
+        rules.max_remaining(terms, facts),
+        currency=terms.currency,
+        code=code,
+        pay=net,
+        fee=fee,
+        bonus=bonus_in(terms, facts),
+        now=now,
+    )
+    return entries, [earning_line(assignment, terms, line, code=code, now=now) for line in lines]
+
+
+def earning_line(
+    assignment: Assignment, terms: Terms, line: Line, *, code: str, now: dt.datetime
+) -> EarningLine:
+    return EarningLine(
+        org_id=assignment.org_id,
+        project_id=assignment.project_id,
+        contributor_id=assignment.contributor_id,
+        assignment_id=assignment.id,
+        criteria_id=assignment.criteria_id,
+        kind=line.kind,
+        net=line.net,
+        fee=line.fee,
+        gross=line.gross,
+        currency=terms.currency,
+        reason=line.reason,
+        code=code,
+        at=now,
+    )
+
+
+# Columns that decisions change, with their PostgreSQL types: written back in one statement.
+_COLUMNS = {
+    "state": "text",
+    "rounds": "smallint",
+    "cap_seconds": "integer",
+    "is_time_counted": "boolean",
+    "give_back_reason": "text",
+    "give_back_note": "text",
+    "ended_at": "timestamptz",
+    "submitted_at": "timestamptz",
+    "next_due_at": "timestamptz",
+    "review_due_at": "timestamptz",
+    "rework_due_at": "timestamptz",
+    "appeal_due_at": "timestamptz",
+    "held_until": "timestamptz",
+    "accept_requested_at": "timestamptz",
+    "accept_requested_by_id": "uuid",
+    "active_seconds": "integer",
+    "idle_seconds": "integer",
+    "instruction_seconds": "integer",
+    "last_beat_at": "timestamptz",
+    "last_input_at": "timestamptz",
+    "held_pay": "bigint",
+    "held_fee": "bigint",
+    "held_extra": "bigint",
+    "held_bonus": "bigint",
+    "pay_step": "smallint",
+    "fee_step": "smallint",
+    "extra_step": "smallint",
+    "unreviewed": "bigint",
+    "is_topped_up": "boolean",
+}
+_SAVE = (
+    "UPDATE work_assignment a SET "  # noqa: S608 -- names from the table above
+    + ", ".join(f"{name} = r.{name}" for name in _COLUMNS)
+    + " FROM jsonb_to_recordset(%s::jsonb) AS r(id uuid, "
+    + ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())
+    + ") WHERE a.id = r.id"
+)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dt.datetime):
+        return value.isoformat()
+    if isinstance(value, uuid.UUID | Decimal):
+        return str(value)
+    return value
+
+
+def save(assignments: Iterable[Assignment]) -> None:
+    """Write back what decisions change, all rows in one statement."""
+    rows = [
+        {"id": str(a.id), **{name: _plain(getattr(a, name)) for name in _COLUMNS}}
+        for a in assignments
+    ]
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(_SAVE, [json.dumps(rows)])
+
+
+def no_longer_unreviewed(assignments: Iterable[Assignment]) -> None:
+    """Take decided assignments out of what newcomers hold (invariant 16)."""
+    by_person: dict[tuple[uuid.UUID, uuid.UUID], int] = {}
+    for assignment in assignments:
+        if assignment.unreviewed:
+            key = (assignment.project_id, assignment.contributor_id)
+            by_person[key] = by_person.get(key, 0) + assignment.unreviewed
+            assignment.unreviewed = 0
+    if not by_person:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE work_enrolment e SET unreviewed_held = e.unreviewed_held - r.amount "
+            "FROM jsonb_to_recordset(%s::jsonb) AS r(project uuid, person uuid, amount bigint) "
+            "WHERE e.project_id = r.project AND e.contributor_id = r.person",
+            [
+                json.dumps(
+                    [
+                        {"project": str(project), "person": str(person), "amount": amount}
+                        for (project, person), amount in sorted(by_person.items())
+                    ]
+                )
+            ],
+        )

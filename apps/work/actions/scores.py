@@ -1,0 +1,188 @@
+"""Between work and scoring: the answers go out as one file, the scores come back onto the rows."""
+
+import datetime as dt
+import io
+import json
+import uuid
+from collections.abc import Sequence
+from decimal import ROUND_FLOOR, Decimal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from django.db import connection, transaction
+from django.db.models import Q
+
+from apps.core import blobs
+from apps.core.tenancy import Actor
+from apps.projects.models import GoldAnswer, Project
+from apps.projects.rules import Kind
+from apps.scoring import actions as scoring
+from apps.scoring.enums import RunState
+from apps.scoring.models import ScoringRun
+from apps.tasktypes import registry
+from apps.work.actions import decide, money
+from apps.work.enums import AssignmentState, Decider
+from apps.work.models import Assignment, Submission
+
+S = AssignmentState
+_SCHEMA = pa.schema(
+    [
+        ("submission_id", pa.string()),
+        ("item_id", pa.string()),
+        ("worker_id", pa.string()),
+        ("answer", pa.string()),
+        ("gold", pa.string()),
+        ("seconds", pa.float64()),
+    ]
+)
+
+
+def request_scores(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> ScoringRun | None:
+    """Ask for a run over all answers, if some are unscored and no run is under way."""
+    with transaction.atomic():
+        project = Project.objects.select_for_update(of=("self",)).get(id=project_id)
+        busy = ScoringRun.objects.filter(
+            project_id=project_id, state__in=[RunState.QUEUED, RunState.RUNNING]
+        ) | ScoringRun.objects.filter(
+            project_id=project_id, state=RunState.DONE, handled_at=None
+        )
+        fresh = Submission.objects.filter(
+            project_id=project_id,
+            kind=Kind.WORK,
+            scored_at=None,
+            undone_at=None,
+            undo_until__lte=now,
+        )
+        if busy.exists() or not fresh.exists():
+            return None
+        table = _answers(project, now)
+        if table.num_rows == 0:
+            return None
+        buffer = io.BytesIO()
+        pq.write_table(table, buffer, compression="zstd")
+        body = money.body_of(project.criteria_id)
+        task_type = registry.get(body["task"]["type"])
+        return scoring.request(
+            project_id=project_id,
+            org_id=project.org_id,
+            input_sha256=blobs.put(buffer.getvalue()),
+            input_rows=table.num_rows,
+            params={"level": task_type.level, "repeats": "keep"},
+            by=by,
+            now=now,
+        )
+
+
+def _answers(project: Project, now: dt.datetime) -> pa.Table:
+    """The answers that count: last rounds, undo over, not rejected (using one accepts it)."""
+    rows = (
+        Submission.objects.filter(
+            Q(project_id=project.id, kind=Kind.WORK, undone_at=None, undo_until__lte=now)
+        )
+        .exclude(assignment__state__in=[S.REJECTED, S.FINAL])
+        .order_by("id")
+        .values_list(
+            "id",
+            "item_id",
+            "contributor_id",
+            "answer_key",
+            "assignment_id",
+            "round",
+            "assignment__active_seconds",
+        )
+    )
+    gold = dict(
+        GoldAnswer.objects.filter(project_id=project.id, demoted_at=None).values_list(
+            "item_id", "answer_key"
+        )
+    )
+    last: dict[uuid.UUID, tuple] = {}
+    for row in rows.iterator(chunk_size=10_000):
+        kept = last.get(row[4])
+        if kept is None or kept[5] < row[5]:
+            last[row[4]] = row
+    kept_rows = list(last.values())
+    columns = [
+        [str(r[0]) for r in kept_rows],
+        [str(r[1]) for r in kept_rows],
+        [str(r[2]) for r in kept_rows],
+        [r[3] for r in kept_rows],
+        [gold.get(r[1]) for r in kept_rows],
+        [float(r[6]) for r in kept_rows],
+    ]
+    arrays = [pa.array(c, type=f.type) for c, f in zip(columns, _SCHEMA, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=_SCHEMA)
+
+
+_STORE = """
+UPDATE work_submission s SET scored_at = %s, scores = r.scores
+FROM jsonb_to_recordset(%s::jsonb) AS r(id uuid, scores jsonb) WHERE s.id = r.id
+"""
+_STANDING = """
+UPDATE work_enrolment e SET gold_count = r.gold, gold_correct = r.correct, gold_lower = r.lower
+FROM jsonb_to_recordset(%s::jsonb) AS r(person uuid, gold integer, correct integer, lower numeric)
+WHERE e.project_id = %s AND e.contributor_id = r.person
+"""
+_BATCH = 5_000
+
+
+def take_scores(*, run_id: uuid.UUID, by: Actor, now: dt.datetime) -> int:
+    """Write a finished run's scores onto the answers; then book acceptances that waited for them."""
+    with transaction.atomic():
+        run = ScoringRun.objects.select_for_update(of=("self",)).get(id=run_id)
+        if run.state != RunState.DONE or run.handled_at is not None:
+            return 0
+        scores = pq.read_table(io.BytesIO(blobs.read(run.scores_sha256))).to_pylist()
+        with connection.cursor() as cursor:
+            for start in range(0, len(scores), _BATCH):
+                batch = [_score(row) for row in scores[start : start + _BATCH]]
+                cursor.execute(_STORE, [now, json.dumps(batch)])
+            people = pq.read_table(io.BytesIO(blobs.read(run.workers_sha256))).to_pylist()
+            workers = [_standing(row) for row in people]
+            cursor.execute(_STANDING, [json.dumps(workers), run.project_id])
+        run.handled_at = now
+        run.save(update_fields=["handled_at"])
+        _book_waiting(run.project_id, by=by, now=now)
+        return len(scores)
+
+
+def _score(row: dict) -> dict:
+    """The words on a verdict: gold, agreement, anomaly; `not available` where there is none."""
+    return {
+        "id": row["submission_id"],
+        "scores": {
+            "gold": "not available" if row["gold_correct"] is None else row["gold_correct"],
+            "agreement": "not available"
+            if row["item_agreement"] is None
+            else round(row["item_agreement"], 4),
+            "label": row["agrees_with_label"],
+            "label_probability": None
+            if row["label_probability"] is None
+            else round(row["label_probability"], 4),
+            "anomaly": row["anomaly"] or "none",
+        },
+    }
+
+
+def _standing(row: dict) -> dict:
+    lower = row["lower"] if row["gold"] else None
+    return {
+        "person": row["worker_id"],
+        "gold": row["gold"],
+        "correct": row["correct"],
+        # Rounded down: a bound that is shown never says more than was measured.
+        "lower": None
+        if lower is None
+        else str(Decimal(str(lower)).quantize(Decimal("0.0001"), rounding=ROUND_FLOOR)),
+    }
+
+
+def _book_waiting(project_id: uuid.UUID, *, by: Actor, now: dt.datetime) -> None:
+    rows: Sequence[Assignment] = list(
+        Assignment.objects.select_for_update(of=("self",))
+        .filter(project_id=project_id, state=S.SUBMITTED, accept_requested_at__isnull=False)
+        .order_by("id")
+    )
+    submissions = decide.latest_submissions(rows)
+    ready = [row for row in rows if submissions[row.id].scored_at is not None]
+    decide.accept_all(ready, decider=Decider.RULE, by=by, now=now)

@@ -1,0 +1,213 @@
+"""Settlement: quality bonus and top-up per contributor and project, each Monday and at close.
+
+Computed over everything decided since the project began, less what earlier settlements paid; paid
+out of what the assignments still hold, the rest of which goes back to the project.
+"""
+
+import datetime as dt
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.db.models import Count, Sum
+
+from apps.audit import actions as audit
+from apps.audit.actions import Event
+from apps.core.ids import derived
+from apps.core.tenancy import Actor
+from apps.ledger import actions as ledger
+from apps.projects import actions as projects
+from apps.projects import rules
+from apps.projects.enums import ProjectState
+from apps.projects.models import Project
+from apps.projects.rules import Hold, Kind, Line, LineKind
+from apps.work.actions import money
+from apps.work.enums import DECIDED, PAID_AS_ACCEPTED, AssignmentState
+from apps.work.models import Assignment, EarningLine, Enrolment, Settlement
+
+S = AssignmentState
+# While one of these exists, more can become due: the project cannot be settled for the last time.
+STILL_OPEN = frozenset({S.CLAIMED, S.SUBMITTED, S.REWORK, S.REJECTED})
+
+
+def settle(*, project_id: uuid.UUID, by: Actor, now: dt.datetime, is_last: bool = False) -> int:
+    """Settle every contributor of a project; how many got a settlement row."""
+    people = (
+        Assignment.objects.filter(project_id=project_id, held_extra__gt=0, state__in=DECIDED)
+        .values_list("contributor_id", flat=True)
+        .distinct()
+    )
+    count = 0
+    for contributor_id in sorted(people):
+        with transaction.atomic():
+            count += _settle_person(project_id, contributor_id, by=by, now=now, is_last=is_last)
+    return count
+
+
+def _settle_person(
+    project_id: uuid.UUID, contributor_id: uuid.UUID, *, by: Actor, now: dt.datetime, is_last: bool
+) -> int:
+    # One lock order everywhere: assignments, then the enrolment, then the ledger.
+    rows = list(
+        Assignment.objects.select_for_update(of=("self",))
+        .filter(
+            project_id=project_id,
+            contributor_id=contributor_id,
+            state__in=DECIDED,
+            held_extra__gt=0,
+        )
+        .order_by("id")
+    )
+    if not rows:
+        return 0
+    already = derived(project_id, "settlement", contributor_id, now.isoformat())
+    if Settlement.objects.filter(id=already).exists():
+        return 0
+    account, facts = _account(project_id, contributor_id)
+    terms = money.terms_of(rows[-1].criteria_id)
+    lines = rules.settle(terms, account)
+    due = {line.kind: line for line in lines}
+    bonus = due.get(LineKind.QUALITY_BONUS, Line(LineKind.QUALITY_BONUS, 0, 0, ""))
+    top_up = due.get(LineKind.TOP_UP, Line(LineKind.TOP_UP, 0, 0, ""))
+    settlement = Settlement(
+        id=already,
+        org_id=rows[0].org_id,
+        project_id=project_id,
+        contributor_id=contributor_id,
+        at=now,
+        is_last=is_last,
+        criteria_id=rows[-1].criteria_id,
+        assignments=len(rows),
+        paid_seconds=account.paid_seconds,
+        earned_before=account.earned,
+        bonus=bonus.net,
+        bonus_fee=bonus.fee,
+        top_up=top_up.net,
+        facts=facts,
+    )
+    settlement.save(force_insert=True)
+    entries = _pay_out_of(rows, bonus, top_up, currency=terms.currency, is_last=is_last, now=now)
+    money.save(rows)
+    EarningLine.objects.bulk_create(
+        EarningLine(
+            org_id=rows[0].org_id,
+            project_id=project_id,
+            contributor_id=contributor_id,
+            settlement=settlement,
+            criteria_id=rows[-1].criteria_id,
+            kind=line.kind,
+            net=line.net,
+            fee=line.fee,
+            gross=line.gross,
+            currency=terms.currency,
+            reason=line.reason,
+            code="settlement",
+            at=now,
+        )
+        for line in lines
+    )
+    audit.record(
+        Event(
+            "settlement.made",
+            ("settlement", settlement.id),
+            settlement.org_id,
+            {"bonus": bonus.net, "fee": bonus.fee, "top_up": top_up.net, "last": is_last},
+        ),
+        by=by,
+        now=now,
+    )
+    ledger.post(entries)
+    return 1
+
+
+def _account(project_id: uuid.UUID, contributor_id: uuid.UUID) -> tuple[rules.Account, dict]:
+    """What the pay rules need to know of a person on a project, from lines and the clock."""
+    mine = {"project_id": project_id, "contributor_id": contributor_id}
+    sums: dict[str, dict[str, int]] = defaultdict(lambda: {"net": 0, "fee": 0})
+    for kind, net, fee in (
+        EarningLine.objects.filter(**mine).order_by().values_list("kind").annotate(Sum("net"), Sum("fee"))
+    ):
+        sums[kind] = {"net": net, "fee": fee}
+    accepted = (
+        Assignment.objects.filter(**mine, kind=Kind.WORK, state__in=PAID_AS_ACCEPTED)
+        .values_list("criteria_id")
+        .annotate(Count("id"))
+    )
+    seconds = sum(
+        row.paid_seconds
+        for row in Assignment.objects.filter(**mine, state__in=DECIDED).only(
+            "active_seconds", "cap_seconds", "is_time_counted"
+        )
+    )
+    enrolment = Enrolment.objects.get(**mine)
+    account = rules.Account(
+        earned=sum(value["net"] for value in sums.values()),
+        accepted_base=sum(money.terms_of(criteria).base * count for criteria, count in accepted),
+        paid_seconds=seconds,
+        bonus_paid=sums[LineKind.QUALITY_BONUS]["net"],
+        bonus_fee_paid=sums[LineKind.QUALITY_BONUS]["fee"],
+        gold_count=enrolment.gold_count,
+        gold_lower_bound=enrolment.gold_lower,
+    )
+    facts = {
+        "gold_count": enrolment.gold_count,
+        "gold_lower": str(enrolment.gold_lower) if enrolment.gold_lower is not None else None,
+        "accepted_base": account.accepted_base,
+    }
+    return account, facts
+
+
+def _pay_out_of(
+    rows: Sequence[Assignment],
+    bonus: Line,
+    top_up: Line,
+    *,
+    currency: str,
+    is_last: bool,
+    now: dt.datetime,
+) -> list[ledger.Entry]:
+    """Post what is due out of the holds, keep what a later bonus may need, release the rest."""
+    entries: list[ledger.Entry] = []
+    bonus_left, fee_left, top_up_left = bonus.net, bonus.fee, top_up.net
+    for row in rows:
+        # Only accepted work earns a bonus; a rejection keeps its own for an overturn.
+        is_accepted = row.state in PAID_AS_ACCEPTED
+        from_bonus = min(bonus_left, row.held_bonus) if is_accepted else 0
+        from_top_up = min(top_up_left, row.held_extra - row.held_bonus)
+        from_fee = min(fee_left, row.held_fee) if is_accepted else 0
+        keeps = 0 if is_last else row.held_bonus - from_bonus
+        row.is_topped_up = True
+        entries += money.rewrite(
+            row,
+            Hold(
+                pay=0 if is_last else row.held_pay,
+                fee=0 if is_last else row.held_fee - from_fee,
+                extra=keeps,
+            ),
+            currency=currency,
+            code="settlement",
+            fee=from_fee,
+            extra=from_bonus + from_top_up,
+            bonus=keeps,
+            now=now,
+        )
+        bonus_left, fee_left = bonus_left - from_bonus, fee_left - from_fee
+        top_up_left -= from_top_up
+    if bonus_left or fee_left or top_up_left:
+        message = f"The holds do not cover a settlement: {bonus_left}, {fee_left}, {top_up_left}."
+        raise AssertionError(message)
+    return entries
+
+
+def close_when_done(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> bool:
+    """Settle a closing project for the last time once nothing in it is open; True when closed."""
+    with transaction.atomic():
+        project = Project.objects.select_for_update(of=("self",)).get(id=project_id)
+        if project.state != ProjectState.CLOSING:
+            return False
+        if Assignment.objects.filter(project_id=project_id, state__in=STILL_OPEN).exists():
+            return False
+        settle(project_id=project_id, by=by, now=now, is_last=True)
+        projects.finish_close(project_id=project_id, by=by, now=now)
+        return True

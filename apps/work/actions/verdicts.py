@@ -1,0 +1,354 @@
+"""Verdicts by people, and what due process makes of them."""
+
+import datetime as dt
+import uuid
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, Q
+
+from apps.accounts.models import User
+from apps.audit import actions as audit
+from apps.audit.actions import Event
+from apps.core.errors import Conflict, Invalid, NotAllowed, NotThere
+from apps.core.ids import derived, uuid7
+from apps.core.tenancy import Actor
+from apps.ledger import actions as ledger
+from apps.ledger.enums import Purpose, TransferKind
+from apps.ledger.errors import InsufficientFunds
+from apps.ledger.models import Account
+from apps.notices import actions as notices
+from apps.projects import rules
+from apps.projects.models import Project
+from apps.projects.rules import Kind, LineKind, Stage
+from apps.work.actions import decide, money, windows
+from apps.work.enums import AssignmentState, Decider, VerdictOutcome
+from apps.work.errors import TooLate
+from apps.work.models import Assignment, EarningLine, Submission
+from apps.work.permissions import check_can_decide, check_is_staff
+
+S = AssignmentState
+
+
+def _open(submission_id: uuid.UUID, by: Actor, now: dt.datetime) -> tuple[Assignment, Submission]:
+    """The locked assignment and its submission, ready for a verdict by this person."""
+    submission = Submission.objects.visible_to(by).filter(id=submission_id).first()
+    if submission is None:
+        raise NotThere("There is no such submission.")
+    row = Assignment.objects.select_for_update(of=("self",)).get(id=submission.assignment_id)
+    check_can_decide(by, row)
+    windows.settle_overdue([row], now=now)
+    submission.refresh_from_db()
+    if submission.undone_at or submission.round != row.rounds:
+        raise Conflict("This answer was replaced by a later one.")
+    if row.state != S.SUBMITTED:
+        if row.state == S.ACCEPTED:
+            raise TooLate("This work is already accepted and paid; that cannot be taken back.")
+        raise Conflict(f"This work is {row.get_state_display().lower()}; there is nothing to decide.")
+    if now < submission.undo_until:
+        raise Conflict("The contributor can still undo this answer for a few seconds.")
+    return row, submission
+
+
+def accept(*, submission_id: uuid.UUID, by: Actor, now: dt.datetime) -> Assignment:
+    """Accept. It books at once when the scores stand, else when they do, at latest in an hour."""
+    with transaction.atomic():
+        row, submission = _open(submission_id, by, now)
+        if submission.scored_at is not None:
+            decide.accept_all([row], decider=Decider.PERSON, by=by, now=now)
+            return row
+        wait = dt.timedelta(hours=settings.WAGEFILE["early_acceptance_wait_hours"])
+        row.accept_requested_at, row.accept_requested_by_id = now, by.user_id
+        row.next_due_at = min(row.review_due_at, now + wait)
+        money.save([row])
+        audit.record(decide.event(row, "assignment.accept_requested"), by=by, now=now)
+        return row
+
+
+def _criterion(row: Assignment, key: str) -> None:
+    keys = {line["key"] for line in money.body_of(row.criteria_id)["rubric"]}
+    if key not in keys:
+        raise Invalid("Cite the line of the rubric that the answer misses.", field="criterion")
+
+
+def ask_rework(
+    *, submission_id: uuid.UUID, criterion: str, note: str, by: Actor, now: dt.datetime
+) -> Assignment:
+    """Ask for a second round, once: its pay is reserved now."""
+    with transaction.atomic():
+        row, submission = _open(submission_id, by, now)
+        _criterion(row, criterion)
+        if not note.strip():
+            raise Invalid("Say what should be changed.", field="note")
+        if row.kind != Kind.WORK:
+            raise Conflict("A qualification is marked, not reworked.")
+        if row.rounds > 1:
+            raise Conflict("Rework can be asked for once; accept or reject this answer.")
+        decide.verdict(
+            row,
+            submission,
+            VerdictOutcome.REWORK,
+            decider=Decider.PERSON,
+            by=by.user_id,
+            at=now,
+            criterion=criterion,
+            note=note,
+        ).save(force_insert=True)
+        terms = money.terms_of(row.criteria_id)
+        decide.move(row, S.REWORK)
+        row.rounds += 1
+        row.cap_seconds += terms.paid_seconds_max
+        hours = money.body_of(row.criteria_id)["windows"]["rework_hours"]
+        row.rework_due_at = row.next_due_at = now + dt.timedelta(hours=hours)
+        row.accept_requested_at = row.accept_requested_by_id = None
+        row.last_beat_at = row.last_input_at = now
+        facts = money.facts_of(row, Stage.OPEN)
+        entries = money.rewrite(
+            row,
+            rules.max_remaining(terms, facts),
+            currency=terms.currency,
+            bonus=money.bonus_in(terms, facts),
+            now=now,
+        )
+        money.save([row])
+        Assignment.objects.filter(id=row.id).update(draft=submission.answer)
+        audit.record(decide.event(row, "assignment.rework", criterion=criterion), by=by, now=now)
+        _tell_contributor(row, "work.rework", "The buyer asks for a second round", note, now)
+        _post_or_say(entries)
+        return row
+
+
+def _post_or_say(entries: list[ledger.Entry]) -> None:
+    try:
+        ledger.post(entries)
+    except InsufficientFunds as error:
+        raise Conflict("The project's funds do not cover a rework round; top it up first.") from error
+
+
+def reject(
+    *,
+    submission_id: uuid.UUID,
+    criterion: str,
+    note: str,
+    evidence: str,
+    by: Actor,
+    now: dt.datetime,
+) -> Assignment:
+    """Reject in good faith, with a cited line and evidence. The kill fee is paid at once."""
+    with transaction.atomic():
+        row, submission = _open(submission_id, by, now)
+        if row.kind != Kind.WORK:
+            raise Conflict("A qualification is paid whatever its result; it cannot be rejected.")
+        _criterion(row, criterion)
+        minimum = settings.WAGEFILE["rejection_note_minimum"]
+        if len(note.strip()) < minimum:
+            raise Invalid(
+                f"A rejection needs a note of at least {minimum} characters; this one has "
+                f"{len(note.strip())}.",
+                field="note",
+            )
+        if not evidence.strip():
+            raise Invalid("Show the evidence: what in the answer misses the line.", field="evidence")
+        project = Project.objects.select_for_update(of=("self",)).get(id=row.project_id)
+        _check_breaker(project, row, by=by, now=now)
+        body = money.body_of(row.criteria_id)
+        verdict = decide.verdict(
+            row,
+            submission,
+            VerdictOutcome.REJECTED,
+            decider=Decider.PERSON,
+            by=by.user_id,
+            at=now,
+            criterion=criterion,
+            note=note.strip(),
+            evidence=evidence.strip(),
+        )
+        appeal_due = now + dt.timedelta(days=body["windows"]["appeal_days"])
+        decide.reject(row, verdict, appeal_due_at=appeal_due, by=by, now=now)
+        _trip_breaker(project, body, by=by, now=now)
+        _tell_contributor(row, "work.rejected", "An answer of yours was rejected", note, now)
+        _reopen_if_funded(project, row)
+        return row
+
+
+def _reopen_if_funded(project: Project, row: Assignment) -> None:
+    """The slot opens again only if another full maximum can be reserved."""
+    held = Account.objects.filter(purpose=Purpose.HELD, scope_id=project.id).first()
+    terms = money.terms_of(project.criteria_id)
+    again = rules.max_cost(
+        terms, kind=Kind.WORK, triggers=frozenset(), cap_seconds=terms.paid_seconds_max
+    )
+    if held is not None and held.available >= again.total:
+        decide.return_slots([row])
+
+
+def _check_breaker(project: Project, row: Assignment, *, by: Actor, now: dt.datetime) -> None:
+    if project.rejections_frozen_at is not None:
+        raise Conflict(
+            "Rejections of this project are frozen: too many were rejected. An administrator "
+            "reviews them; accepting and rework stay open."
+        )
+    limit = money.body_of(row.criteria_id)["limits"]["breaker_per_contributor_day"]
+    day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    today = row.verdicts.model.objects.filter(
+        project_id=project.id,
+        contributor_id=row.contributor_id,
+        outcome=VerdictOutcome.REJECTED,
+        decided_at__gte=day,
+        decided_at__lt=day + dt.timedelta(days=1),
+    ).count()
+    if today >= limit:
+        raise Conflict(
+            f"{limit} answers of this contributor were rejected today; more wait for a review by "
+            "an administrator."
+        )
+
+
+def _trip_breaker(project: Project, body: dict, *, by: Actor, now: dt.datetime) -> None:
+    counts = Assignment.objects.filter(project_id=project.id, kind=Kind.WORK).aggregate(
+        decided=Count("id", filter=Q(state__in=[S.ACCEPTED, S.REJECTED, S.FINAL, S.OVERTURNED])),
+        rejected=Count("id", filter=Q(state__in=[S.REJECTED, S.FINAL])),
+    )
+    if counts["decided"] < settings.WAGEFILE["breaker_minimum_decided"]:
+        return
+    if counts["rejected"] * 100 <= counts["decided"] * body["limits"]["breaker_percent"]:
+        return
+    project.rejections_frozen_at = now
+    project.save(update_fields=["rejections_frozen_at"])
+    audit.record(
+        Event("project.rejections_frozen", ("project", project.id), project.org_id, counts),
+        by=by,
+        now=now,
+    )
+    notices.tell(
+        User.objects.filter(is_staff=True, is_active=True).values_list("id", flat=True),
+        kind="project.rejections_frozen",
+        title="Rejections of a project are frozen",
+        body=f"{counts['rejected']} of {counts['decided']} decided answers were rejected.",
+        url="/cases/",
+        now=now,
+    )
+
+
+def unfreeze_rejections(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Project:
+    """An administrator has looked at the rejections."""
+    with transaction.atomic():
+        check_is_staff(by)
+        project = Project.objects.select_for_update(of=("self",)).get(id=project_id)
+        project.rejections_frozen_at = None
+        project.save(update_fields=["rejections_frozen_at"])
+        audit.record(
+            Event("project.rejections_unfrozen", ("project", project.id), project.org_id),
+            by=by,
+            now=now,
+        )
+        return project
+
+
+def _tell_contributor(row: Assignment, kind: str, title: str, body: str, now: dt.datetime) -> None:
+    notices.tell(
+        [row.contributor_id], kind=kind, title=title, body=body, url=f"/work/{row.id}/", now=now
+    )
+
+
+# ── What due process makes of a rejection (called by `cases`) ───────────────────────────────────
+
+
+def _contested(assignment_id: uuid.UUID) -> Assignment:
+    row = Assignment.objects.select_for_update(of=("self",)).filter(id=assignment_id).first()
+    if row is None:
+        raise NotThere("There is no such assignment.")
+    return row
+
+
+def overturn(
+    *, assignment_id: uuid.UUID, by: Actor, now: dt.datetime, is_lapse: bool = False
+) -> uuid.UUID | None:
+    """The contributor was right: the rest of the full pay posts at once; the ledger transfer."""
+    with transaction.atomic():
+        row = _contested(assignment_id)
+        if row.state == S.OVERTURNED:
+            # The deadline came first; the money has moved already.
+            return derived(derived(row.id, "pay", row.pay_step), "resolve")
+        if not is_lapse:
+            _check_uninvolved(row, by)
+        return decide.overturn(row, by=by, at=now, is_silence=is_lapse)
+
+
+def uphold(*, assignment_id: uuid.UUID, by: Actor, now: dt.datetime) -> None:
+    """The rejection stands: the difference goes back to the project."""
+    with transaction.atomic():
+        row = _contested(assignment_id)
+        _check_uninvolved(row, by)
+        windows.settle_overdue([row], now=now)
+        if row.state != S.REJECTED:
+            raise TooLate("The deadline of this case has passed; it was decided for the contributor.")
+        decide.finalise_all([row], by=by, now=now)
+
+
+def _check_uninvolved(row: Assignment, by: Actor) -> None:
+    """Decided by an administrator who was not involved, never by the buyer's organization."""
+    check_is_staff(by)
+    if row.verdicts.filter(decided_by_id=by.user_id).exists() or row.contributor_id == by.user_id:
+        raise NotAllowed("Whoever decided does not decide the appeal.")
+
+
+def hold_until(
+    *, assignment_id: uuid.UUID, until: dt.datetime, by: Actor, now: dt.datetime
+) -> Assignment:
+    """An appeal is open: nothing is released before `until`, when silence finds for the contributor."""
+    with transaction.atomic():
+        row = _contested(assignment_id)
+        windows.settle_overdue([row], now=now)
+        if row.state != S.REJECTED:
+            raise TooLate("The time for an appeal is over, or this work was not rejected.")
+        row.held_until = row.next_due_at = until
+        money.save([row])
+        return row
+
+
+def adjust(
+    *, assignment_id: uuid.UUID, amount: int, reason: str, by: Actor, now: dt.datetime
+) -> uuid.UUID:
+    """Pay what a dispute granted, from the project's free funds, else from the buyer's wallet."""
+    with transaction.atomic():
+        check_is_staff(by)
+        row = _contested(assignment_id)
+        if amount <= 0:
+            raise Invalid("An adjustment only adds.", field="amount")
+        terms = money.terms_of(row.criteria_id)
+        payable = ledger.account(
+            Purpose.PAYABLE, currency=terms.currency, holder=row.contributor_id
+        )
+        held = ledger.account(
+            Purpose.HELD, currency=terms.currency, holder=row.org_id, scope=row.project_id
+        )
+        wallet = ledger.account(Purpose.WALLET, currency=terms.currency, holder=row.org_id)
+        transfer = uuid7()
+        line = rules.Line(LineKind.ADJUSTMENT, amount, 0, reason[:400])
+        EarningLine.objects.bulk_create(
+            [money.earning_line(row, terms, line, code="adjustment", now=now)]
+        )
+        audit.record(decide.event(row, "assignment.adjusted", amount=amount), by=by, now=now)
+        for source in (held, wallet):
+            try:
+                ledger.post(
+                    [
+                        ledger.Entry(
+                            id=transfer,
+                            kind=TransferKind.POSTED,
+                            code="adjustment",
+                            amount=amount,
+                            debit=source,
+                            credit=payable,
+                            currency=terms.currency,
+                            scope=row.project_id,
+                            subject=row.id,
+                            at=now,
+                        )
+                    ]
+                )
+            except InsufficientFunds:
+                continue
+            return transfer
+        raise Conflict("Neither the project nor the wallet has the money; the buyer is told to add it.")

@@ -1,0 +1,104 @@
+"""Deadlines. The deadline decides, not the sweep: every action first settles what is overdue.
+
+Silence accepts a submission, ends a rework with its first answer, lets an uncontested rejection
+stand, and finds for the contributor when an appeal was not decided in time.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from apps.core.tenancy import Actor
+from apps.projects import rules
+from apps.projects.rules import Stage
+from apps.ledger import actions as ledger
+from apps.work.actions import decide, money
+from apps.work.enums import AssignmentState, Decider
+from apps.work.models import Assignment
+
+S = AssignmentState
+
+
+def lapse(*, assignment_ids: Sequence[uuid.UUID], by: Actor, now: dt.datetime) -> int:
+    """Settle what is overdue among these; how many rows were looked at. Called by the sweep."""
+    with transaction.atomic():
+        rows = list(
+            Assignment.objects.select_for_update(of=("self",), skip_locked=True)
+            .filter(id__in=assignment_ids, next_due_at__lte=now)
+            .order_by("id")
+        )
+        settle_overdue(rows, now=now)
+    return len(rows)
+
+
+def settle_overdue(rows: Sequence[Assignment], *, now: dt.datetime) -> None:
+    """Carry out every deadline of these locked rows that has passed at `now`."""
+    due = [row for row in rows if row.next_due_at is not None and row.next_due_at <= now]
+    if not due:
+        return
+    by = decide.silence(due[0].org_id)
+    _lapse_rework([row for row in due if row.state == S.REWORK], now=now)
+    _expire([row for row in due if row.state == S.CLAIMED], by=by, now=now)
+    submitted = [row for row in due if row.state == S.SUBMITTED and row.next_due_at <= now]
+    decide.accept_all(
+        submitted, decider=Decider.SILENCE, by=by, now=now, at=_acceptance_time
+    )
+    _end_rejections([row for row in due if row.state == S.REJECTED], by=by, now=now)
+
+
+def _acceptance_time(row: Assignment) -> dt.datetime:
+    return row.next_due_at or row.review_due_at
+
+
+def review_window(row: Assignment, start: dt.datetime) -> dt.datetime:
+    hours = money.body_of(row.criteria_id)["windows"]["review_hours"]
+    return start + dt.timedelta(hours=hours)
+
+
+def _lapse_rework(rows: Sequence[Assignment], *, now: dt.datetime) -> None:
+    """No second answer came: the first one is reviewed, in a new window; the round is not paid."""
+    for row in rows:
+        decide.move(row, S.SUBMITTED)
+        row.rounds -= 1
+        row.cap_seconds -= money.terms_of(row.criteria_id).paid_seconds_max
+        row.review_due_at = row.next_due_at = review_window(row, row.rework_due_at)
+        terms = money.terms_of(row.criteria_id)
+        facts = money.facts_of(row, Stage.OPEN)
+        entries = money.rewrite(
+            row,
+            rules.max_remaining(terms, facts),
+            currency=terms.currency,
+            bonus=money.bonus_in(terms, facts),
+            now=now,
+        )
+        money.save([row])
+        ledger.post(entries)
+
+
+def hold_ends_at(row: Assignment) -> dt.datetime:
+    """30 minutes without a heartbeat, 24 hours at most."""
+    windows = money.body_of(row.criteria_id)["windows"]
+    return min(
+        row.last_beat_at + dt.timedelta(minutes=windows["hold_minutes"]),
+        row.claimed_at + dt.timedelta(hours=windows["hold_hours_max"]),
+    )
+
+
+def _expire(rows: Sequence[Assignment], *, by: Actor, now: dt.datetime) -> None:
+    over = [row for row in rows if hold_ends_at(row) <= now]
+    alive = [row for row in rows if row not in over]
+    for row in alive:
+        row.next_due_at = hold_ends_at(row)
+    money.save(alive)
+    decide.end_unsubmitted_all(over, S.EXPIRED, by=by, at=hold_ends_at, now=now)
+
+
+def _end_rejections(rows: Sequence[Assignment], *, by: Actor, now: dt.datetime) -> None:
+    contested = [row for row in rows if row.held_until is not None]
+    for row in contested:
+        # An appeal is open and its deadline has passed: silence finds for the contributor.
+        decide.overturn(row, by=by, at=row.held_until, is_silence=True)
+    uncontested = [row for row in rows if row not in contested]
+    decide.finalise_all(uncontested, by=by, now=now)

@@ -1,0 +1,92 @@
+"""Celery entry points of work: sweeps that find what is due, and one action each."""
+
+import datetime as dt
+import uuid
+from collections import defaultdict
+
+from celery import shared_task
+
+from apps.core import clock
+from apps.core.tasks import enqueue, one_at_a_time, pairs, tenant_task
+from apps.core.tenancy import Actor, acting, system
+from apps.work import actions as work
+
+BATCH = 200
+
+
+@shared_task(name="work.sweep")
+def sweep() -> int:
+    """Let every deadline that has passed decide, organization by organization, in batches."""
+    return sweep_all(now=clock.now())
+
+
+def sweep_all(*, now: dt.datetime) -> int:
+    """As the task, at a given time (the replay's clock); how many rows were looked at."""
+    total = 0
+    with one_at_a_time("work.sweep") as mine:
+        while mine:
+            due = pairs("work_due", now, BATCH)
+            if not due:
+                break
+            by_org: dict[uuid.UUID, list[uuid.UUID]] = defaultdict(list)
+            for assignment_id, org_id in due:
+                by_org[org_id].append(assignment_id)
+            moved = 0
+            for org_id, ids in by_org.items():
+                with acting(system(org_id)) as actor:
+                    moved += work.lapse(assignment_ids=ids, by=actor, now=now)
+            total += moved
+            if moved == 0:
+                # All rows are locked by people's own actions, which settle them.
+                break
+    for project_id, org_id in pairs("projects_with_work"):
+        with acting(system(org_id)) as actor:
+            work.close_when_done(project_id=project_id, by=actor, now=now)
+    return total
+
+
+@tenant_task("work.settle")
+def settle(*, id: uuid.UUID, by: Actor, now: dt.datetime) -> None:  # noqa: A002 -- the message's word
+    work.settle(project_id=id, by=by, now=now)
+
+
+@shared_task(name="work.settle_all")
+def settle_all() -> int:
+    """Monday 00:00 UTC: every project with something to settle."""
+    due = pairs("work_to_settle")
+    for project_id, org_id in due:
+        enqueue("work.settle", id=project_id, org_id=org_id)
+    return len(due)
+
+
+@shared_task(name="work.request_scores")
+def request_scores() -> int:
+    """A scoring run for each project with answers that no run has seen."""
+    now = clock.now()
+    due = pairs("work_unscored_projects", now)
+    for project_id, org_id in due:
+        with acting(system(org_id)) as actor:
+            work.request_scores(project_id=project_id, by=actor, now=now)
+    return len(due)
+
+
+@shared_task(name="work.take_scores")
+def take_scores() -> int:
+    """Finished runs that nobody has taken yet (an upward need is a row)."""
+    now = clock.now()
+    due = pairs("scoring_unhandled")
+    for run_id, org_id in due:
+        with acting(system(org_id)) as actor:
+            work.take_scores(run_id=run_id, by=actor, now=now)
+    return len(due)
+
+
+@shared_task(name="work.figures")
+def figures() -> int:
+    """Counters of projects with work, for the buyer's page and for the offers."""
+    now = clock.now()
+    due = pairs("projects_with_work")
+    for project_id, org_id in due:
+        with acting(system(org_id)) as actor:
+            work.refresh_figures(project_id=project_id, by=actor, now=now)
+    return len(due)
