@@ -353,7 +353,7 @@ WAGEFILE = {
     "deactivation_human_hours": 72,
     "rejection_note_minimum": 100,
     "breaker_percent": 30,
-    "breaker_minimum_decided": 20,
+    "breaker_minimum_answers": 20,
     "breaker_per_contributor_day": 10,
     "qualification_attempts_per_week": 1,
     "qualification_attempts_per_year": 3,
@@ -380,4 +380,6 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env("DJANGO_LOG_LEVEL", "INFO")},
+    # The SDK logs every call at INFO; what we need of a call stands in the outbox.
+    "loggers": {"stripe": {"level": "WARNING"}},
 }

@@ -54,9 +54,11 @@ class ProfileQuerySet(models.QuerySet["ContributorProfile"]):
 
 
 class ContributorProfile(models.Model):
-    """What decides which offers are open to a person. No birth date, no identity, tax or bank data."""
+    """What decides which offers are open to a person. No birth date, identity, tax or bank data."""
 
-    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="profile")
+    user = models.OneToOneField(
+        User, on_delete=models.CASCADE, primary_key=True, related_name="profile"
+    )
     region = models.CharField(max_length=2, help_text="ISO 3166 country")
     languages = ArrayField(models.CharField(max_length=8), default=list)
     adult_confirmed_at = models.DateTimeField()

@@ -1,13 +1,15 @@
 """Reads of the ledger for the floors above, which may not touch its rows by themselves."""
 
+import datetime as dt
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import connection
+from django.db.models import Q, Sum
 
 from apps.ledger.enums import Purpose
-from apps.ledger.models import Account
+from apps.ledger.models import Account, Transfer
 
 # The name of the row for annotations in apps that may not import the models.
 AccountRow = Account
@@ -24,6 +26,25 @@ def find_account(
     name = {"purpose": purpose, "currency": currency, "holder_id": holder, "scope_id": scope}
     found = Account.objects.filter(**name).first()
     return found or Account(**name, is_guarded=False)
+
+
+def settled_amounts(account: AccountRow) -> dict[uuid.UUID, int]:
+    """What each settled transfer did to an account: credits positive, debits negative."""
+    rows = Transfer.objects.settled().filter(Q(debit_id=account.id) | Q(credit_id=account.id))
+    return {
+        row.id: row.amount if row.credit_id == account.id else -row.amount
+        for row in rows.order_by("number")
+    }
+
+
+def moved_until(account: AccountRow, until: dt.datetime) -> int:
+    """What all transfers settled by then did to an account: credits less debits."""
+    settled = Transfer.objects.settled().filter(at__lte=until)
+    sums = settled.aggregate(
+        credits=Sum("amount", filter=Q(credit_id=account.id)),
+        debits=Sum("amount", filter=Q(debit_id=account.id)),
+    )
+    return (sums["credits"] or 0) - (sums["debits"] or 0)
 
 
 # ── The proof, from the transfers alone ──────────────────────────────────────────────────────────

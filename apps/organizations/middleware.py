@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -9,6 +10,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from apps.core import clock
 from apps.core.tenancy import ANONYMOUS, acting
 from apps.organizations.queries import actor_of
+
+# These are answers, not breakage; allauth's middleware turns the last two into redirects.
+ANSWERS = (Http404, PermissionDenied, ImmediateHttpResponse, ReauthenticationRequired)
 
 
 class ActorMiddleware:
@@ -23,9 +27,7 @@ class ActorMiddleware:
         with acting(request.actor):
             return self.get_response(request)
 
-
-
-    def process_exception(self, request: HttpRequest, error: Exception) -> None:
+    def process_exception(self, _request: HttpRequest, error: Exception) -> None:
         """Django turns the error into a page; what the view had half done must not be kept."""
-        if not isinstance(error, (Http404, PermissionDenied)):
+        if not isinstance(error, ANSWERS):
             transaction.set_rollback(True)

@@ -3,7 +3,6 @@
 import uuid
 
 from django.db import connection
-
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 
 from apps.accounts.models import User

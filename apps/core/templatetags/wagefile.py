@@ -81,9 +81,7 @@ def state_badge(state: object) -> SafeString:
     """A state as a badge; the word carries the meaning, the colour only repeats it."""
     value = str(getattr(state, "value", state))
     label = str(getattr(state, "label", value)).replace("_", " ").capitalize()
-    return format_html(
-        '<span class="badge badge-{}">{}</span>', TONES.get(value, "plain"), label
-    )
+    return format_html('<span class="badge badge-{}">{}</span>', TONES.get(value, "plain"), label)
 
 
 @register.filter

@@ -61,16 +61,24 @@ def request_scores(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Sco
         buffer = io.BytesIO()
         pq.write_table(table, buffer, compression="zstd")
         body = money.body_of(project.criteria_id)
-        task_type = registry.get(body["task"]["type"])
         return scoring.request(
             project_id=project_id,
             org_id=project.org_id,
             input_sha256=blobs.put(buffer.getvalue()),
             input_rows=table.num_rows,
-            params={"level": task_type.level, "repeats": "keep"},
+            params=_params(body["task"]),
             by=by,
             now=now,
         )
+
+
+def _params(task: dict) -> dict:
+    """How far answers are apart; ordinal choices are ordered as the criteria list them."""
+    config = task["config"]
+    level = config.get("level", registry.get(task["type"]).level)
+    if level == "nominal":
+        return {"level": level, "repeats": "keep"}
+    return {"level": level, "repeats": "keep", "classes": [c["key"] for c in config["choices"]]}
 
 
 def _answers(project: Project, now: dt.datetime) -> pa.Table:

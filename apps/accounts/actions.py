@@ -1,0 +1,187 @@
+"""What people and staff change about people. See `cases` for the due process of deactivation."""
+
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.urls import reverse
+
+from apps.accounts.enums import CREDENTIAL_TRANSITIONS, CredentialState
+from apps.accounts.models import ContributorProfile, Credential, User
+from apps.accounts.permissions import (
+    check_not_oneself,
+    check_person,
+    check_staff,
+    check_staff_or_platform,
+)
+from apps.audit import actions as audit
+from apps.audit.actions import Event
+from apps.core.errors import Conflict, IllegalTransition, Invalid, NotThere
+from apps.core.regions import COUNTRIES, LANGUAGES
+from apps.core.tenancy import Actor
+from apps.notices import actions as notices
+
+
+@transaction.atomic
+def save_profile(
+    *, region: str, languages: Sequence[str], is_adult: bool, by: Actor, now: dt.datetime
+) -> ContributorProfile:
+    """Make or change the own profile. That the person is 18 is confirmed once; no date is kept."""
+    user_id = check_person(by)
+    if region not in COUNTRIES:
+        raise Invalid("Choose the country in which you work.", field="region")
+    unknown = [language for language in languages if language not in LANGUAGES]
+    if unknown or not languages:
+        raise Invalid("Choose at least one language of the list.", field="languages")
+    profile = (
+        ContributorProfile.objects.select_for_update(of=("self",)).filter(user_id=user_id).first()
+    )
+    if profile is None:
+        if not is_adult:
+            raise Invalid("Contributors must confirm that they are 18 or older.", field="is_adult")
+        profile = ContributorProfile(user_id=user_id, adult_confirmed_at=now)
+    profile.region = region
+    profile.languages = sorted(set(languages))
+    profile.save()
+    data = {"region": region, "languages": profile.languages}
+    audit.record(Event("profile.saved", ("person", user_id), data=data), by=by, now=now)
+    return profile
+
+
+@transaction.atomic
+def rename(*, name: str, by: Actor, now: dt.datetime) -> User:
+    """Change the own name. It stands in no event: names leave when a person leaves."""
+    user = User.objects.select_for_update(of=("self",)).filter(id=by.user_id).first()
+    if user is None:
+        raise NotThere("Sign in to change your name.")
+    if not name.strip():
+        raise Invalid("A name has at least one letter.", field="name")
+    user.name = name.strip()
+    user.save(update_fields=["name"])
+    audit.record(Event("person.renamed", ("person", user.id)), by=by, now=now)
+    return user
+
+
+@transaction.atomic
+def submit_credential(*, kind: str, statement: str, by: Actor, now: dt.datetime) -> Credential:
+    """Show a licence or the like; staff verifies it before it can open a qualification."""
+    user_id = check_person(by)
+    if not kind or not statement.strip():
+        raise Invalid("Say which credential it is and how it can be checked.", field="statement")
+    found = (
+        Credential.objects.select_for_update(of=("self",))
+        .filter(user_id=user_id, kind=kind)
+        .first()
+    )
+    if found is None:
+        found = Credential(user_id=user_id, kind=kind)
+    elif CredentialState.SUBMITTED not in CREDENTIAL_TRANSITIONS[found.state]:
+        raise Conflict("You already showed this credential.", field="kind")
+    found.state = CredentialState.SUBMITTED
+    found.statement = statement.strip()
+    found.created_at = now
+    found.decided_at = found.decided_by = None
+    found.decision_note = ""
+    found.save()
+    _record("credential.submitted", found, by=by, now=now)
+    return found
+
+
+@transaction.atomic
+def decide_credential(
+    *, credential_id: uuid.UUID, is_verified: bool, note: str, by: Actor, now: dt.datetime
+) -> Credential:
+    """A named administrator verifies or refuses; a refusal says why."""
+    check_staff(by)
+    found = Credential.objects.select_for_update(of=("self",)).filter(id=credential_id).first()
+    if found is None:
+        raise NotThere("There is no such credential.")
+    check_not_oneself(by, found.user_id)
+    state = CredentialState.VERIFIED if is_verified else CredentialState.REFUSED
+    if state not in CREDENTIAL_TRANSITIONS[found.state]:
+        raise IllegalTransition("This credential was already decided.")
+    if not is_verified and not note.strip():
+        raise Invalid("Say why the credential is refused; the person reads it.", field="note")
+    found.state = state
+    found.decided_at = now
+    found.decided_by_id = by.user_id
+    found.decision_note = note.strip()
+    found.save()
+    _record(f"credential.{state}", found, by=by, now=now)
+    notices.tell(
+        [found.user_id],
+        kind="credential",
+        title=f"Your credential “{found.kind}” was {state}",
+        body=found.decision_note,
+        url=reverse("people:credentials"),
+        now=now,
+    )
+    return found
+
+
+def _record(event: str, credential: Credential, *, by: Actor, now: dt.datetime) -> None:
+    data = {"credential": str(credential.id), "kind": credential.kind}
+    audit.record(Event(event, ("person", credential.user_id), data=data), by=by, now=now)
+
+
+@transaction.atomic
+def look_up(*, user_id: uuid.UUID, by: Actor, now: dt.datetime) -> User:
+    """Staff opens a person's page; that they did is written down."""
+    check_staff(by)
+    person = User.objects.filter(id=user_id).first()
+    if person is None:
+        raise NotThere("There is no such person.")
+    audit.record(Event("person.viewed", ("person", user_id)), by=by, now=now)
+    return person
+
+
+@transaction.atomic
+def give_deactivation_notice(
+    *, user_id: uuid.UUID, until: dt.datetime, by: Actor, now: dt.datetime
+) -> ContributorProfile:
+    """Deactivation is announced: until then nothing changes for the person."""
+    check_staff(by)
+    profile = _profile_of(user_id)
+    if until < now:
+        raise Invalid("A notice ends in the future.", field="until")
+    profile.deactivation_notice_until = until
+    profile.save(update_fields=["deactivation_notice_until"])
+    data = {"until": until.isoformat()}
+    audit.record(Event("person.noticed", ("person", user_id), data=data), by=by, now=now)
+    return profile
+
+
+@transaction.atomic
+def deactivate(*, user_id: uuid.UUID, by: Actor, now: dt.datetime) -> ContributorProfile:
+    """Stop new claims. What was earned stays payable, and signing in goes on."""
+    check_staff(by)
+    check_not_oneself(by, user_id)
+    profile = _profile_of(user_id)
+    if profile.deactivated_at is None:
+        profile.deactivated_at = now
+        profile.deactivation_notice_until = None
+        profile.save(update_fields=["deactivated_at", "deactivation_notice_until"])
+        audit.record(Event("person.deactivated", ("person", user_id)), by=by, now=now)
+    return profile
+
+
+@transaction.atomic
+def reinstate(*, user_id: uuid.UUID, by: Actor, now: dt.datetime) -> ContributorProfile:
+    """End a deactivation or its notice, by decision or because a deadline passed in silence."""
+    check_staff_or_platform(by)
+    profile = _profile_of(user_id)
+    profile.deactivated_at = None
+    profile.deactivation_notice_until = None
+    profile.save(update_fields=["deactivated_at", "deactivation_notice_until"])
+    audit.record(Event("person.reinstated", ("person", user_id)), by=by, now=now)
+    return profile
+
+
+def _profile_of(user_id: uuid.UUID) -> ContributorProfile:
+    profile = (
+        ContributorProfile.objects.select_for_update(of=("self",)).filter(user_id=user_id).first()
+    )
+    if profile is None:
+        raise NotThere("This person has no contributor profile.")
+    return profile

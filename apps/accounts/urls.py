@@ -1,0 +1,19 @@
+"""Addresses about people."""
+
+from django.urls import path
+
+from apps.accounts import views
+
+app_name = "people"
+urlpatterns = [
+    path("settings/", views.show_settings, name="settings"),
+    path("profile/", views.profile, name="profile"),
+    path("credentials/", views.credentials, name="credentials"),
+    path("staff/", views.staff_list, name="staff-list"),
+    path("staff/<uuid:user_id>/", views.staff_person, name="staff-person"),
+    path(
+        "staff/credentials/<uuid:credential_id>/",
+        views.decide_credential,
+        name="decide-credential",
+    ),
+]

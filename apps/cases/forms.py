@@ -1,0 +1,95 @@
+"""Shapes of what people write in a case. What is missing is said by the actions."""
+
+from decimal import Decimal
+
+from django import forms
+
+from apps.cases.rules import DECISION_MINIMUM, GROUND_LABELS, REASON_MINIMUM
+from apps.core.money import decimals
+
+_LONGEST = 5000
+
+
+def _text(label: str, help_text: str, *, rows: int = 6) -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        help_text=help_text,
+        max_length=_LONGEST,
+        widget=forms.Textarea(attrs={"rows": rows}),
+    )
+
+
+class AppealForm(forms.Form):
+    reason = _text(
+        "Why the rejection is wrong",
+        f"At least {REASON_MINIMUM} characters. The buyer and whoever decides read it.",
+    )
+
+
+class DisputeForm(forms.Form):
+    """`amount` is written in the currency's major unit and cleaned to minor units."""
+
+    amount = forms.DecimalField(label="Amount", max_digits=12)
+    reason = _text(
+        "What is wrong with this payment",
+        f"At least {REASON_MINIMUM} characters. Both sides and whoever decides read it.",
+    )
+
+    def __init__(self, *args: object, currency: str, most: str, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.places = decimals(currency)
+        field = self.fields["amount"]
+        field.label = f"Amount in {currency}"
+        field.help_text = most
+        field.widget.attrs.update({"step": str(Decimal(1).scaleb(-self.places)), "min": "0"})
+
+    def clean_amount(self) -> int:
+        minor = self.cleaned_data["amount"].scaleb(self.places)
+        if minor != minor.to_integral_value():
+            raise forms.ValidationError(f"At most {self.places} decimals.")
+        return int(minor)
+
+
+class AnswerForm(forms.Form):
+    text = _text(
+        "Your statement",
+        f"One statement, at least {REASON_MINIMUM} characters. It cannot be changed afterwards.",
+    )
+
+
+class DecideForm(forms.Form):
+    is_granted = forms.TypedChoiceField(
+        label="Decision",
+        coerce=lambda value: value == "granted",
+        widget=forms.RadioSelect,
+    )
+    decision = _text(
+        "Written reason",
+        f"At least {DECISION_MINIMUM} characters. Both sides read it, under your name.",
+    )
+
+    def __init__(self, *args: object, answers: tuple[str, str], **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.fields["is_granted"].choices = list(  # type: ignore[attr-defined]
+            zip(("granted", "upheld"), answers, strict=True)
+        )
+
+
+class ProposeForm(forms.Form):
+    ground = forms.ChoiceField(
+        label="Ground", choices=[(ground.value, text) for ground, text in GROUND_LABELS.items()]
+    )
+    reason = _text(
+        "Reason", f"At least {DECISION_MINIMUM} characters. The person reads it.", rows=4
+    )
+    evidence = _text(
+        "Evidence",
+        "Two independent signals at least, and where each can be seen. The person reads it.",
+        rows=4,
+    )
+    is_immediate = forms.BooleanField(
+        label="Stop the account at once",
+        required=False,
+        help_text="For fraud or safety only. A second administrator has to confirm it within 72 "
+        "hours, else the account is active again.",
+    )

@@ -1,0 +1,92 @@
+"""Who may open, answer and decide. `check_…` raises with a sentence, `why_not_…` gives it."""
+
+from apps.cases.enums import CaseKind
+from apps.cases.errors import Involved
+from apps.cases.models import Case
+from apps.core.errors import NotAllowed
+from apps.core.tenancy import Actor
+from apps.organizations.enums import Permission
+from apps.organizations.models import Membership
+from apps.organizations.permissions import can, check
+from apps.work.models import EarningLine, Verdict
+
+# Whose business a case is on the buyer's side.
+ANSWERED_WITH: dict[str, Permission] = {
+    CaseKind.APPEAL: Permission.DECIDE_VERDICTS,
+    CaseKind.DISPUTE: Permission.SEE_MONEY,
+}
+
+
+def is_by_contributor(case: Case) -> bool:
+    """Whether the person whom it concerns opened it."""
+    return case.opened_by_id == case.contributor_id
+
+
+def check_staff(actor: Actor) -> None:
+    if not actor.is_staff:
+        raise NotAllowed("Only an administrator of the platform may do this.")
+
+
+def check_may_dispute(actor: Actor, line: EarningLine) -> None:
+    """The contributor of the line, or whoever sees the buyer's money."""
+    if line.contributor_id == actor.user_id:
+        return
+    if actor.is_staff:
+        raise NotAllowed("An administrator decides disputes and opens none.")
+    check(actor, Permission.SEE_MONEY, org_id=line.org_id)
+
+
+def check_can_read(actor: Actor, case: Case) -> None:
+    """Both sides and staff. At the buyer: whoever sees the answers, or the money of a dispute."""
+    if actor.is_staff or case.contributor_id == actor.user_id or case.org_id is None:
+        return
+    if not (
+        can(actor, Permission.SEE_ANSWERS, org_id=case.org_id)
+        or (case.kind == CaseKind.DISPUTE and can(actor, Permission.SEE_MONEY, org_id=case.org_id))
+    ):
+        raise NotAllowed("Your role in this organization does not let you read its cases.")
+
+
+def can_answer(actor: Actor, case: Case) -> bool:
+    """The other side of the one who opened it."""
+    if not is_by_contributor(case):
+        return actor.user_id == case.contributor_id
+    wanted = ANSWERED_WITH.get(case.kind)
+    return wanted is not None and case.org_id is not None and can(actor, wanted, org_id=case.org_id)
+
+
+def check_can_answer(actor: Actor, case: Case) -> None:
+    if not can_answer(actor, case):
+        raise NotAllowed("Only the other side of this case may make a statement.")
+
+
+def why_not_decide(actor: Actor, case: Case) -> str | None:
+    """Why this person may not decide this case; None when they may."""
+    if not actor.is_staff:
+        return "Only an administrator of the platform decides cases."
+    if actor.user_id == case.opened_by_id:
+        return "Whoever opened a case does not decide it; another administrator does."
+    if actor.user_id == case.contributor_id:
+        return "Nobody decides about themselves."
+    members = Membership.objects.filter(org_id=case.org_id, user_id=actor.user_id)
+    if case.org_id and members.exists():
+        return "A member of the buyer's organization does not decide its cases."
+    if _has_decided_before(actor, case):
+        return "Whoever decided about the work does not decide the case about it."
+    return None
+
+
+def _has_decided_before(actor: Actor, case: Case) -> bool:
+    if case.project_id is None:
+        return False
+    verdicts = Verdict.objects.filter(decided_by_id=actor.user_id)
+    if case.assignment_id:
+        return verdicts.filter(assignment_id=case.assignment_id).exists()
+    # A settlement is over everything the contributor did on the project.
+    return verdicts.filter(project_id=case.project_id, contributor_id=case.contributor_id).exists()
+
+
+def check_may_decide(actor: Actor, case: Case) -> None:
+    reason = why_not_decide(actor, case)
+    if reason:
+        raise Involved(reason)

@@ -1,0 +1,250 @@
+"""Reads about cases: lists by deadline, and everything that a decision needs to see."""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Prefetch, QuerySet, Sum
+
+from apps.cases import rules
+from apps.cases.enums import CaseKind, CaseState
+from apps.cases.models import Case
+from apps.cases.permissions import is_by_contributor
+from apps.core.tenancy import Actor
+from apps.projects import queries as projects
+from apps.projects import uploads
+from apps.projects.models import Asset
+from apps.projects.rules import Facts, Kind, Stage, max_remaining
+from apps.tasktypes import registry
+from apps.work.models import Assignment, EarningLine, Submission, Verdict
+from apps.work.queries.history import shown_scores
+
+# Ledger codes of the lines that a decision of a case writes.
+CODES = ("overturn", "adjustment")
+
+# ── Lists ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def of_contributor(actor: Actor) -> QuerySet[Case]:
+    """Cases about the acting person, the open ones first."""
+    rows = Case.objects.filter(contributor_id=actor.user_id)
+    return rows.select_related("project").order_by("decided_at", "due_at")
+
+
+def of_organization(actor: Actor, org_id: uuid.UUID) -> QuerySet[Case]:
+    rows = Case.objects.visible_to(actor).filter(org_id=org_id)
+    return rows.select_related("project").order_by("decided_at", "due_at")
+
+
+def open_by_deadline(actor: Actor, kind: str = "") -> QuerySet[Case]:
+    """What waits for a decision, the most urgent first."""
+    rows = Case.objects.visible_to(actor).open()
+    if kind:
+        rows = rows.filter(kind=kind)
+    return rows.select_related("contributor", "project").order_by("due_at", "id")
+
+
+def lately_decided(actor: Actor, kind: str = "") -> QuerySet[Case]:
+    rows = Case.objects.visible_to(actor).exclude(state=CaseState.OPEN)
+    if kind:
+        rows = rows.filter(kind=kind)
+    return rows.select_related("contributor", "project", "decided_by").order_by("-decided_at", "id")
+
+
+def is_unpaid(case: Case) -> bool:
+    """Silence decided a dispute for the contributor, and there was no money for it."""
+    return (
+        case.kind == CaseKind.DISPUTE
+        and case.state == CaseState.LAPSED
+        and is_by_contributor(case)
+        and case.transfer_id is None
+    )
+
+
+# ── How much a contributor can ask for ──────────────────────────────────────────────────────────
+
+
+def most_due(line: EarningLine) -> int:
+    """The most that the work of a line could still pay under its criteria, net, minor units.
+
+    Of a settlement's line: all work of that contributor on the project.
+    """
+    of = {"project_id": line.project_id, "contributor_id": line.contributor_id}
+    work = Assignment.objects.filter(**of).select_related("criteria")
+    paid = EarningLine.objects.filter(**of)
+    if line.assignment_id:
+        work = work.filter(id=line.assignment_id)
+        paid = paid.filter(assignment_id=line.assignment_id)
+    most = sum(_most(row) for row in work)
+    return max(0, most - (paid.aggregate(net=Sum("net"))["net"] or 0))
+
+
+def _most(row: Assignment) -> int:
+    facts = Facts(
+        kind=Kind(row.kind),
+        stage=Stage.OPEN,
+        cap_seconds=row.cap_seconds,
+        triggers=frozenset(row.triggers),
+        rounds=row.rounds,
+    )
+    hold = max_remaining(projects.terms(row.criteria), facts)
+    return hold.pay + hold.extra
+
+
+# ── One case ────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A line of the timeline."""
+
+    at: dt.datetime
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict with the rubric line it cites and the scores that stood on it."""
+
+    verdict: Verdict
+    criterion: str
+    anchors: Sequence[tuple[str, str]]
+    scores: Sequence[tuple[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The work that a case is about: item, answers, verdicts, money."""
+
+    assignment: Assignment
+    question: str
+    fields: Sequence[tuple[str, str]]
+    pictures: Sequence[tuple[str, str]]
+    answers: Sequence[tuple[Submission, str]]
+    decisions: Sequence[Decision]
+    lines: Sequence[EarningLine]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    case: Case
+    currency: str
+    is_by_contributor: bool
+    outcome: str
+    steps: Sequence[Step]
+    work: Work | None
+    booked: Sequence[EarningLine]
+
+    @property
+    def is_open(self) -> bool:
+        return self.case.state == CaseState.OPEN
+
+    @property
+    def is_unpaid(self) -> bool:
+        return is_unpaid(self.case)
+
+
+def view(case: Case, *, has_all_scores: bool) -> CaseView:
+    """A case for its page. Gold scores are for the buyer and staff: who works must not learn
+    which items have a known answer.
+    """
+    by_contributor = is_by_contributor(case)
+    work = work_of(case.assignment, has_all_scores=has_all_scores) if case.assignment else None
+    return CaseView(
+        case=case,
+        currency=case.project.currency if case.project else "",
+        is_by_contributor=by_contributor,
+        outcome=rules.outcome(case.kind, case.state, is_by_contributor=by_contributor),
+        steps=_steps(case, is_by_contributor=by_contributor),
+        work=work,
+        booked=_booked(case),
+    )
+
+
+def _steps(case: Case, *, is_by_contributor: bool) -> list[Step]:
+    opener = _opener(case, is_by_contributor=is_by_contributor)
+    steps = [Step(case.opened_at, f"Opened by {opener}", case.reason)]
+    if case.answered_at:
+        other = "the contributor" if not is_by_contributor else "the buyer"
+        steps.append(Step(case.answered_at, f"Statement of {other}", case.answer))
+    if case.decided_at and case.decided_by:
+        name = case.decided_by.name or "an administrator"
+        steps.append(Step(case.decided_at, f"Decided by {name}", case.decision))
+    elif case.decided_at:
+        steps.append(Step(case.decided_at, "Decided by silence", "Nobody had decided by then."))
+    return steps
+
+
+def _opener(case: Case, *, is_by_contributor: bool) -> str:
+    if is_by_contributor:
+        return "the contributor"
+    return "the buyer" if case.org_id else "an administrator"
+
+
+def _booked(case: Case) -> list[EarningLine]:
+    """The lines that the decision wrote, with the same time as it."""
+    if case.transfer_id is None:
+        return []
+    rows = EarningLine.objects.filter(
+        project_id=case.project_id, contributor_id=case.contributor_id, code__in=CODES
+    )
+    if case.assignment_id:
+        rows = rows.filter(assignment_id=case.assignment_id)
+    return list(rows.filter(at__gte=case.decided_at).order_by("at", "id")[:1])
+
+
+def work_of(row: Assignment, *, has_all_scores: bool) -> Work:
+    task = row.criteria.body["task"]
+    kind = registry.get(task["type"])
+    payload = row.item.payload
+    names = kind.assets(payload)
+    submissions = row.submissions.filter(undone_at=None).order_by("round", "id")
+    verdicts = row.verdicts.order_by("decided_at", "id")
+    return Work(
+        assignment=row,
+        question=str(task["config"].get("question", "")),
+        fields=[(name, str(value)) for name, value in payload.items() if str(value) not in names],
+        pictures=_pictures(row, names),
+        answers=[(given, kind.describe(task["config"], given.answer)) for given in submissions],
+        decisions=[_decision(row, verdict, has_all_scores) for verdict in verdicts],
+        lines=list(row.lines.all()),
+    )
+
+
+def _pictures(row: Assignment, names: Sequence[str]) -> list[tuple[str, str]]:
+    if not names:
+        return []
+    assets = Asset.objects.filter(project_id=row.project_id, name__in=names).order_by("name")
+    return [(a.name, uploads.link(sha256=a.sha256, subject=row.id)) for a in assets]
+
+
+def _decision(row: Assignment, verdict: Verdict, has_all_scores: bool) -> Decision:
+    rubric = {line["key"]: line for line in row.criteria.body["rubric"]}
+    line: Mapping = rubric.get(verdict.criterion, {})
+    scores = _all_scores(verdict.scores) if has_all_scores else shown_scores(verdict.scores)
+    return Decision(
+        verdict=verdict,
+        criterion=line.get("title", verdict.criterion),
+        anchors=sorted(line.get("anchors", {}).items()),
+        scores=scores,
+    )
+
+
+def _all_scores(scores: Mapping) -> list[tuple[str, object]]:
+    return [(name, _in_words(value)) for name, value in sorted(scores.items())]
+
+
+def _in_words(value: object) -> object:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {part}" for key, part in value.items())
+    return "not available" if value is None else value
+
+
+def with_everything(rows: QuerySet[Case]) -> QuerySet[Case]:
+    """Rows with what `view` reads, so that a page needs a fixed number of queries."""
+    lines = Prefetch("assignment__lines", queryset=EarningLine.objects.order_by("at", "id"))
+    return rows.select_related(
+        "project", "assignment__criteria", "assignment__item", "line", "decided_by", "contributor"
+    ).prefetch_related(lines)

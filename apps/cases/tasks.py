@@ -1,0 +1,38 @@
+"""Celery entry point of cases: deadlines."""
+
+import datetime as dt
+import logging
+
+from celery import shared_task
+
+from apps.cases import actions as cases
+from apps.core import clock
+from apps.core.errors import WagefileError
+from apps.core.tasks import one_at_a_time, pairs
+from apps.core.tenancy import acting, system
+
+log = logging.getLogger(__name__)
+
+
+@shared_task(name="cases.sweep")
+def sweep() -> int:
+    """Let every deadline that has passed decide, and every notice that is over act."""
+    return sweep_all(now=clock.now())
+
+
+def sweep_all(*, now: dt.datetime) -> int:
+    """As the task, at a given time; how many cases moved."""
+    moved = 0
+    with one_at_a_time("cases.sweep") as mine:
+        if not mine:
+            return 0
+        for case_id, org_id in pairs("cases_due", now):
+            try:
+                with acting(system(org_id)) as actor:
+                    moved += cases.lapse(case_id=case_id, by=actor, now=now)
+            except WagefileError:
+                # One case that cannot be carried out must not stop the others' deadlines.
+                log.exception("case %s is overdue and could not be settled", case_id)
+        with acting(system()) as platform:
+            moved += cases.finish_notices(by=platform, now=now)
+    return moved

@@ -1,0 +1,29 @@
+"""The buyer's side: the cases of the organization."""
+
+import uuid
+
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.views.decorators.http import require_safe
+
+from apps.cases import queries
+from apps.core.htmx import render
+from apps.organizations.enums import Permission
+from apps.organizations.models import Organization
+from apps.organizations.permissions import check
+
+PAGE = 30
+
+
+@login_required
+@require_safe
+def organization(request: HttpRequest, org_id: uuid.UUID) -> HttpResponse:
+    """Every role sees that there are cases; what may be answered depends on the role."""
+    mine = Organization.objects.filter(id__in=request.actor.org_ids)
+    org = get_object_or_404(mine, id=org_id)
+    check(request.actor, Permission.VIEW, org_id=org.id)
+    rows = queries.of_organization(request.actor, org.id)
+    page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
+    return render(request, "cases/organization.html", {"page": page, "org": org})

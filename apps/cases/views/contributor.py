@@ -1,0 +1,60 @@
+"""The contributor's side: own cases, and the appeal of a rejection."""
+
+import uuid
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.views.decorators.http import require_http_methods, require_safe
+
+from apps.cases import actions as cases
+from apps.cases import queries, rules
+from apps.cases.forms import AppealForm
+from apps.core.errors import WagefileError
+from apps.core.forms import show_refusal
+from apps.core.htmx import render
+from apps.work.enums import AssignmentState
+from apps.work.models import Assignment
+
+PAGE = 30
+
+
+@login_required
+@require_safe
+def mine(request: HttpRequest) -> HttpResponse:
+    page = Paginator(queries.of_contributor(request.actor), PAGE).get_page(request.GET.get("page"))
+    return render(request, "cases/mine.html", {"page": page})
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def appeal(request: HttpRequest, assignment_id: uuid.UUID) -> HttpResponse:
+    own = Assignment.objects.of_contributor(request.actor)
+    row = get_object_or_404(
+        own.select_related("project", "criteria", "item").prefetch_related("lines"),
+        id=assignment_id,
+    )
+    form = AppealForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            case = cases.appeal(
+                assignment_id=row.id,
+                reason=form.cleaned_data["reason"],
+                by=request.actor,
+                now=request.now,
+            )
+        except WagefileError as refusal:
+            show_refusal(form, refusal)
+        else:
+            messages.success(request, "Your appeal is filed.")
+            return redirect("cases:detail", case.id)
+    is_possible = row.state == AssignmentState.REJECTED and row.appeal_due_at > request.now
+    context = {
+        "form": form,
+        "work": queries.work_of(row, has_all_scores=False),
+        "is_possible": is_possible,
+        "due_at": rules.decision_due(row.criteria.body["windows"], request.now),
+    }
+    return render(request, "cases/appeal.html", context, status=422 if form.errors else 200)

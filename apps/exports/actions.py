@@ -1,0 +1,202 @@
+"""Dataset releases: JSONL and CSV of answers and labels, with the wage file that adds up."""
+
+import csv
+import datetime as dt
+import io
+import json
+import os
+import tempfile
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+import pyarrow.parquet as pq
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
+
+from apps.audit import actions as audit
+from apps.audit.actions import Event
+from apps.core import blobs
+from apps.core.errors import Conflict, IllegalTransition, NotThere
+from apps.core.tasks import enqueue
+from apps.core.tenancy import Actor
+from apps.exports import queries
+from apps.exports.enums import RELEASE_TRANSITIONS, ReleaseState
+from apps.exports.errors import NotReleasable
+from apps.exports.models import Release, ReleaseKey
+from apps.notices import actions as notices
+from apps.organizations.enums import Permission
+from apps.organizations.permissions import check
+from apps.projects.enums import ProjectState
+from apps.projects.models import Project
+from apps.scoring import queries as scoring
+from apps.scoring.models import ScoringRun
+
+TRIES = 3
+
+
+def make_release(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Release:
+    """Ask for a release; a worker builds it. An unfinished one is returned again."""
+    with transaction.atomic():
+        project = (
+            Project.objects.visible_to(by).select_for_update(of=("self",)).filter(id=project_id).first()
+        )
+        if project is None:
+            raise NotThere("There is no such project.")
+        check(by, Permission.RELEASE, org_id=project.org_id)
+        if project.state == ProjectState.DRAFT:
+            raise Conflict("A draft has nothing to release.")
+        building = project.releases.filter(state=ReleaseState.BUILDING).first()
+        if building:
+            return building
+        number = (project.releases.aggregate(last=Max("number"))["last"] or 0) + 1
+        release = Release.objects.create(
+            org_id=project.org_id,
+            project=project,
+            number=number,
+            created_at=now,
+            created_by_id=by.user_id,
+        )
+        ReleaseKey.objects.create(release=release, org_id=project.org_id, key=os.urandom(32))
+        audit.record(
+            Event("release.asked", ("release", release.id), project.org_id, {"project": project.id}),
+            by=by,
+            now=now,
+        )
+        enqueue("exports.build", id=release.id, org_id=project.org_id)
+        return release
+
+
+def build(*, release_id: uuid.UUID, by: Actor, now: dt.datetime) -> Release:
+    """Write the files. Refuses to let anything out without consent, or sums that do not match."""
+    with transaction.atomic():
+        release = Release.objects.select_for_update(of=("self",)).filter(id=release_id).first()
+        if release is None:
+            raise NotThere("There is no such release.")
+        if release.state != ReleaseState.BUILDING:
+            return release
+        release.claimed_at = now
+        try:
+            _fill(release, by)
+        except NotReleasable as error:
+            _move(release, ReleaseState.FAILED)
+            release.error = error.sentence[:300]
+        else:
+            _move(release, ReleaseState.READY)
+            release.ready_at = now
+        release.save()
+        audit.record(
+            Event(
+                f"release.{release.state}",
+                ("release", release.id),
+                release.org_id,
+                {"as_of": release.as_of, "files": release.files},
+            ),
+            by=by,
+            now=now,
+        )
+        notices.tell(
+            [release.created_by_id],
+            kind="release.done",
+            title=f"Release {release.number} is {release.state}",
+            body=release.error,
+            url=f"/releases/{release.id}/",
+            now=now,
+        )
+        return release
+
+
+def _move(release: Release, to: ReleaseState) -> None:
+    if to not in RELEASE_TRANSITIONS[release.state]:
+        raise IllegalTransition(f"A {release.state} release cannot become {to}.")
+    release.state = to
+
+
+def _fill(release: Release, by: Actor) -> None:
+    project = Project.objects.select_related("criteria").get(id=release.project_id)
+    key = bytes(release.pseudonym_key.key)
+    missing = queries.without_consent(project.id)
+    if missing:
+        raise NotReleasable(f"{missing} answers have no consent grant; nothing leaves without it.")
+    release.files = {}
+    release.files |= _rows("answers", queries.answers(project, key), release)
+    run = scoring.latest_done(project.id, by)
+    if run is not None and run.labels_sha256:
+        release.files |= _rows("labels", _labels(project, run), release)
+    release.files |= _wage_file(project, key, release)
+
+
+def _labels(project: Project, run: ScoringRun) -> Iterator[dict]:
+    names = queries.external_ids(project)
+    table = pq.read_table(io.BytesIO(blobs.read(run.labels_sha256)))
+    for row in table.to_pylist():
+        yield {
+            "item_id": names[row["item_id"]],
+            "answer": row["answer"],
+            "probability": row["probability"],
+            "answers": row["n"],
+            "run": str(run.id),
+        }
+
+
+@contextmanager
+def _file() -> Iterator[tuple[TextIO, Path]]:
+    folder = Path(settings.DATA_DIR) / "blobs"
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(
+        "w", dir=folder, delete=False, encoding="utf-8", newline=""
+    ) as file:
+        yield file, Path(file.name)
+
+
+def _stored(path: Path, rows: int) -> dict:
+    size = path.stat().st_size
+    return {"sha256": blobs.put_file(path), "bytes": size, "rows": rows}
+
+
+def _rows(name: str, rows: Iterable[dict], release: Release) -> dict:
+    """The same rows as JSONL and CSV, each written once, in one pass."""
+    count = 0
+    with _file() as (jsonl, jsonl_path), _file() as (table, table_path):
+        writer = None
+        for row in rows:
+            jsonl.write(json.dumps(row, ensure_ascii=False) + "\n")
+            if writer is None:
+                writer = csv.DictWriter(table, fieldnames=list(row), extrasaction="ignore")
+                writer.writeheader()
+            writer.writerow(row)
+            count += 1
+    release.summary[name] = count
+    return {
+        f"{name}.jsonl": _stored(jsonl_path, count),
+        f"{name}.csv": _stored(table_path, count),
+    }
+
+
+def _wage_file(project: Project, key: bytes, release: Release) -> dict:
+    """The wage file; written again if the ledger moved meanwhile, refused if it does not add up."""
+    for _ in range(TRIES):
+        totals = queries.ledger_totals(project.id)
+        sums = {"gross": 0, "fee": 0, "net": 0}
+        count = 0
+        with _file() as (file, path):
+            head = json.dumps(queries.header(project, totals), ensure_ascii=False)
+            file.write(head[:-1] + ', "lines": [\n')
+            for line in queries.wage_lines(project, key):
+                file.write((",\n" if count else "") + json.dumps(line, ensure_ascii=False))
+                count += 1
+                for name in sums:
+                    sums[name] += line[name]
+            file.write("\n]}\n")
+        expected = {"gross": totals.gross, "fee": totals.fee, "net": totals.net}
+        if sums == expected:
+            release.as_of = totals.as_of
+            release.summary |= {"wage_lines": count, **sums, "matches_ledger": True}
+            return {"wage.json": _stored(path, count)}
+        path.unlink()
+    raise NotReleasable(
+        f"The wage file ({sums['gross']}) does not add up to the ledger ({totals.gross})."
+    )

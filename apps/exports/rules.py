@@ -1,0 +1,39 @@
+"""Shapes of what leaves with a release: pure functions, no ORM."""
+
+import hashlib
+import hmac
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+WAGE_FILE_VERSION = "wage-file/1"
+# Below so many people a tier is merged into "others" in the public form.
+SMALL_TIER = 5
+
+
+def pseudonym(key: bytes, person: uuid.UUID) -> str:
+    """HMAC-SHA-256 with the release's own key, 16 hex digits: not linkable between releases."""
+    return hmac.new(key, person.bytes, hashlib.sha256).hexdigest()[:16]
+
+
+def whole_minutes(seconds: int) -> int:
+    """Minutes, upwards: the file never shows less time than was worked."""
+    return -(-seconds // 60)
+
+
+def evidence_class(scores: Mapping) -> str:
+    """What kind of evidence stands behind an answer; never the evidence itself."""
+    classes = []
+    if isinstance(scores.get("gold"), bool):
+        classes.append("gold")
+    if isinstance(scores.get("agreement"), int | float):
+        classes.append("agreement")
+    if scores.get("anomaly") not in {None, "not available"}:
+        classes.append("time")
+    return "+".join(classes) or "none"
+
+
+def public_tiers(people: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """tier → its name in the public form. `people` are (person, tier) pairs."""
+    sizes = Counter(tier for _, tier in set(people))
+    return {tier: tier if size >= SMALL_TIER else "others" for tier, size in sizes.items()}

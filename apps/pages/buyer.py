@@ -1,0 +1,193 @@
+"""The page of a live project: progress, review queue, budget burn and scores, in one place."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.db.models import Count, F, Min, Q, Sum
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_safe
+
+from apps.core.htmx import render
+from apps.organizations.enums import Permission
+from apps.organizations.permissions import can, check
+from apps.projects import permissions, queries
+from apps.projects.enums import ItemPurpose, ItemState, ProjectState
+from apps.projects.models import Item, Project
+from apps.projects.rules import Kind
+from apps.scoring.enums import RunState
+from apps.scoring.models import ScoringRun
+from apps.work.enums import AssignmentState
+from apps.work.models import Assignment, EarningLine, Enrolment
+
+S = AssignmentState
+UNFINISHED = frozenset({RunState.QUEUED, RunState.RUNNING})
+
+
+@dataclass(frozen=True, slots=True)
+class Funds:
+    """Budget burn in minor units. `put_in` is everything ever funded; it is paid, reserved or free."""
+
+    put_in: int
+    held: int
+    reserved: int
+    free: int
+    paid: int
+    net: int
+    fee: int
+    wallet: int
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """What an alpha says, in the words of the published bands."""
+
+    word: str
+    tone: str
+    sentence: str
+
+
+@login_required
+@require_safe
+def project_live(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
+    """The whole page; with htmx and `part`, the moving part: `progress` or `scores`."""
+    project = (
+        Project.objects.visible_to(request.actor)
+        .select_related("org", "criteria")
+        .filter(id=project_id)
+        .first()
+    )
+    if project is None:
+        raise Http404("There is no such project.")
+    check(request.actor, Permission.VIEW, org_id=project.org_id)
+    if project.state == ProjectState.DRAFT:
+        return redirect("projects:detail", project.id)
+    part = request.GET.get("part", "progress")
+    part = part if part in {"progress", "scores"} else "progress"
+    is_partial = request.headers.get("HX-Request") == "true"
+    context: dict = {
+        "project": project,
+        "currency": project.currency,
+        "is_moving": project.state != ProjectState.CLOSED,
+        "can_manage": permissions.can_manage(request.actor, project),
+        "can_review": can(request.actor, Permission.DECIDE_VERDICTS, org_id=project.org_id),
+        "can_release": can(request.actor, Permission.RELEASE, org_id=project.org_id),
+    }
+    if not is_partial or part == "progress":
+        context |= _progress(project)
+    if not is_partial or part == "scores":
+        context |= _scores(project)
+    return render(request, "pages/project.html", context, partial=part)
+
+
+def _progress(project: Project) -> dict:
+    work = Q(kind=Kind.WORK)
+    states = Assignment.objects.filter(project=project).aggregate(
+        open=Count("id", filter=work & Q(state=S.CLAIMED)),
+        waiting=Count("id", filter=Q(state=S.SUBMITTED)),
+        oldest=Min("review_due_at", filter=Q(state=S.SUBMITTED)),
+        rework=Count("id", filter=Q(state=S.REWORK)),
+        accepted=Count("id", filter=work & Q(state__in=[S.ACCEPTED, S.OVERTURNED])),
+        rejected=Count("id", filter=work & Q(state__in=[S.REJECTED, S.FINAL])),
+        qualification=Count("id", filter=Q(kind=Kind.QUALIFICATION, state=S.ACCEPTED)),
+    )
+    items = Item.objects.filter(
+        project=project, purpose=ItemPurpose.WORK, state=ItemState.ACTIVE
+    ).aggregate(
+        items=Count("id"),
+        answers=Sum("overlap", default=0),
+        taken=Sum(F("overlap") - F("open_slots"), default=0),
+        broken=Count("id", filter=Q(broken_reports__gt=0)),
+    )
+    return {
+        "states": states,
+        "items": items,
+        "people": Enrolment.objects.filter(project=project).count(),
+        "funds": _funds(project),
+    }
+
+
+def _funds(project: Project) -> Funds:
+    account = queries.held(project)
+    paid = EarningLine.objects.filter(project=project).aggregate(
+        net=Sum("net", default=0), fee=Sum("fee", default=0)
+    )
+    return Funds(
+        put_in=account.credits_posted,
+        held=account.balance,
+        reserved=account.debits_pending,
+        free=account.available,
+        paid=account.debits_posted,
+        net=paid["net"],
+        fee=paid["fee"],
+        wallet=queries.wallet(project.org, project.currency).available,
+    )
+
+
+def _scores(project: Project) -> dict:
+    """The latest run as it stands, and the figures of the last one that finished."""
+    runs = ScoringRun.objects.filter(project=project).order_by("-created_at", "-id")
+    latest = runs.first()
+    done = (
+        latest
+        if latest and latest.state == RunState.DONE
+        else runs.filter(state=RunState.DONE).first()
+    )
+    figures = _figures(done.result) if done else {}
+    agreement = figures.get("agreement") or {}
+    alpha = agreement.get("alpha")
+    return {
+        "run": latest,
+        "is_scoring": latest is not None and latest.state in UNFINISHED,
+        "scored": done,
+        "agreement": agreement,
+        "alpha": _number(alpha),
+        "alpha_reason": agreement.get("reason") or "",
+        "band": band(alpha),
+        "gold": _named(
+            figures.get("gold"), "gold_items", "gold_answers", "correct", "share_correct"
+        ),
+        "anomalies": _named(figures.get("anomalies"), "fast", "slow", "timed"),
+        "labels": _named(
+            figures.get("labels"), "method", "iterations", "converged", "accuracy", "items"
+        ),
+    }
+
+
+def _figures(result: Mapping | None) -> Mapping:
+    result = result or {}
+    inner = result.get("figures")
+    return inner if isinstance(inner, Mapping) else result
+
+
+def _named(figures: Mapping | None, *names: str) -> dict:
+    """The figures that the page shows; None for one that this run does not have."""
+    if not figures:
+        return {}
+    values = {name: figures.get(name) for name in names}
+    for share in ("share_correct", "accuracy"):
+        if values.get(share) is not None:
+            values[share] = f"{100 * values[share]:.1f}%"
+    return values
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def band(alpha: float | None) -> Band | None:
+    """Below the tentative band the rubric is questioned before the people (domain.md)."""
+    if alpha is None:
+        return None
+    value = Decimal(str(alpha))
+    if value >= Decimal(settings.WAGEFILE["alpha_reliable"]):
+        return Band("reliable", "good", "People who cannot see each other's answers agree.")
+    if value >= Decimal(settings.WAGEFILE["alpha_tentative"]):
+        return Band("tentative", "warn", "Enough for tentative conclusions only.")
+    return Band(
+        "low", "bad", "Question the rubric and the instructions before you question the people."
+    )

@@ -1,0 +1,9 @@
+"""Addresses of the buyer's pages that read from several apps."""
+
+from django.urls import path
+
+from apps.pages import buyer
+
+urlpatterns = [
+    path("projects/<uuid:project_id>/live/", buyer.project_live, name="project_live"),
+]

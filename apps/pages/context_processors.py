@@ -1,0 +1,85 @@
+"""What every page knows. Reads are lazy: a page that shows no header asks nothing."""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
+
+from apps.core.tenancy import ANONYMOUS, Actor
+from apps.notices.models import Notice
+from apps.organizations.models import Organization
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    label: str
+    url: str
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    label: str
+    links: list[Link]
+
+
+# What each kind of person finds in the header: label, then (label, name of the address).
+BUY = ("Buy", [("Organizations", "organizations:list"), ("Projects", "projects:list")])
+WORK = (
+    "Work",
+    [
+        ("Board", "work:board"),
+        ("My work", "work:history"),
+        ("Earnings", "work:earnings"),
+        ("Payouts", "payments:payouts"),
+        ("Cases", "cases:mine"),
+    ],
+)
+STAFF = (
+    "Staff",
+    [("Cases", "cases:staff"), ("People", "people:staff-list"), ("Books", "pages:books")],
+)
+PUBLIC = ("", [("Board", "work:board"), ("Pay and due process", "pages:rules")])
+
+
+def site(request: HttpRequest) -> dict:
+    """The actor, the time, whether this is the demo, and the header's links and counts."""
+    actor = getattr(request, "actor", ANONYMOUS)
+    return {
+        "actor": actor,
+        "now": getattr(request, "now", None),
+        "is_demo": settings.DEMO,
+        "navigation": SimpleLazyObject(lambda: navigation(actor, request.path)),
+        "own_organizations": SimpleLazyObject(lambda: own_organizations(actor)),
+        "unread_notices": SimpleLazyObject(lambda: unread_notices(actor)),
+    }
+
+
+def navigation(actor: Actor, path: str) -> list[Group]:
+    if actor.is_staff:
+        groups = [STAFF]
+    elif actor.user_id:
+        groups = [BUY, WORK]
+    else:
+        groups = [PUBLIC]
+    return [_group(label, links, path) for label, links in groups]
+
+
+def _group(label: str, links: list[tuple[str, str]], path: str) -> Group:
+    """Of several links that lead here the longest is the current one."""
+    urls = {text: reverse(name) for text, name in links}
+    here = [url for url in urls.values() if path.startswith(url)]
+    current = max(here, key=len, default=None)
+    return Group(label, [Link(text, url, url == current) for text, url in urls.items()])
+
+
+def own_organizations(actor: Actor) -> list[Organization]:
+    if actor.is_staff or not actor.org_ids:
+        return []
+    return list(Organization.objects.visible_to(actor).order_by("name"))
+
+
+def unread_notices(actor: Actor) -> int:
+    return Notice.objects.visible_to(actor).filter(read_at=None).count() if actor.user_id else 0

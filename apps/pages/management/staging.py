@@ -1,0 +1,119 @@
+"""Making people, organizations and money for a demo or a replay, through the real actions."""
+
+import datetime as dt
+import json
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterable, Sequence
+
+from django.conf import settings
+from django.core.management.base import CommandError
+from django.db import transaction
+
+from apps.accounts.models import ContributorProfile, User
+from apps.core.tenancy import Actor, acting, system
+from apps.organizations import actions as organizations
+from apps.organizations.models import Organization
+from apps.organizations.queries import actor_of
+from apps.payments import actions as payments
+from apps.payments.models import StripeAccount
+
+FUNDING_STEP = 90_000_000  # minor units: below what one Checkout session may hold
+
+
+def check_is_simulated() -> None:
+    """Simulated people and a stand-in for Stripe belong to no real marketplace."""
+    if settings.PRODUCTION:
+        message = "This works on a demo or a test only: it makes people and money up."
+        raise CommandError(message)
+
+
+def double(path: str, **body: object) -> dict:
+    """Call the stand-in for Stripe on its own address; only a demo or a test ever does."""
+    request = urllib.request.Request(  # noqa: S310 -- our own address from settings
+        f"{settings.STRIPE_API_BASE}/_double/{path}",
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+        method="POST",
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 -- as above
+            return json.loads(answer.read() or b"{}")
+    except urllib.error.URLError as error:
+        message = f"The Stripe double does not answer at {settings.STRIPE_API_BASE}: {error}."
+        raise CommandError(message) from error
+
+
+def administrator(email: str, name: str) -> User:
+    user = User.objects.filter(email=email).first()
+    return user or User.objects.create_user(email, None, name=name, is_staff=True)
+
+
+def buyer(
+    email: str, name: str, *, organization: str, owners: str, now: dt.datetime
+) -> tuple[User, Organization]:
+    """An owner and their organization."""
+    user = User.objects.create_user(email, None, name=name, is_simulated=True)
+    with acting(actor_of(user)) as actor:
+        org = organizations.create(
+            name=organization, country="US", currency="USD", owners=owners, by=actor, now=now
+        )
+    return user, org
+
+
+def fund(org: Organization, owner: User, amount: int, *, now: dt.datetime) -> None:
+    """Pay into the wallet through Checkout, at the stand-in, in as many payments as it takes."""
+    while amount > 0:
+        part = min(amount, FUNDING_STEP)
+        with acting(actor_of(owner)) as actor:
+            funding = payments.fund(org_id=org.id, amount=part, by=actor, now=now)
+        double(f"checkout/{funding.session_id}/pay", outcome="paid", available=True)
+        with acting(system(org.id)) as actor:
+            payments.check_funding(funding_id=funding.id, by=actor, now=now)
+        amount -= part
+
+
+def contributors(
+    people: Sequence[tuple[str, str]], *, staff: User, region: str = "US", now: dt.datetime
+) -> dict[str, uuid.UUID]:
+    """Simulated contributors (email, name) with a profile each; email → id."""
+    emails = [email for email, _ in people]
+    known = dict(User.objects.filter(email__in=emails).values_list("email", "id"))
+    fresh = [
+        User(email=email, name=name, is_simulated=True, password="!")  # noqa: S106 -- unusable
+        for email, name in people
+        if email not in known
+    ]
+    with transaction.atomic():
+        User.objects.bulk_create(fresh, batch_size=2_000)
+        known |= {user.email: user.id for user in fresh}
+        with acting(Actor(kind="staff", user_id=staff.id)):
+            ContributorProfile.objects.bulk_create(
+                (
+                    ContributorProfile(
+                        user_id=known[email], region=region, languages=["en"], adult_confirmed_at=now
+                    )
+                    for email in emails
+                ),
+                ignore_conflicts=True,
+                batch_size=2_000,
+            )
+    return {email: known[email] for email in emails}
+
+
+def person(user_id: uuid.UUID) -> Actor:
+    return Actor(kind="person", user_id=user_id)
+
+
+def verify(user_ids: Iterable[uuid.UUID], *, now: dt.datetime) -> None:
+    """Onboard contributors at the stand-in: what a person does on Stripe's own page."""
+    for user_id in user_ids:
+        with acting(person(user_id)) as actor:
+            account = StripeAccount.objects.filter(user_id=user_id).first()
+            if account is None:
+                payments.connect(by=actor, now=now)
+                account = StripeAccount.objects.get(user_id=user_id)
+            if not account.is_verified:
+                double(f"accounts/{account.account_id}/verify")
+                payments.refresh_account(user_id=user_id, by=actor, now=now)

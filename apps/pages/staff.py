@@ -1,0 +1,181 @@
+"""The administrator's pages: what waits, whose rejections are frozen, people, the checked books.
+
+Every page here leaves evidence of whose rows it showed.
+"""
+
+import uuid
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.views.decorators.http import require_http_methods, require_safe
+
+from apps.accounts.models import ContributorProfile, User
+from apps.accounts.queries import people as all_people
+from apps.audit.views import Seen, staff_only
+from apps.cases import queries as cases
+from apps.cases.enums import CaseKind
+from apps.cases.models import Case
+from apps.core.errors import WagefileError
+from apps.core.htmx import render
+from apps.core.regions import COUNTRIES
+from apps.pages import checks
+from apps.pages.queries import books
+from apps.payments.enums import CallState
+from apps.payments.models import OutboxCall
+from apps.payments.queries import earned
+from apps.projects.models import Project
+from apps.scoring.enums import RunState
+from apps.scoring.models import ScoringRun
+from apps.work import actions as work
+from apps.work.enums import VerdictOutcome
+from apps.work.models import Assignment, Verdict
+
+SHOWN = 25
+
+
+@require_safe
+@staff_only
+def show(request: HttpRequest, seen: Seen) -> HttpResponse:
+    """What waits for an administrator, the most urgent first."""
+    actor = request.actor
+    waiting = {
+        kind.label: list(cases.open_by_deadline(actor, kind)[:SHOWN])
+        for kind in (CaseKind.APPEAL, CaseKind.DISPUTE, CaseKind.DEACTIVATION)
+    }
+    frozen = list(
+        Project.objects.visible_to(actor)
+        .filter(rejections_frozen_at__isnull=False)
+        .select_related("org")
+        .order_by("rejections_frozen_at")[:SHOWN]
+    )
+    failed = list(
+        ScoringRun.objects.visible_to(actor)
+        .filter(state=RunState.FAILED)
+        .select_related("project")
+        .order_by("-created_at")[:SHOWN]
+    )
+    for case in [case for rows in waiting.values() for case in rows]:
+        seen.add("case", case.id, case.org_id)
+    for project in frozen:
+        seen.add("project", project.id, project.org_id)
+    for scoring_run in failed:
+        seen.add("run", scoring_run.id, scoring_run.org_id)
+    calls = OutboxCall.objects.visible_to(actor).filter(state=CallState.WAITING)
+    context = {
+        "waiting": waiting,
+        "frozen": frozen,
+        "failed": failed,
+        "calls": list(calls.order_by("created_at")[:SHOWN]),
+        "calls_waiting": calls.count(),
+        "books": books(actor),
+    }
+    return render(request, "pages/staff_home.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_only
+def rejections(request: HttpRequest, seen: Seen, project_id: uuid.UUID) -> HttpResponse:
+    """The rejections of one project, so that an administrator has looked before unfreezing them."""
+    rows = Project.objects.visible_to(request.actor).select_related("org")
+    project = get_object_or_404(rows, id=project_id)
+    seen.add("project", project.id, project.org_id)
+    if request.method == "POST":
+        try:
+            work.unfreeze_rejections(project_id=project.id, by=request.actor, now=request.now)
+        except WagefileError as refusal:
+            messages.error(request, refusal.sentence)
+        else:
+            messages.success(request, "Rejections of this project are open again.")
+            return redirect("pages:staff")
+    verdicts = Verdict.objects.visible_to(request.actor).filter(
+        project_id=project.id, outcome=VerdictOutcome.REJECTED
+    )
+    by_reviewer = (
+        verdicts.order_by()
+        .values("decided_by__name")
+        .annotate(count=Count("id"), people=Count("contributor", distinct=True))
+        .order_by("-count")
+    )
+    page = Paginator(
+        verdicts.select_related("decided_by").order_by("-decided_at", "-id"), SHOWN
+    ).get_page(request.GET.get("page"))
+    for verdict in page.object_list:
+        seen.add("verdict", verdict.id, project.org_id)
+    context = {"project": project, "page": page, "by_reviewer": list(by_reviewer)}
+    return render(request, "pages/staff_rejections.html", context)
+
+
+@require_safe
+@staff_only
+def people(request: HttpRequest, seen: Seen) -> HttpResponse:
+    """Search by name or address."""
+    search = request.GET.get("q", "").strip()
+    rows = all_people(request.actor, search=search)
+    page = Paginator(rows, SHOWN).get_page(request.GET.get("page"))
+    for person in page.object_list:
+        seen.add("person", person.id)
+    return render(request, "pages/staff_people.html", {"page": page, "search": search})
+
+
+@require_safe
+@staff_only
+def person(request: HttpRequest, seen: Seen, user_id: uuid.UUID) -> HttpResponse:
+    """One contributor: state, cases, work in numbers, money that stays payable."""
+    user = get_object_or_404(User, id=user_id)
+    profile = ContributorProfile.objects.visible_to(request.actor).filter(user_id=user_id).first()
+    about = Case.objects.visible_to(request.actor).filter(contributor_id=user_id)
+    rows = list(about.select_related("project").order_by("decided_at", "due_at")[:SHOWN])
+    seen.add("person", user_id)
+    for case in rows:
+        seen.add("case", case.id, case.org_id)
+    context = {
+        "person": user,
+        "profile": profile,
+        "country": COUNTRIES.get(profile.region, profile.region) if profile else "",
+        "cases": rows,
+        "projects": _projects_of(request, seen, user_id),
+        "earned": earned(user_id),
+        "may_propose": _may_propose(request, profile),
+    }
+    return render(request, "pages/staff_person.html", context)
+
+
+def _projects_of(request: HttpRequest, seen: Seen, user_id: uuid.UUID) -> list[dict]:
+    """Per project: how much was done, accepted and rejected."""
+    of_person = Assignment.objects.visible_to(request.actor).filter(contributor_id=user_id)
+    rows = list(
+        of_person.order_by()
+        .values("project_id", "project__title", "org_id")
+        .annotate(
+            done=Count("id"),
+            accepted=Count("id", filter=Q(state__in=["accepted", "overturned"])),
+            rejected=Count("id", filter=Q(state__in=["rejected", "final"])),
+        )
+        .order_by("project__title")[:SHOWN]
+    )
+    for row in rows:
+        seen.add("project", row["project_id"], row["org_id"])
+    return rows
+
+
+def _may_propose(request: HttpRequest, profile: ContributorProfile | None) -> bool:
+    """Not about oneself, and not while a notice or a deactivation stands."""
+    return (
+        profile is not None
+        and profile.user_id != request.actor.user_id
+        and profile.deactivated_at is None
+        and profile.deactivation_notice_until is None
+    )
+
+
+@require_safe
+@staff_only
+def checked_books(request: HttpRequest, seen: Seen) -> HttpResponse:
+    """Every check of `check_books`, now. Reads every transfer: not for a page that is polled."""
+    seen.add("books", "all")
+    results = list(checks.run(request.now))
+    context = {"results": results, "books": books(request.actor)}
+    return render(request, "pages/staff_checks.html", context)

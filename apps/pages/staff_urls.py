@@ -1,0 +1,13 @@
+"""Addresses of the administrator's pages."""
+
+from django.urls import path
+
+from apps.pages import staff
+
+urlpatterns = [
+    path("", staff.show, name="staff"),
+    path("projects/<uuid:project_id>/rejections/", staff.rejections, name="staff-rejections"),
+    path("people/", staff.people, name="staff-people"),
+    path("people/<uuid:user_id>/", staff.person, name="staff-person"),
+    path("checks/", staff.checked_books, name="staff-checks"),
+]

@@ -1,0 +1,106 @@
+"""The front page, the dashboards, the rules in force, the books, the API's own description."""
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+from drf_spectacular.generators import SchemaGenerator
+
+from apps.accounts.permissions import check_staff
+from apps.core.htmx import render
+from apps.organizations.queries import open_invitations_to
+from apps.pages import queries
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """The public front page, or what waits for whoever is signed in."""
+    actor = request.actor
+    if actor.is_staff:
+        return render(request, "pages/staff.html", {"staff": queries.staff_dashboard(actor)})
+    if actor.user_id:
+        context = {
+            "buyer": queries.buyer_dashboard(actor),
+            "contributor": queries.contributor_dashboard(actor),
+            "invitations": open_invitations_to(actor),
+        }
+        return render(request, "pages/dashboard.html", context)
+    context = {"offers": queries.offers_open(), "numbers": numbers()}
+    return render(request, "pages/front.html", context)
+
+
+@require_safe
+def rules(request: HttpRequest) -> HttpResponse:
+    """The numbers in force for the next publishing, as the settings hold them."""
+    return render(request, "pages/rules.html", {"numbers": numbers()})
+
+
+def numbers() -> dict:
+    """The domain's numbers for pages, with the fee in percent."""
+    return {**settings.WAGEFILE, "fee_percent": settings.WAGEFILE["fee_bps"] / 100}
+
+
+@login_required
+@require_safe
+def books(request: HttpRequest) -> HttpResponse:
+    check_staff(request.actor)
+    return render(request, "pages/books.html", {"rows": queries.books(request.actor)})
+
+
+@require_safe
+def api_docs(request: HttpRequest) -> HttpResponse:
+    """The OpenAPI description as a plain page: no script, nothing from elsewhere."""
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    parts = schema.get("components", {}).get("schemas", {})
+    operations = [
+        {
+            "method": method.upper(),
+            "path": path,
+            "summary": operation.get("summary") or operation.get("operationId", ""),
+            "description": operation.get("description", ""),
+            "parameters": [
+                {"description": "", "required": False, **parameter}
+                for parameter in operation.get("parameters", [])
+            ],
+            "body": _fields(operation.get("requestBody", {}).get("content", {}), parts),
+            "responses": [
+                (code, answer.get("description", ""), _fields(answer.get("content", {}), parts))
+                for code, answer in operation.get("responses", {}).items()
+            ],
+        }
+        for path, methods in schema.get("paths", {}).items()
+        for method, operation in methods.items()
+        if method in {"get", "post", "put", "patch", "delete"}
+    ]
+    context = {"operations": operations, "api": schema["info"]}
+    return render(request, "pages/api_docs.html", context)
+
+
+def _fields(content: dict, parts: dict) -> list[tuple[str, str, bool]]:
+    """(name, type, required) of the JSON body, one level deep."""
+    shape = next((media.get("schema", {}) for media in content.values()), {})
+    if shape.get("type") == "array":
+        shape = shape.get("items", {})
+    shape = _resolved(shape, parts)
+    required = set(shape.get("required", []))
+    return [
+        (name, _type_name(field), name in required)
+        for name, field in shape.get("properties", {}).items()
+    ]
+
+
+def _resolved(shape: dict, parts: dict) -> dict:
+    reference = shape.get("$ref", "")
+    return parts.get(reference.rsplit("/", 1)[-1], {}) if reference else shape
+
+
+def _type_name(field: dict) -> str:
+    if "$ref" in field:
+        return field["$ref"].rsplit("/", 1)[-1]
+    for word in ("allOf", "oneOf", "anyOf"):
+        if word in field:
+            return " or ".join(_type_name(part) for part in field[word])
+    kind = field.get("type", "any")
+    if kind == "array":
+        return f"list of {_type_name(field.get('items', {}))}"
+    return field.get("format") or kind

@@ -1,0 +1,207 @@
+"""Stripe's own books beside ours: each of its balance transactions is booked exactly once."""
+
+import datetime as dt
+import logging
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from apps.core.errors import WagefileError
+from apps.core.ids import derived
+from apps.core.tenancy import acting, system
+from apps.ledger import actions as ledger
+from apps.ledger.enums import Purpose, TransferKind
+from apps.payments import gateway
+from apps.payments.actions.events import keep
+from apps.payments.actions.funding import check_funding
+from apps.payments.actions.onboarding import refresh_account
+from apps.payments.actions.payouts import take_bank_payout
+from apps.payments.actions.refunds import check_refund
+from apps.payments.enums import CallState, FundingState, PayoutState
+from apps.payments.models import BalanceTxn, Funding, Payout, Refund, StripeAccount, StripeBalance
+from apps.payments.queries import bookings
+from apps.payments.rules import CHARGES, OPERATOR, booking_base
+
+log = logging.getLogger(__name__)
+
+# Stripe's clock and lists may lag; what was seen already is skipped.
+OVERLAP = dt.timedelta(hours=6)
+LATE_FUNDING = dt.timedelta(minutes=10)
+LATE_PAYOUT = dt.timedelta(days=3)
+LATE_ACCOUNT = dt.timedelta(days=1)
+A_FEW = 50
+
+
+def fetch_balance(*, now: dt.datetime) -> int:
+    """Store new balance transactions, book what they carry, store the balance; how many are new."""
+    with acting(system()):
+        newest = BalanceTxn.objects.order_by("-created_at").first()
+    seen = gateway.balance_txns(since=newest.created_at - OVERLAP if newest else None)
+    with acting(system()):
+        told_ids = [txn.id for txn in seen]
+        known = set(BalanceTxn.objects.filter(id__in=told_ids).values_list("id", flat=True))
+        BalanceTxn.objects.bulk_create(
+            [_row(txn) for txn in seen if txn.id not in known], ignore_conflicts=True
+        )
+        unbooked = list(BalanceTxn.objects.filter(booked_at=None).order_by("created_at", "id"))
+    told = {txn.id: txn for txn in seen}
+    for row in unbooked:
+        with _noting(row.id):
+            if row.type in CHARGES:
+                _take_funding(told.get(row.id) or gateway.read_txn(row.id), now=now)
+            _book(row, now=now)
+    _store_balance(now)
+    return len(seen) - len(known)
+
+
+def _row(txn: gateway.Txn) -> BalanceTxn:
+    return BalanceTxn(
+        id=txn.id,
+        type=txn.type,
+        source_id=txn.source_id,
+        amount=txn.amount,
+        fee=txn.fee,
+        net=txn.net,
+        currency=txn.currency,
+        created_at=txn.created_at,
+        available_on=txn.available_on,
+    )
+
+
+def _store_balance(now: dt.datetime) -> None:
+    rows = [
+        StripeBalance(
+            currency=row.currency, available=row.available, pending=row.pending, fetched_at=now
+        )
+        for row in gateway.read_balance()
+    ]
+    with acting(system()):
+        StripeBalance.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["currency"],
+            update_fields=["available", "pending", "fetched_at"],
+        )
+
+
+def _book(row: BalanceTxn, *, now: dt.datetime) -> None:
+    """Fees and the operator's own movements are booked from here; the rest has to be there."""
+    with acting(system()):
+        entries = _entries(row, now=now)
+        if entries:
+            ledger.post(entries)
+        if bookings(row) is not None:
+            BalanceTxn.objects.filter(id=row.id, booked_at=None).update(booked_at=now)
+
+
+def _take_funding(txn: gateway.Txn, *, now: dt.datetime) -> None:
+    """A charge whose webhook never came is found here."""
+    with acting(system()):
+        known = _uuid(txn.funding_id)
+        funding = Funding.objects.filter(id=known).first() if known else None
+    if funding and funding.state != FundingState.PAID:
+        _check(funding, now=now)
+
+
+def _check(funding: Funding, *, now: dt.datetime) -> None:
+    with _noting(funding.id), acting(system(funding.org_id)) as by:
+        check_funding(funding_id=funding.id, by=by, now=now)
+
+
+@contextmanager
+def _noting(what: object) -> Iterator[None]:
+    """One row that Stripe or the ledger refuses must not keep the others waiting."""
+    try:
+        yield
+    except WagefileError as error:
+        log.warning("%s: %s", what, error.sentence)
+
+
+def _entries(row: BalanceTxn, *, now: dt.datetime) -> list[ledger.Entry]:
+    """What the platform's capital bears or gets: the fee, and movements that are only its own."""
+    parts = [("fee", "stripe_fee", -row.fee)]
+    if row.type in OPERATOR:
+        parts.append(("amount", OPERATOR[row.type], row.amount))
+    base = booking_base(row.id)
+    return [
+        _between(base, step, code, amount, row.currency, now=now)
+        for step, code, amount in parts
+        if amount
+    ]
+
+
+def _between(
+    base: uuid.UUID, step: str, code: str, amount: int, currency: str, *, now: dt.datetime
+) -> ledger.Entry:
+    """Capital and Stripe: a negative amount leaves Stripe at the cost of capital."""
+    stripe = ledger.account(Purpose.STRIPE, currency=currency)
+    capital = ledger.account(Purpose.CAPITAL, currency=currency)
+    return ledger.Entry(
+        id=derived(base, step),
+        kind=TransferKind.POSTED,
+        code=code,
+        at=now,
+        amount=abs(amount),
+        currency=currency,
+        debit=stripe if amount > 0 else capital,
+        credit=capital if amount > 0 else stripe,
+        subject=base,
+    )
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def catch_up(*, now: dt.datetime) -> None:
+    """What webhooks should have told: undelivered events, and rows that wait too long."""
+    for body in gateway.undelivered_events():
+        keep(body, endpoint="platform", now=now)
+    with acting(system()):
+        fundings = list(
+            Funding.objects.filter(
+                state=FundingState.OPEN, created_at__lt=now - LATE_FUNDING
+            ).order_by("created_at")[:A_FEW]
+        )
+        refund_ids = list(
+            Refund.objects.filter(state=CallState.WAITING)
+            .exclude(stripe_id="")
+            .order_by("created_at")
+            .values_list("stripe_id", flat=True)[:A_FEW]
+        )
+    for funding in fundings:
+        _check(funding, now=now)
+    for stripe_id in refund_ids:
+        with _noting(stripe_id), acting(system()) as by:
+            check_refund(stripe_id=stripe_id, by=by, now=now)
+    _catch_up_accounts(now)
+
+
+def _catch_up_accounts(now: dt.datetime) -> None:
+    """Events of connected accounts are in no list of the platform's: their objects are asked."""
+    with acting(system()):
+        late = Payout.objects.filter(
+            state=PayoutState.TRANSFERRED, transferred_at__lt=now - LATE_PAYOUT
+        )
+        senders = list(
+            late.order_by("account_id").values_list("account_id", flat=True).distinct()[:A_FEW]
+        )
+        unready = list(
+            StripeAccount.objects.exclude(transfers_status="active")
+            .filter(checked_at__lt=now - LATE_ACCOUNT)
+            .order_by("checked_at")
+            .values_list("user_id", flat=True)[:A_FEW]
+        )
+    for account_id in senders:
+        with _noting(account_id):
+            for bank_payout in gateway.recent_bank_payouts(account_id):
+                with acting(system()) as by:
+                    take_bank_payout(
+                        bank_payout_id=bank_payout.id, account_id=account_id, by=by, now=now
+                    )
+    for user_id in unready:
+        with _noting(user_id), acting(system()) as by:
+            refresh_account(user_id=user_id, by=by, now=now)

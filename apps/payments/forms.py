@@ -1,0 +1,91 @@
+"""Amounts that people type, in whole units of the currency."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+
+from apps.core.errors import Invalid
+from apps.core.money import Money, decimals
+from apps.payments.rules import FUNDING_MAXIMUM, FUNDING_MINIMUM, minor
+
+
+class AmountForm(forms.Form):
+    """`cleaned_data["amount"]` is minor units of `currency`."""
+
+    amount = forms.DecimalField(max_digits=12)
+
+    def __init__(
+        self,
+        *args: Any,
+        currency: str,
+        label: str,
+        most: int | None = None,
+        least: int = 1,
+        help_text: str = "",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.currency, self.least, self.most = currency, least, most
+        field = self.fields["amount"]
+        field.label = f"{label} ({currency})"
+        field.help_text = help_text
+        field.widget.attrs.update(
+            {"inputmode": "decimal", "step": str(Decimal(1).scaleb(-decimals(currency)))}
+        )
+
+    def clean_amount(self) -> int:
+        try:
+            amount = minor(self.cleaned_data["amount"], self.currency)
+        except Invalid as error:
+            raise forms.ValidationError(error.sentence) from error
+        if amount < self.least:
+            raise forms.ValidationError(f"At least {Money(self.least, self.currency)}.")
+        if self.most is not None and amount > self.most:
+            raise forms.ValidationError(f"At most {Money(self.most, self.currency)}.")
+        return amount
+
+
+class FundForm(AmountForm):
+    def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
+        super().__init__(
+            *args,
+            currency=currency,
+            label="Amount to pay in",
+            least=FUNDING_MINIMUM,
+            most=FUNDING_MAXIMUM,
+            help_text="You pay on Stripe's page. Nothing is booked before Stripe says it is paid.",
+            **kwargs,
+        )
+
+
+class RefundForm(AmountForm):
+    def __init__(self, *args: Any, currency: str, most: int, **kwargs: Any) -> None:
+        super().__init__(
+            *args,
+            currency=currency,
+            label="Amount to refund",
+            most=most,
+            help_text=f"At most {Money(most, currency)}, back to the payment methods it came from.",
+            **kwargs,
+        )
+
+
+class PayoutForm(AmountForm):
+    """Empty means everything that is payable."""
+
+    amount = forms.DecimalField(max_digits=12, required=False)
+
+    def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
+        super().__init__(
+            *args,
+            currency=currency,
+            label="Amount",
+            help_text="Leave it empty to be paid everything.",
+            **kwargs,
+        )
+
+    def clean_amount(self) -> int | None:  # type: ignore[override]
+        if self.cleaned_data["amount"] is None:
+            return None
+        return super().clean_amount()

@@ -1,0 +1,167 @@
+"""A project that is live: pause, resume, top up, extend, close, and its published figures."""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+
+from django.db import transaction
+from django.db.models import F
+
+from apps.core.errors import Conflict, Invalid, NotThere
+from apps.core.ids import derived, uuid7
+from apps.core.tenancy import Actor
+from apps.ledger import actions as ledger
+from apps.ledger.enums import Purpose, TransferKind
+from apps.projects import permissions
+from apps.projects.actions.moves import locked, move, record, tell_managers
+from apps.projects.actions.publishing import fund, held_account
+from apps.projects.enums import ItemPurpose, ItemState, ProjectState
+from apps.projects.models import Item, Offer, Project, ProjectFigures
+from apps.projects.queries import held
+
+_RUNNING = frozenset({ProjectState.LIVE, ProjectState.PAUSED})
+OVERLAP_MAX = 1000
+
+
+def pause(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Project:
+    """No new claims; what is open goes on, with its windows."""
+    return _moved(project_id, ProjectState.PAUSED, by=by, now=now)
+
+
+def resume(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Project:
+    with transaction.atomic():
+        if locked(project_id, by=by).state == ProjectState.DRAFT:
+            raise Conflict("A draft becomes live by publishing it.")
+        return _moved(project_id, ProjectState.LIVE, by=by, now=now)
+
+
+def begin_close(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Project:
+    """No new claims ever; the rest goes back once every window has closed."""
+    with transaction.atomic():
+        project = _moved(project_id, ProjectState.CLOSING, by=by, now=now)
+        tell_managers(
+            project,
+            f"{project.title} is closing",
+            "Nothing new is claimed. What is not spent goes back to the wallet when the last "
+            "review and appeal window has closed.",
+            now=now,
+        )
+        return project
+
+
+def finish_close(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Project:
+    """Nothing is reserved any more: the rest of the held funds goes back to the wallet."""
+    with transaction.atomic():
+        project = locked(project_id, by=by)
+        permissions.check_is_system(by, project)
+        account = held(project)
+        if account.debits_pending:
+            raise Conflict("Money of this project is still reserved; it cannot be closed yet.")
+        rest = account.available
+        move(project, ProjectState.CLOSED, by=by, now=now, returned=rest)
+        tell_managers(
+            project,
+            f"{project.title} is closed",
+            "Every window is over. What was not spent is back in the wallet.",
+            now=now,
+        )
+        if rest > 0:
+            wallet = ledger.account(
+                Purpose.WALLET, holder=project.org_id, currency=project.currency
+            )
+            ledger.post(
+                [
+                    ledger.Entry(
+                        id=derived(project.id, "return_unspent"),
+                        kind=TransferKind.POSTED,
+                        code="return_unspent",
+                        at=now,
+                        amount=rest,
+                        debit=held_account(project),
+                        credit=wallet,
+                        currency=project.currency,
+                        scope=project.id,
+                        subject=project.id,
+                    )
+                ]
+            )
+        return project
+
+
+def top_up(*, project_id: uuid.UUID, amount: int, by: Actor, now: dt.datetime) -> uuid.UUID:
+    """More budget, from the wallet; the id of the transfer."""
+    with transaction.atomic():
+        project = locked(project_id, by=by)
+        permissions.check_can_manage(by, project)
+        if project.state not in _RUNNING:
+            raise Conflict("Only a live or paused project can be given more budget.")
+        if amount <= 0:
+            raise Invalid("The amount must be more than zero.", field="amount")
+        step = str(uuid7())
+        record(project, "topped_up", by=by, now=now, amount=amount)
+        return fund(project, amount, step=step, code="top_up_project", now=now)
+
+
+def extend(*, project_id: uuid.UUID, overlap: int, by: Actor, now: dt.datetime) -> int:
+    """Give every item this overlap if it has less; how many answers more can be claimed.
+
+    Nothing is reserved by it: each claim reserves its own maximum, as long as the budget lasts.
+    """
+    with transaction.atomic():
+        project = locked(project_id, by=by)
+        permissions.check_can_manage(by, project)
+        if project.state not in _RUNNING:
+            raise Conflict("Only a live or paused project can be extended.")
+        if not 1 <= overlap <= OVERLAP_MAX:
+            raise Invalid("The overlap must be from 1 to 1,000 answers an item.", field="overlap")
+        few = Item.objects.select_for_update(of=("self",)).filter(
+            project=project,
+            purpose=ItemPurpose.WORK,
+            state=ItemState.ACTIVE,
+            overlap__lt=overlap,
+        )
+        slots = sum(overlap - had for had in few.values_list("overlap", flat=True).iterator())
+        if not slots:
+            raise Invalid(f"Every item has an overlap of {overlap} already.", field="overlap")
+        few.update(open_slots=F("open_slots") + overlap - F("overlap"), overlap=overlap)
+        record(project, "extended", by=by, now=now, overlap=overlap, slots=slots)
+        return slots
+
+
+def store_figures(
+    *,
+    project_id: uuid.UUID,
+    body: Mapping,
+    offer_figures: Mapping | None,
+    by: Actor,
+    now: dt.datetime,
+) -> None:
+    """Counters for the buyer's page and, published, for the offer. Keys that are not given stay.
+
+    The floors above compute what they alone know and hand it down here.
+    """
+    with transaction.atomic():
+        project = Project.objects.visible_to(by).filter(id=project_id).first()
+        if project is None:
+            raise NotThere("There is no such project.")
+        permissions.check_is_system(by, project)
+        # The project's own row stays free: figures are written often, and nobody waits for them.
+        row, _ = ProjectFigures.objects.select_for_update(of=("self",)).get_or_create(
+            project=project, defaults={"org_id": project.org_id, "updated_at": now}
+        )
+        row.body = {**row.body, **body}
+        row.updated_at = now
+        row.save()
+        offer = Offer.objects.select_for_update(of=("self",)).filter(project=project).first()
+        if offer is not None and offer_figures:
+            offer.figures = {**offer.figures, **offer_figures}
+            offer.updated_at = now
+            offer.save(update_fields=["figures", "updated_at"])
+
+
+def _moved(project_id: uuid.UUID, state: ProjectState, *, by: Actor, now: dt.datetime) -> Project:
+    with transaction.atomic():
+        project = locked(project_id, by=by)
+        permissions.check_can_manage(by, project)
+        move(project, state, by=by, now=now)
+        return project

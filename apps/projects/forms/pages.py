@@ -1,0 +1,92 @@
+"""Forms of the pages around the wizard: creating, uploading, running."""
+
+from typing import Any
+
+from django import forms
+
+from apps.organizations.models import Organization
+from apps.projects.enums import ItemPurpose, ItemState
+from apps.projects.forms.fields import FilesField, MoneyField
+
+
+class CreateForm(forms.Form):
+    org = forms.ModelChoiceField(
+        queryset=Organization.objects.none(),
+        label="Organization",
+        empty_label=None,
+        help_text="Whose project it is and whose wallet pays.",
+    )
+    title = forms.CharField(
+        max_length=120,
+        help_text="What contributors will see on the board. You can change it later.",
+    )
+
+    def __init__(self, *args: Any, organizations: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["org"].queryset = organizations  # type: ignore[attr-defined]
+
+
+class UploadForm(forms.Form):
+    file = forms.FileField(
+        label="File of items",
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.jsonl,.ndjson,.parquet"}),
+        help_text="CSV with a header line, JSONL or Parquet, up to 1,000,000 rows.",
+    )
+    purpose = forms.ChoiceField(
+        choices=[
+            (ItemPurpose.WORK.value, "Work: the items that you want answered"),
+            (ItemPurpose.QUALIFICATION.value, "Qualification: items with known answers"),
+        ],
+        label="What the items are for",
+        help_text="Qualification items need the column gold.",
+    )
+
+
+class PicturesForm(forms.Form):
+    files = FilesField(
+        label="Pictures",
+        help_text="PNG, JPEG, WebP or GIF files, or zip files of them. They are re-encoded without "
+        "their metadata; items name them in the column image.",
+    )
+
+
+class ItemFilterForm(forms.Form):
+    q = forms.CharField(
+        required=False, label="Item id", max_length=200, help_text="The beginning of an item's id."
+    )
+    purpose = forms.ChoiceField(
+        required=False,
+        choices=[("", "All"), *ItemPurpose.choices],
+        help_text="Work or qualification.",
+    )
+    state = forms.ChoiceField(
+        required=False,
+        choices=[("", "All"), *ItemState.choices],
+        help_text="Whether it is given out.",
+    )
+    gold = forms.ChoiceField(
+        required=False,
+        choices=[("", "All"), ("yes", "With a known answer"), ("no", "Without")],
+        label="Gold",
+        help_text="Whether the right answer is known.",
+    )
+
+
+class TopUpForm(forms.Form):
+    def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["amount"] = MoneyField(
+            currency=currency,
+            min_value=0,
+            label="Amount",
+            help_text="Moves from the wallet to the project's held funds at once.",
+        )
+
+
+class ExtendForm(forms.Form):
+    overlap = forms.IntegerField(
+        label="Answers an item",
+        min_value=1,
+        max_value=1000,
+        help_text="How many people answer each item from now on. It can only grow.",
+    )

@@ -1,0 +1,21 @@
+"""Who may do what with a project. `check_can_…` raises NotAllowed, `can_…` asks."""
+
+from apps.core.errors import NotAllowed
+from apps.core.tenancy import Actor
+from apps.organizations import permissions as organizations
+from apps.organizations.enums import Permission
+from apps.projects.models import Project
+
+
+def can_manage(actor: Actor, project: Project) -> bool:
+    return organizations.can(actor, Permission.MANAGE_PROJECTS, org_id=project.org_id)
+
+
+def check_can_manage(actor: Actor, project: Project) -> None:
+    organizations.check(actor, Permission.MANAGE_PROJECTS, org_id=project.org_id)
+
+
+def check_is_system(actor: Actor, project: Project) -> None:
+    """For steps that follow from a rule, never from a person's wish."""
+    if not (actor.is_system and project.org_id in actor.roles):
+        raise NotAllowed("Only the marketplace itself does this.")

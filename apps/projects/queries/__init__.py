@@ -1,0 +1,41 @@
+"""Reads about projects: the criteria a draft would become, what blocks it, what it costs."""
+
+from apps.projects.queries.costs import (
+    CostPreview,
+    Example,
+    Split,
+    cost_preview,
+    extension_slots,
+    minimum_budget,
+)
+from apps.projects.queries.criteria import (
+    DECISION_QUESTIONS,
+    SECTIONS,
+    configured_type,
+    draft_body,
+    sha256_of,
+    terms,
+)
+from apps.projects.queries.funds import held, wallet
+from apps.projects.queries.problems import ItemCounts, item_counts, problems, version_problems
+
+__all__ = [
+    "DECISION_QUESTIONS",
+    "SECTIONS",
+    "CostPreview",
+    "Example",
+    "ItemCounts",
+    "Split",
+    "configured_type",
+    "cost_preview",
+    "draft_body",
+    "extension_slots",
+    "held",
+    "item_counts",
+    "minimum_budget",
+    "problems",
+    "sha256_of",
+    "terms",
+    "version_problems",
+    "wallet",
+]

@@ -1,0 +1,182 @@
+"""What a project costs and what a contributor earns on it, worked out before it is published."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db.models import F, Sum
+
+from apps.core.money import ceiling
+from apps.projects import rules
+from apps.projects.models import Item, Project
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The same payment seen from three sides, in minor units: gross = net + fee."""
+
+    gross: int
+    fee: int
+    net: int
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One worked case: `hourly` is the net pay an hour, in minor units, rounded down."""
+
+    title: str
+    seconds: int
+    lines: tuple[rules.Line, ...]
+    split: Split
+    hourly: int
+
+
+@dataclass(frozen=True, slots=True)
+class CostPreview:
+    """All amounts in minor units of `currency`.
+
+    `per_item` is one accepted answer; `total` all items times the overlap, accepted; `reserved`
+    the most that one claim holds; `minimum` the least budget that can be published;
+    `answers_covered` how many accepted answers the budget pays besides the qualification.
+    """
+
+    currency: str
+    per_item: Split
+    per_qualification_item: Split
+    effective_fee_percent: Decimal
+    hourly_at_estimate: int
+    floor_per_hour: int
+    reserved: int
+    items: int
+    answers: int
+    total: Split
+    budget: int
+    minimum: int
+    answers_covered: int
+    exposure: rules.Exposure
+    examples: tuple[Example, ...]
+
+
+def qualification_exposure(body: Mapping, *, budget: int = 0) -> rules.Exposure:
+    """The most that unknown accounts can take: all seats of all tiers, and the newcomers' share."""
+    terms = rules.Terms.of(body)
+    seats = 0
+    for tier in body["tiers"]:
+        wanted = tier["qualification"]
+        if wanted:
+            seats += rules.exposure(
+                terms,
+                budget=0,
+                seats=wanted["seats"],
+                items_per_seat=wanted["items"],
+                newcomer_percent=0,
+            ).qualification
+    share = body["limits"]["newcomer_share_percent"]
+    return rules.Exposure(qualification=seats, newcomers=budget * share // 100)
+
+
+def reserve_of(body: Mapping, kind: rules.Kind) -> int:
+    """The most that one claim can hold: instructions are read on the first one."""
+    terms = rules.Terms.of(body)
+    return rules.max_cost(
+        terms,
+        kind=kind,
+        triggers=frozenset(premium.trigger for premium in terms.premiums),
+        cap_seconds=terms.paid_seconds_max + terms.instruction_seconds_max,
+    ).total
+
+
+def minimum_budget(body: Mapping) -> int:
+    """All qualification seats and one claim; and enough that a newcomer's share holds a claim.
+
+    Below that, nobody could ever begin: everybody is a newcomer at first.
+    """
+    has_qualification = any(tier["qualification"] for tier in body["tiers"])
+    claim = reserve_of(body, rules.Kind.WORK)
+    largest = max(claim, reserve_of(body, rules.Kind.QUALIFICATION) if has_qualification else 0)
+    share = body["limits"]["newcomer_share_percent"]
+    return max(
+        qualification_exposure(body).qualification + claim,
+        ceiling(largest * 100, share) if share else 0,
+    )
+
+
+def cost_preview(body: Mapping, items: int, budget: int) -> CostPreview:
+    """What `items` of these criteria cost and what `budget` covers. See CostPreview."""
+    terms = rules.Terms.of(body)
+    estimate = body["task"]["estimate_seconds"]
+    per_item = _split(rules.earn(terms, _facts(terms, rules.Kind.WORK), rules.Outcome.ACCEPTED))
+    answers = items * body["overlap"]
+    exposure = qualification_exposure(body, budget=budget)
+    return CostPreview(
+        currency=terms.currency,
+        per_item=per_item,
+        per_qualification_item=Split(terms.qualification_pay, 0, terms.qualification_pay),
+        effective_fee_percent=_percent(per_item.fee, per_item.net),
+        hourly_at_estimate=_hourly(per_item.net, estimate),
+        floor_per_hour=terms.floor_per_hour,
+        reserved=reserve_of(body, rules.Kind.WORK),
+        items=items,
+        answers=answers,
+        total=Split(per_item.gross * answers, per_item.fee * answers, per_item.net * answers),
+        budget=budget,
+        minimum=minimum_budget(body),
+        answers_covered=(
+            max(0, budget - exposure.qualification) // per_item.gross if per_item.gross else 0
+        ),
+        exposure=exposure,
+        examples=_examples(terms, estimate),
+    )
+
+
+def extension_slots(project: Project, overlap: int) -> int:
+    """How many more answers can be claimed if every item gets this overlap."""
+    return (
+        Item.objects.filter(
+            project=project, purpose="work", state="active", overlap__lt=overlap
+        ).aggregate(more=Sum(overlap - F("overlap")))["more"]
+        or 0
+    )
+
+
+def _facts(terms: rules.Terms, kind: rules.Kind) -> rules.Facts:
+    return rules.Facts(
+        kind=kind, stage=rules.Stage.OPEN, cap_seconds=terms.paid_seconds_max, triggers=frozenset()
+    )
+
+
+def _examples(terms: rules.Terms, estimate: int) -> tuple[Example, ...]:
+    facts = _facts(terms, rules.Kind.WORK)
+    accepted = rules.earn(terms, facts, rules.Outcome.ACCEPTED)
+    rejected = rules.earn(terms, facts, rules.Outcome.REJECTED)
+    slow = terms.paid_seconds_max
+    return (
+        _example("Accepted, in the time you estimate", estimate, accepted, terms, terms.base),
+        _example("Rejected, in the time you estimate", estimate, rejected, terms, 0),
+        _example("Accepted, but as slow as is still paid", slow, accepted, terms, terms.base),
+        _example("Rejected, and as slow as is still paid", slow, rejected, terms, 0),
+    )
+
+
+def _example(
+    title: str, seconds: int, lines: list[rules.Line], terms: rules.Terms, accepted_base: int
+) -> Example:
+    """The lines of the verdict and of a settlement over nothing but this one answer."""
+    earned = sum(line.net for line in lines)
+    account = rules.Account(earned=earned, accepted_base=accepted_base, paid_seconds=seconds)
+    lines = [*lines, *rules.settle(terms, account)]
+    split = _split(lines)
+    return Example(title, seconds, tuple(lines), split, _hourly(split.net, seconds))
+
+
+def _split(lines: list[rules.Line]) -> Split:
+    net, fee = sum(line.net for line in lines), sum(line.fee for line in lines)
+    return Split(gross=net + fee, fee=fee, net=net)
+
+
+def _hourly(net: int, seconds: int) -> int:
+    return net * 3600 // seconds if seconds > 0 else 0
+
+
+def _percent(fee: int, net: int) -> Decimal:
+    return (Decimal(fee * 100) / net).quantize(Decimal("0.1")) if net else Decimal(0)

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class TasktypesConfig(AppConfig):
+    name = "apps.tasktypes"
+    label = "tasktypes"

@@ -1,0 +1,12 @@
+"""Addresses of the buyer's review, inside the namespace `work`."""
+
+from django.urls import path
+
+from apps.work.views import buyer
+
+urlpatterns = [
+    path("review/", buyer.everything, name="review-all"),
+    path("review/projects/<uuid:project_id>/", buyer.queue, name="review"),
+    path("review/projects/<uuid:project_id>/accept/", buyer.accept_chosen, name="review-accept"),
+    path("review/submissions/<uuid:submission_id>/", buyer.submission, name="review-submission"),
+]

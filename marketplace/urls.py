@@ -1,0 +1,23 @@
+"""Addresses of the site. Namespaces are the apps' labels; people's are `people`."""
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+
+from apps.pages import views as pages
+
+urlpatterns = [
+    path("", pages.home, name="home"),
+    path("", include("apps.pages.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("people/", include("apps.accounts.urls")),
+    path("notices/", include("apps.notices.urls")),
+    path("o/", include("apps.organizations.urls")),
+    path("projects/", include("apps.projects.urls")),
+    path("work/", include("apps.work.urls")),
+    path("cases/", include("apps.cases.urls")),
+    path("payments/", include("apps.payments.urls")),
+    path("releases/", include("apps.exports.urls")),
+    path("api/v1/", include("apps.work.api_urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/docs/", pages.api_docs, name="api-docs"),
+]

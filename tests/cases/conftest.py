@@ -1,0 +1,74 @@
+"""Work of carol's for acme that was rejected by rob, or accepted by silence."""
+
+import datetime as dt
+from collections.abc import Callable
+
+import pytest
+
+from apps.accounts.models import User
+from apps.core.tenancy import acting
+from apps.organizations.models import Organization
+from apps.organizations.queries import actor_of
+from apps.projects.models import Project
+from apps.work import actions as work
+from apps.work.models import Assignment
+from tests.factories import projects
+
+NOTE = "The sentence ends in a question mark and asks for a time of day; the answer says the opposite. " * 2
+REASON = "The sentence asks for nothing: it is a quotation, as the rubric's own example says."
+DECISION = "The answer is defensible under the cited anchor, so the rejection does not stand."
+
+
+@pytest.fixture
+def published(acme: Organization, project: Callable[..., Project]) -> Project:
+    return project(acme, limits={"newcomer_share_percent": 100}, gold=0)
+
+
+@pytest.fixture
+def submitted(published: Project, now: dt.datetime) -> Callable[[User], tuple[Assignment, dt.datetime]]:
+    """`submitted(user)`: an answer of theirs, and a moment at which it can no longer be undone."""
+
+    def submit(user: User) -> tuple[Assignment, dt.datetime]:
+        person = actor_of(user)
+        with acting(person):
+            work.enrol(
+                project_id=published.id, tier="general", has_consented=True, by=person, now=now
+            )
+            row = work.claim(project_id=published.id, by=person, now=now)
+            work.submit(assignment_id=row.id, answer=projects.answer("yes"), by=person, now=now)
+            row.refresh_from_db()
+        return row, now + dt.timedelta(minutes=2)
+
+    return submit
+
+
+@pytest.fixture
+def rejected(
+    submitted: Callable, carol: User, rob: User
+) -> tuple[Assignment, dt.datetime]:
+    """Carol's answer, rejected by rob, and when."""
+    row, at = submitted(carol)
+    reviewer = actor_of(rob)
+    with acting(reviewer):
+        submission = row.submissions.get()
+        row = work.reject(
+            submission_id=submission.id,
+            criterion="accuracy",
+            note=NOTE,
+            evidence="The mark at the end.",
+            by=reviewer,
+            now=at,
+        )
+    return row, at
+
+
+@pytest.fixture
+def accepted(submitted: Callable, carol: User, alice: User) -> tuple[Assignment, dt.datetime]:
+    """Carol's answer, accepted because nobody had decided, and when."""
+    row, _ = submitted(carol)
+    buyer = actor_of(alice)
+    at = row.review_due_at
+    with acting(buyer):
+        work.lapse(assignment_ids=[row.id], by=buyer, now=at)
+        row.refresh_from_db()
+    return row, at

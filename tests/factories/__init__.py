@@ -1,0 +1,1 @@
+"""What tests are made of: one file for each app, real actions wherever they exist."""

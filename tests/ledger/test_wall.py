@@ -1,0 +1,72 @@
+"""Nothing in the ledger is updated or deleted, and only the posting function writes."""
+
+import pytest
+from django.db import connection, transaction
+from django.db.utils import DatabaseError
+from psycopg import errors
+
+from apps.core.tenancy import acting
+from apps.ledger.models import Account, Transfer
+from tests.ledger.conftest import STAFF
+
+CHANGES = {
+    "update a transfer": "UPDATE ledger_transfer SET amount = amount + 1",
+    "delete a transfer": "DELETE FROM ledger_transfer",
+    "truncate transfers": "TRUNCATE ledger_transfer CASCADE",
+    "delete an account": "DELETE FROM ledger_account",
+    "truncate accounts": "TRUNCATE ledger_account CASCADE",
+}
+WRITES = {
+    "write a transfer": "INSERT INTO ledger_transfer SELECT * FROM ledger_transfer",
+    "open an account": "INSERT INTO ledger_account (purpose, currency, is_guarded, debits_posted, "
+    "debits_pending, credits_posted, credits_pending) VALUES ('wallet', 'USD', true, 0, 0, 9, 0)",
+    "change a counter": "UPDATE ledger_account SET credits_posted = credits_posted + 1",
+    "take the numbers": "SELECT setval('ledger_transfer_number', 1)",
+    "replace the function": "DROP FUNCTION ledger_post(jsonb)",
+    "switch the trigger off": "ALTER TABLE ledger_transfer DISABLE TRIGGER ALL",
+    "leave row-level security": "ALTER TABLE ledger_account DISABLE ROW LEVEL SECURITY",
+    "switch triggers off for the session": "SET session_replication_role = replica",
+    "become the ledger": "SET ROLE wagefile_ledger_owner",
+    "become the owner": "SET ROLE wagefile_owner",
+}
+
+
+@pytest.mark.parametrize("what", [*CHANGES, *WRITES])
+def test_the_application_cannot(books, what):
+    with acting(STAFF):
+        assert Transfer.objects.exists()
+        with (
+            pytest.raises(DatabaseError) as refused,
+            transaction.atomic(),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute((CHANGES | WRITES)[what])
+    assert isinstance(refused.value.__cause__, errors.InsufficientPrivilege)
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_the_owner_of_the_tables_cannot_either(transactional_db, books, table_owner, what):
+    before = table_owner.execute("SELECT count(*), sum(amount) FROM ledger_transfer").fetchone()
+    assert before[0] == 1
+    with pytest.raises(errors.RestrictViolation, match="never changed or removed"):
+        table_owner.execute(CHANGES[what])
+    after = table_owner.execute("SELECT count(*), sum(amount) FROM ledger_transfer").fetchone()
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda account, _: account.save(),
+        lambda _, transfer: transfer.save(),
+        lambda _, transfer: transfer.delete(),
+        lambda _, __: Transfer.objects.update(amount=1),
+        lambda account, _: Account.objects.filter(id=account.id).delete(),
+    ],
+    ids=["save account", "save transfer", "delete", "queryset update", "queryset delete"],
+)
+def test_django_cannot_change_a_row(books, change):
+    with acting(STAFF):
+        account, transfer = Account.objects.get(id=books.wallet), Transfer.objects.get()
+        with pytest.raises(DatabaseError), transaction.atomic():
+            change(account, transfer)
