@@ -302,8 +302,14 @@ CELERY_BEAT_SCHEDULE = {
     "exports.resume": {"task": "exports.resume", "schedule": 30},
     "notices.send": {"task": "notices.send", "schedule": SWEEP_SECONDS},
     "audit.seal": {"task": "audit.seal", "schedule": 60},
-    "work.settle_all": {"task": "work.settle_all", "schedule": crontab(minute=0, hour=0, day_of_week=1)},
-    "payments.weekly": {"task": "payments.weekly", "schedule": crontab(minute=0, hour=6, day_of_week=1)},
+    "work.settle_all": {
+        "task": "work.settle_all",
+        "schedule": crontab(minute=0, hour=0, day_of_week=1),
+    },
+    "payments.weekly": {
+        "task": "payments.weekly",
+        "schedule": crontab(minute=0, hour=6, day_of_week=1),
+    },
 }
 
 # ── API ─────────────────────────────────────────────────────────────────────────────────────────

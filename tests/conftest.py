@@ -23,6 +23,8 @@ URLS = {
 # The product's processes hold neither; here only the `databases` fixture does.
 BROKER_URL = os.environ["CELERY_BROKER_URL"]
 os.environ["CELERY_BROKER_URL"] = "memory://"
+# Nobody answers there: a test that needs Stripe starts the double.
+os.environ["STRIPE_API_BASE"] = "http://127.0.0.1:9"
 
 import django  # noqa: E402
 from django.conf import settings  # noqa: E402

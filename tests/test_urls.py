@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import pytest
 from django.db import transaction
 from django.test import Client
-from django.urls import URLResolver, get_resolver, resolve, reverse
-from django.urls.exceptions import NoReverseMatch
+from django.urls import URLResolver, get_resolver, reverse
 
+from apps.core.ids import uuid7
 from apps.core.tenancy import acting
 from tests.factories import rows
 
@@ -34,13 +34,198 @@ PEOPLE = EVERYBODY.split()
 class Rule:
     """`ok` come in (any answer but 403, 404 and 5xx), `forbidden` get 403, all others 404.
 
-    `post` and `get` name who comes in by that method alone, where the two differ.
+    `post_ok` and `post_forbidden` say it for POST (or PUT) where it differs; `body` goes as JSON.
     """
 
     ok: str = ""
     forbidden: str = ""
-    get: str = ""
-    post: str = ""
+    post_ok: str | None = None
+    post_forbidden: str | None = None
+    body: dict | None = None
+    writes: str = "post"
+
+    def wanted(self, method: str, name: str) -> set:
+        """The outcomes that are right; a method that a page does not take is refused to all."""
+        ok, forbidden = self.ok, self.forbidden
+        if method != "get":
+            ok = ok if self.post_ok is None else self.post_ok
+            forbidden = forbidden if self.post_forbidden is None else self.post_forbidden
+        if name in ok.split():
+            return {"ok", "elsewhere", 405}
+        if name == NOBODY:
+            # The API has no page to send anybody to; releases say that there is nothing.
+            return {"login", 403, 404, 405}
+        return {403, 405} if name in forbidden.split() else {404, 405}
+
+
+BUYERS = Rule(ok=ROLES, forbidden=STAFF)
+MANAGERS = Rule(ok="alice mia", forbidden=f"rob fay vic {STAFF}")
+# Reading is for every role, changing for those who manage.
+MANAGED = Rule(
+    ok=ROLES, forbidden=STAFF, post_ok="alice mia", post_forbidden=f"rob fay vic {STAFF}"
+)
+PUBLIC = Rule(ok=EVERYBODY)
+PEOPLE_ONLY = Rule(ok=f"gus {ROLES} {CONTRIBUTORS}", forbidden=STAFF)
+ANYBODY_SIGNED_IN = Rule(ok=SIGNED_IN)
+CAROL = Rule(ok="carol")
+STAFF_ONLY = Rule(ok=STAFF, forbidden=f"gus {ROLES} {CONTRIBUTORS}")
+MONEY_SEEN = Rule(ok=f"alice mia fay {STAFF}", forbidden="rob vic")
+MONEY_MOVED = Rule(ok="alice fay", forbidden=f"mia rob vic {STAFF}")
+REVIEWERS = Rule(ok="alice mia rob", forbidden=f"fay vic {STAFF}")
+NOTHING = Rule()
+
+WALK: dict[str, Rule] = {
+    "home": PUBLIC,
+    "api-docs": PUBLIC,
+    "api-schema": PUBLIC,
+    # accounts/ (django-allauth)
+    "account_change_password": ANYBODY_SIGNED_IN,
+    "account_confirm_login_code": ANYBODY_SIGNED_IN,
+    "account_email": ANYBODY_SIGNED_IN,
+    "account_email_verification_sent": ANYBODY_SIGNED_IN,
+    "account_inactive": PUBLIC,
+    "account_login": PUBLIC,
+    "account_logout": PUBLIC,
+    "account_reauthenticate": ANYBODY_SIGNED_IN,
+    "account_reset_password": PUBLIC,
+    "account_reset_password_done": PUBLIC,
+    "account_reset_password_from_key": PUBLIC,
+    "account_reset_password_from_key_done": PUBLIC,
+    "account_set_password": ANYBODY_SIGNED_IN,
+    "account_signup": PUBLIC,
+    "mfa_activate_totp": ANYBODY_SIGNED_IN,
+    "mfa_add_webauthn": ANYBODY_SIGNED_IN,
+    "mfa_authenticate": ANYBODY_SIGNED_IN,
+    # Nobody here has a second factor to take off, nor recovery codes to see.
+    "mfa_deactivate_totp": NOTHING,
+    "mfa_download_recovery_codes": NOTHING,
+    "mfa_view_recovery_codes": NOTHING,
+    # Taking a key off or renaming it asks for the password again before it looks for the key.
+    "mfa_edit_webauthn": ANYBODY_SIGNED_IN,
+    "mfa_generate_recovery_codes": ANYBODY_SIGNED_IN,
+    "mfa_index": ANYBODY_SIGNED_IN,
+    "mfa_list_webauthn": ANYBODY_SIGNED_IN,
+    "mfa_login_webauthn": ANYBODY_SIGNED_IN,
+    "mfa_reauthenticate": ANYBODY_SIGNED_IN,
+    "mfa_reauthenticate_webauthn": ANYBODY_SIGNED_IN,
+    "mfa_remove_webauthn": ANYBODY_SIGNED_IN,
+    "usersessions_list": ANYBODY_SIGNED_IN,
+    # pages
+    "pages:books": STAFF_ONLY,
+    "pages:project_live": BUYERS,
+    "pages:rules": PUBLIC,
+    "pages:staff": STAFF_ONLY,
+    "pages:staff-checks": STAFF_ONLY,
+    "pages:staff-people": STAFF_ONLY,
+    "pages:staff-person": STAFF_ONLY,
+    "pages:staff-rejections": STAFF_ONLY,
+    # people/
+    "people:credentials": PEOPLE_ONLY,
+    "people:decide-credential": STAFF_ONLY,
+    "people:profile": PEOPLE_ONLY,
+    "people:settings": ANYBODY_SIGNED_IN,
+    "people:staff-list": STAFF_ONLY,
+    "people:staff-person": STAFF_ONLY,
+    # notices/
+    "notices:follow": CAROL,
+    "notices:list": ANYBODY_SIGNED_IN,
+    "notices:mark-read": ANYBODY_SIGNED_IN,
+    # o/
+    "organizations:change": Rule(ok="alice", forbidden=f"mia rob fay vic {STAFF}"),
+    "organizations:invitation": NOTHING,  # it is for an address that none of these people has
+    "organizations:list": ANYBODY_SIGNED_IN,
+    "organizations:new": ANYBODY_SIGNED_IN,
+    "organizations:people": Rule(
+        ok=f"{ROLES} {STAFF}", post_ok="alice mia", post_forbidden=f"rob fay vic {STAFF}"
+    ),
+    # The membership is vic's: a member may always leave.
+    "organizations:remove-member": Rule(ok="alice mia vic", forbidden=f"rob fay {STAFF}"),
+    "organizations:roles": PUBLIC,
+    "organizations:set-role": MANAGERS,
+    "organizations:show": Rule(ok=f"{ROLES} {STAFF}"),
+    "organizations:withdraw-invitation": MANAGERS,
+    # projects/
+    "projects:confirm": MANAGERS,
+    "projects:create": ANYBODY_SIGNED_IN,
+    "projects:criteria": BUYERS,
+    "projects:criteria-version": BUYERS,
+    "projects:detail": BUYERS,
+    "projects:draft": MANAGED,
+    "projects:import": BUYERS,
+    "projects:import-discard": MANAGERS,
+    "projects:import-keep": MANAGERS,
+    "projects:import-refused": Rule(forbidden=STAFF),  # nothing was refused in this import
+    "projects:items": BUYERS,
+    "projects:list": ANYBODY_SIGNED_IN,
+    "projects:pictures": MANAGERS,
+    "projects:preview": MANAGERS,
+    "projects:publish": MANAGERS,
+    "projects:review": BUYERS,
+    "projects:upload": MANAGERS,
+    "projects:version": MANAGERS,
+    # work/
+    "work:assignment": CAROL,
+    "work:beat": CAROL,
+    "work:board": PUBLIC,
+    "work:claim": ANYBODY_SIGNED_IN,
+    "work:desk": ANYBODY_SIGNED_IN,
+    "work:draft": CAROL,
+    "work:earnings": ANYBODY_SIGNED_IN,
+    "work:enrol": ANYBODY_SIGNED_IN,
+    "work:give-back": CAROL,
+    "work:history": ANYBODY_SIGNED_IN,
+    "work:offer": PUBLIC,
+    "work:qualification": CAROL,
+    "work:review": REVIEWERS,
+    "work:review-accept": REVIEWERS,
+    "work:review-all": ANYBODY_SIGNED_IN,
+    "work:review-submission": Rule(ok="alice mia rob", forbidden="fay vic"),
+    "work:statement": ANYBODY_SIGNED_IN,
+    "work:submit": CAROL,
+    "work:undo": CAROL,
+    # cases/
+    "cases:answer": Rule(
+        ok=SIGNED_IN, post_ok=f"alice mia rob carol {STAFF}", post_forbidden="fay vic"
+    ),
+    "cases:appeal": CAROL,
+    "cases:decide": STAFF_ONLY,
+    "cases:detail": Rule(ok=f"alice mia rob carol {STAFF}", forbidden="fay vic"),
+    "cases:dispute": Rule(ok="alice mia fay carol", forbidden=f"rob vic {STAFF}"),
+    "cases:list": ANYBODY_SIGNED_IN,
+    "cases:mine": ANYBODY_SIGNED_IN,
+    "cases:organization": Rule(ok=ROLES),
+    "cases:pay": STAFF_ONLY,
+    "cases:propose": STAFF_ONLY,
+    "cases:staff": STAFF_ONLY,
+    # payments/
+    "payments:connect": PEOPLE_ONLY,
+    "payments:fund": MONEY_MOVED,
+    "payments:funding": MONEY_SEEN,
+    "payments:payouts": PEOPLE_ONLY,
+    "payments:refresh": Rule(ok=CONTRIBUTORS, forbidden=STAFF),
+    "payments:refund": MONEY_MOVED,
+    "payments:request_payout": PEOPLE_ONLY,
+    "payments:wallet": MONEY_SEEN,
+    "payments:webhook_connect": PUBLIC,  # unsigned, hence refused with 400
+    "payments:webhook_platform": PUBLIC,
+    # releases/
+    "exports:detail": Rule(ok=f"{ROLES} {STAFF}"),
+    "exports:download": Rule(forbidden=f"rob fay vic {STAFF}"),  # it has no file of that name
+    "exports:make": MANAGERS,
+    "exports:project": Rule(ok=f"{ROLES} {STAFF}"),
+    # api/v1/
+    "api:assignment": CAROL,
+    "api:beats": Rule(ok="carol", body={"had_input": True}),
+    "api:claims": ANYBODY_SIGNED_IN,
+    "api:draft": Rule(ok="carol", body={"draft": {"choice": "yes"}}, writes="put"),
+    "api:earnings": ANYBODY_SIGNED_IN,
+    "api:enrolments": ANYBODY_SIGNED_IN,
+    "api:give-back": Rule(ok="carol", body={"reason": "skip"}),
+    "api:offers": ANYBODY_SIGNED_IN,
+    "api:results": ANYBODY_SIGNED_IN,
+    "api:submission": Rule(ok="carol", body={"answer": {"choice": "yes"}}),
+    "api:undo": CAROL,
+}
 
 
 def names(resolver=None, namespace="", above=frozenset()):
@@ -57,9 +242,22 @@ def names(resolver=None, namespace="", above=frozenset()):
 @pytest.fixture
 def side(acme, carol, project, now):
     made = rows.Side(org=acme, project=project(acme), contributor=carol, now=now)
-    for label in ("work.Enrolment", "work.Assignment", "work.Submission", "work.EarningLine"):
-        made.of(label)
+    made.of("work.Enrolment")
+    made.of("work.Assignment")
+    # What was submitted is another item's: the assignment above is still open.
+    with acting(made.writer("work.Submission")):
+        submitted, submission = made.fresh("work.Assignment"), made.fresh("work.Submission")
+        submitted.item = project_items(made)[1]
+        submitted.state, submitted.review_due_at = "submitted", now
+        submitted.save(force_insert=True)
+        submission.assignment, submission.item = submitted, submitted.item
+        submission.save(force_insert=True)
+    made.rows["work.Submission"] = submission
     return made
+
+
+def project_items(side):
+    return side.project.items.filter(purpose="work").order_by("id")
 
 
 @pytest.fixture
@@ -85,7 +283,7 @@ def ids(side, vic):
     return {name: side.of(label).pk for name, label in of.items()} | {
         "membership_id": membership.pk,
         "slug": side.org.slug,
-        "step": "title",
+        "step": "rubric",
         "number": 1,
         "name": "pause",
         "pk": 1,
@@ -105,14 +303,64 @@ def cookies(request, ids, globex):
     return made
 
 
-def outcome(cookies, method, address):
-    """What came of a request: "ok", "login", 403, 404, 405 or 5xx; nothing of it is kept."""
+def outcome(cookies, method, address, body=None):
+    """What a person meets: "ok", "elsewhere", "login", 403, 404, 405 or 5xx. Nothing is kept."""
     client = Client(raise_request_exception=False)
     client.cookies.load(cookies)
     with transaction.atomic():
-        response = getattr(client, method)(address)
+        if method != "get" and body is not None:
+            response = getattr(client, method)(address, body, content_type="application/json")
+        else:
+            response = getattr(client, method)(address)
         transaction.set_rollback(True)
     status = response.status_code
     if status in (302, 303) and response.url.startswith(reverse("account_login")):
         return "login"
+    if status in (302, 303):
+        return "elsewhere"
+    # Stripe is not there; the page that asked it says so.
+    if status == 503:
+        return "ok"
     return status if status in (403, 404, 405) or status >= 500 else "ok"
+
+
+def test_every_address_has_a_line():
+    found = {name for name, _ in names()}
+    assert found - WALK.keys() == set(), "add these to WALK"
+    assert WALK.keys() - found == set(), "these addresses are gone"
+
+
+def test_everybody_meets_what_the_table_says(ids, cookies):
+    wrong = []
+    for name, parameters in names():
+        rule = WALK.get(name, NOTHING)
+        address = reverse(name, kwargs={key: ids[key] for key in parameters})
+        came_in = set()
+        for method in ("get", rule.writes):
+            for person in PEOPLE:
+                found = outcome(cookies[person], method, address, rule.body)
+                if found not in rule.wanted(method, person):
+                    wrong.append(f"{method} {name}: {person} met {found}")
+                if found in ("ok", "elsewhere"):
+                    came_in.add(person)
+        named = set(rule.ok.split()) | set((rule.post_ok or "").split())
+        wrong += [f"{name}: {person} never comes in" for person in sorted(named - came_in)]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_ids_that_nobody_has_are_404(ids, cookies):
+    """For those whose role would let them in, too."""
+    fresh = {key: uuid7() if key.endswith("_id") else value for key, value in ids.items()}
+    fresh["slug"] = "nobody-has-this"
+    wrong = []
+    for name, parameters in names():
+        if not parameters & ({"slug"} | {key for key in ids if key.endswith("_id")}):
+            continue
+        address = reverse(name, kwargs={key: fresh[key] for key in parameters})
+        for person in ("alice", "carol", "ada"):
+            for method in ("get", WALK[name].writes):
+                found = outcome(cookies[person], method, address, WALK[name].body)
+                # Sent on to a page that is not there is as good as not there.
+                if found == "ok" or (isinstance(found, int) and found >= 500):
+                    wrong.append(f"{method} {name}: {person} met {found}")
+    assert not wrong, "\n".join(wrong)

@@ -8,7 +8,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -20,6 +20,7 @@ from apps.core import ratelimit
 from apps.core.errors import WagefileError
 from apps.core.forms import show_refusal
 from apps.core.htmx import render
+from apps.core.http import HttpRequest
 from apps.core.regions import COUNTRIES, LANGUAGES
 
 

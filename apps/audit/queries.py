@@ -72,8 +72,8 @@ def verify(*, aggregate_id: uuid.UUID | None = None) -> Proof:
         fault = f"Event {row[0]} (number {row[1]} of {row[2]} {row[3]}) {row[4]}." if row else None
         if fault is None and aggregate_id is None:
             cursor.execute(
-                f"SELECT * FROM ({_SEALS}) s WHERE fault IS NOT NULL ORDER BY id LIMIT 1"
-            )  # noqa: S608
+                f"SELECT * FROM ({_SEALS}) s WHERE fault IS NOT NULL ORDER BY id LIMIT 1"  # noqa: S608
+            )
             row = cursor.fetchone()
             fault = f"Seal {row[0]} {row[1]}." if row else None
         cursor.execute(

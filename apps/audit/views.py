@@ -6,10 +6,11 @@ from collections.abc import Callable
 from functools import wraps
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 
 from apps.audit.actions import Event, record_all
 from apps.core.errors import NotAllowed
+from apps.core.http import HttpRequest
 from apps.core.ids import uuid7
 
 
@@ -49,7 +50,8 @@ def staff_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
         seen = Seen()
         response = view(request, seen, *args, **kwargs)
         arguments = {name: str(value) for name, value in kwargs.items()}
-        events = seen.events(request.resolver_match.view_name, arguments)
+        match = request.resolver_match
+        events = seen.events(match.view_name if match else "", arguments)
         record_all(events, by=request.actor, now=request.now)
         return response
 

@@ -90,6 +90,11 @@ class ProposeForm(forms.Form):
     is_immediate = forms.BooleanField(
         label="Stop the account at once",
         required=False,
-        help_text="For fraud or safety only. A second administrator has to confirm it within 72 "
-        "hours, else the account is active again.",
     )
+
+    def __init__(self, *args: object, hours: int, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.fields["is_immediate"].help_text = (
+            "For fraud or safety only. A second administrator has to confirm it within "
+            f"{hours} hours, else the account is active again."
+        )

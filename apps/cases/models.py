@@ -36,7 +36,9 @@ class Case(Row):
         Assignment, null=True, on_delete=models.PROTECT, related_name="cases"
     )
     line = models.ForeignKey(EarningLine, null=True, on_delete=models.PROTECT, related_name="cases")
-    opened_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    opened_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
     opened_at = models.DateTimeField()
     reason = models.TextField()
     evidence = models.TextField(blank=True)

@@ -1,5 +1,7 @@
 """Who may open, answer and decide. `check_…` raises with a sentence, `why_not_…` gives it."""
 
+import uuid
+
 from apps.cases.enums import CaseKind
 from apps.cases.errors import Involved
 from apps.cases.models import Case
@@ -22,18 +24,22 @@ def is_by_contributor(case: Case) -> bool:
     return case.opened_by_id == case.contributor_id
 
 
-def check_staff(actor: Actor) -> None:
-    if not actor.is_staff:
+def check_staff(actor: Actor) -> uuid.UUID:
+    """The administrator by whose name it is done."""
+    if not actor.is_staff or actor.user_id is None:
         raise NotAllowed("Only an administrator of the platform may do this.")
+    return actor.user_id
 
 
-def check_may_dispute(actor: Actor, line: EarningLine) -> None:
-    """The contributor of the line, or whoever sees the buyer's money."""
-    if line.contributor_id == actor.user_id:
-        return
-    if actor.is_staff:
+def check_may_dispute(actor: Actor, line: EarningLine) -> uuid.UUID:
+    """The contributor of the line, or whoever sees the buyer's money; the person's id."""
+    if actor.is_staff and line.contributor_id != actor.user_id:
         raise NotAllowed("An administrator decides disputes and opens none.")
-    check(actor, Permission.SEE_MONEY, org_id=line.org_id)
+    if line.contributor_id != actor.user_id:
+        check(actor, Permission.SEE_MONEY, org_id=line.org_id)
+    if actor.user_id is None:
+        raise NotAllowed("Only a person opens a dispute.")
+    return actor.user_id
 
 
 def check_can_read(actor: Actor, case: Case) -> None:
@@ -68,12 +74,15 @@ def why_not_decide(actor: Actor, case: Case) -> str | None:
         return "Whoever opened a case does not decide it; another administrator does."
     if actor.user_id == case.contributor_id:
         return "Nobody decides about themselves."
-    members = Membership.objects.filter(org_id=case.org_id, user_id=actor.user_id)
-    if case.org_id and members.exists():
+    if case.org_id and actor.user_id and _is_member(actor.user_id, case.org_id):
         return "A member of the buyer's organization does not decide its cases."
     if _has_decided_before(actor, case):
         return "Whoever decided about the work does not decide the case about it."
     return None
+
+
+def _is_member(user_id: uuid.UUID, org_id: uuid.UUID) -> bool:
+    return Membership.objects.filter(org_id=org_id, user_id=user_id).exists()
 
 
 def _has_decided_before(actor: Actor, case: Case) -> bool:

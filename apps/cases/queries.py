@@ -185,7 +185,7 @@ def _opener(case: Case, *, is_by_contributor: bool) -> str:
 
 def _booked(case: Case) -> list[EarningLine]:
     """The lines that the decision wrote, with the same time as it."""
-    if case.transfer_id is None:
+    if case.transfer_id is None or case.project_id is None or case.decided_at is None:
         return []
     rows = EarningLine.objects.filter(
         project_id=case.project_id, contributor_id=case.contributor_id, code__in=CODES

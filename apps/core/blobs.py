@@ -1,4 +1,4 @@
-"""Content-addressed private files: a name is the SHA-256 of the bytes, so nothing is overwritten."""
+"""Content-addressed private files: a name is the SHA-256 of the bytes; nothing is overwritten."""
 
 import hashlib
 import os

@@ -21,4 +21,6 @@ class ErrorMiddleware:
         if not isinstance(error, WagefileError):
             return None
         context = {"sentence": error.sentence, "status": error.status}
-        return render(request, "core/refused.html", context, partial="sentence", status=error.status)
+        return render(
+            request, "core/refused.html", context, partial="sentence", status=error.status
+        )

@@ -14,7 +14,6 @@ class Row(models.Model):
         abstract = True
 
 
-
 class ClockOffset(models.Model):
     """How far the demo's clock is ahead of the real one; one row, never backwards."""
 

@@ -34,7 +34,7 @@ def written(amount: int, currency: str) -> str:
 
 
 def half_even(numerator: int, denominator: int) -> int:
-    """numerator ÷ denominator, ties to the even neighbour. Both in integers; denominator > 0."""
+    """Numerator ÷ denominator, ties to the even neighbour. Both in integers; denominator > 0."""
     quotient, remainder = divmod(numerator, denominator)
     twice = 2 * remainder
     if twice > denominator or (twice == denominator and quotient % 2):
@@ -43,7 +43,7 @@ def half_even(numerator: int, denominator: int) -> int:
 
 
 def ceiling(numerator: int, denominator: int) -> int:
-    """numerator ÷ denominator, upwards: for reserves and floors, which must never fall short."""
+    """Numerator ÷ denominator, upwards: for reserves and floors, which must never fall short."""
     return -(-numerator // denominator)
 
 

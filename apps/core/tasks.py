@@ -21,7 +21,9 @@ def enqueue(name: str, **kwargs: object) -> None:
 
     The broker is only a bell: if it is down, the beat task of the app finds the row.
     """
-    sent = {key: str(value) if isinstance(value, uuid.UUID) else value for key, value in kwargs.items()}
+    sent = {
+        key: str(value) if isinstance(value, uuid.UUID) else value for key, value in kwargs.items()
+    }
     transaction.on_commit(partial(_send, name, sent), robust=True)
 
 

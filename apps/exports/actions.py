@@ -42,7 +42,10 @@ def make_release(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Relea
     """Ask for a release; a worker builds it. An unfinished one is returned again."""
     with transaction.atomic():
         project = (
-            Project.objects.visible_to(by).select_for_update(of=("self",)).filter(id=project_id).first()
+            Project.objects.visible_to(by)
+            .select_for_update(of=("self",))
+            .filter(id=project_id)
+            .first()
         )
         if project is None:
             raise NotThere("There is no such project.")
@@ -62,7 +65,9 @@ def make_release(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Relea
         )
         ReleaseKey.objects.create(release=release, org_id=project.org_id, key=os.urandom(32))
         audit.record(
-            Event("release.asked", ("release", release.id), project.org_id, {"project": project.id}),
+            Event(
+                "release.asked", ("release", release.id), project.org_id, {"project": project.id}
+            ),
             by=by,
             now=now,
         )

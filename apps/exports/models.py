@@ -23,7 +23,9 @@ class Release(Row):
     error = models.CharField(max_length=300, blank=True)
     claimed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
     ready_at = models.DateTimeField(null=True)
 
     objects = OfOrganizationQuerySet.as_manager()

@@ -86,7 +86,8 @@ def wage_lines(project: Project, key: bytes) -> Iterator[dict]:
     """A line an assignment, then settlements, then the buyer's own people (paid elsewhere)."""
     money = _money_by_assignment(project.id)
     versions = {
-        c.id: c for c in CriteriaVersion.objects.filter(project=project).only("id", "number", "body")
+        c.id: c
+        for c in CriteriaVersion.objects.filter(project=project).only("id", "number", "body")
     }
     public = rules.public_tiers(
         (str(person), tier)

@@ -34,6 +34,6 @@ def evidence_class(scores: Mapping) -> str:
 
 
 def public_tiers(people: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """tier → its name in the public form. `people` are (person, tier) pairs."""
+    """Tier → its name in the public form. `people` are (person, tier) pairs."""
     sizes = Counter(tier for _, tier in set(people))
     return {tier: tier if size >= SMALL_TIER else "others" for tier, size in sizes.items()}

@@ -2,12 +2,13 @@
 
 import uuid
 
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.core import blobs
 from apps.core.htmx import render
+from apps.core.http import HttpRequest
 from apps.exports import actions as exports
 from apps.exports import queries
 from apps.exports.models import Release

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import connection
@@ -26,6 +26,17 @@ def find_account(
     name = {"purpose": purpose, "currency": currency, "holder_id": holder, "scope_id": scope}
     found = Account.objects.filter(**name).first()
     return found or Account(**name, is_guarded=False)
+
+
+def accounts_of(
+    purpose: Purpose, holders: Iterable[uuid.UUID], *, minimum: int = 0
+) -> list[AccountRow]:
+    """Accounts of these holders that were ever credited at least `minimum` minor units."""
+    return list(
+        Account.objects.filter(
+            purpose=purpose, holder_id__in=list(holders), credits_posted__gte=minimum
+        ).order_by("id")
+    )
 
 
 def settled_amounts(account: AccountRow) -> dict[uuid.UUID, int]:
@@ -165,9 +176,9 @@ def prove() -> Proof:
     return Proof(transfers=transfers, accounts=accounts, fault=fault)
 
 
-def _row(sql: str, values: Sequence[object] = ()) -> tuple | None:
+def _row(sql: str) -> tuple | None:
     with connection.cursor() as cursor:
-        cursor.execute(sql, values)
+        cursor.execute(sql)
         return cursor.fetchone()
 
 

@@ -20,7 +20,9 @@ def send() -> int:
     with transaction.atomic():
         rows = notices.take(now=clock.now())
         addresses = dict(
-            get_user_model().objects.filter(id__in={row[1] for row in rows}).values_list("id", "email")
+            get_user_model()
+            .objects.filter(id__in={row[1] for row in rows})
+            .values_list("id", "email")
         )
         messages = [
             EmailMessage(

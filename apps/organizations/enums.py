@@ -30,8 +30,13 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     Role.OWNER: frozenset(P),
     Role.MANAGER: frozenset(
         {
-            P.VIEW, P.MANAGE_PROJECTS, P.MANAGE_PEOPLE, P.DECIDE_VERDICTS, P.SEE_ANSWERS,
-            P.SEE_MONEY, P.RELEASE,
+            P.VIEW,
+            P.MANAGE_PROJECTS,
+            P.MANAGE_PEOPLE,
+            P.DECIDE_VERDICTS,
+            P.SEE_ANSWERS,
+            P.SEE_MONEY,
+            P.RELEASE,
         }
     ),
     Role.REVIEWER: frozenset({P.VIEW, P.DECIDE_VERDICTS, P.SEE_ANSWERS}),

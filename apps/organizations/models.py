@@ -30,7 +30,9 @@ class Organization(Row):
     owners = models.TextField(help_text="Who owns and controls this organization")
     is_sandbox = models.BooleanField(default=False)
     created_at = models.DateTimeField()
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
 
     objects = OrganizationQuerySet.as_manager()
 
@@ -69,7 +71,9 @@ class Invitation(Row):
     role = models.CharField(max_length=10, choices=Role)
     state = models.CharField(max_length=10, choices=InvitationState, default=InvitationState.OPEN)
     created_at = models.DateTimeField()
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
     decided_at = models.DateTimeField(null=True)
 
     objects = OfOrganizationQuerySet.as_manager()

@@ -5,7 +5,7 @@ import uuid
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -14,6 +14,7 @@ from apps.core import ratelimit
 from apps.core.errors import WagefileError
 from apps.core.forms import show_refusal
 from apps.core.htmx import render
+from apps.core.http import HttpRequest
 from apps.core.regions import COUNTRIES
 from apps.organizations import actions as organizations
 from apps.organizations import permissions, queries

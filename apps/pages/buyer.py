@@ -8,11 +8,12 @@ from decimal import Decimal
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count, F, Min, Q, Sum
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
 from apps.core.htmx import render
+from apps.core.http import HttpRequest
 from apps.organizations.enums import Permission
 from apps.organizations.permissions import can, check
 from apps.projects import permissions, queries
@@ -30,7 +31,7 @@ UNFINISHED = frozenset({RunState.QUEUED, RunState.RUNNING})
 
 @dataclass(frozen=True, slots=True)
 class Funds:
-    """Budget burn in minor units. `put_in` is everything ever funded; it is paid, reserved or free."""
+    """Budget burn in minor units. `put_in` is everything ever funded: paid, reserved or free."""
 
     put_in: int
     held: int

@@ -26,7 +26,14 @@ class Group:
 
 
 # What each kind of person finds in the header: label, then (label, name of the address).
-BUY = ("Buy", [("Organizations", "organizations:list"), ("Projects", "projects:list")])
+BUY = (
+    "Buy",
+    [
+        ("Organizations", "organizations:list"),
+        ("Projects", "projects:list"),
+        ("Review", "work:review-all"),
+    ],
+)
 WORK = (
     "Work",
     [
@@ -39,7 +46,12 @@ WORK = (
 )
 STAFF = (
     "Staff",
-    [("Cases", "cases:staff"), ("People", "people:staff-list"), ("Books", "pages:books")],
+    [
+        ("Administration", "pages:staff"),
+        ("Cases", "cases:staff"),
+        ("People", "people:staff-list"),
+        ("Books", "pages:books"),
+    ],
 )
 PUBLIC = ("", [("Board", "work:board"), ("Pay and due process", "pages:rules")])
 

@@ -8,7 +8,7 @@ import uuid
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -20,6 +20,7 @@ from apps.cases.enums import CaseKind
 from apps.cases.models import Case
 from apps.core.errors import WagefileError
 from apps.core.htmx import render
+from apps.core.http import HttpRequest
 from apps.core.regions import COUNTRIES
 from apps.pages import checks
 from apps.pages.queries import books

@@ -2,12 +2,13 @@
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
 from apps.accounts.permissions import check_staff
 from apps.core.htmx import render
+from apps.core.http import HttpRequest
 from apps.organizations.queries import open_invitations_to
 from apps.pages import queries
 

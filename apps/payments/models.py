@@ -31,7 +31,9 @@ class Funding(Row):
     payment_intent_id = models.CharField(max_length=120, blank=True)
     checkout_url = models.URLField(max_length=800, blank=True)
     created_at = models.DateTimeField()
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
     paid_at = models.DateTimeField(null=True)
 
     objects = OfOrganizationQuerySet.as_manager()
@@ -55,7 +57,9 @@ class Refund(Row):
     state = models.CharField(max_length=8, choices=CallState, default=CallState.WAITING)
     stripe_id = models.CharField(max_length=120, blank=True)
     created_at = models.DateTimeField()
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
 
     objects = OfOrganizationQuerySet.as_manager()
 
@@ -86,7 +90,9 @@ class StripeAccount(models.Model):
 class Payout(Row):
     """A contributor's money on its way out: ledger → connected account → bank."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="payouts")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="payouts"
+    )
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     state = models.CharField(max_length=11, choices=PayoutState, default=PayoutState.REQUESTED)

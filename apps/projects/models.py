@@ -34,7 +34,9 @@ class Project(Row):
     is_simulated = models.BooleanField(default=False, help_text="Its crowd is simulated")
     rejections_frozen_at = models.DateTimeField(null=True, help_text="Mass-rejection breaker")
     created_at = models.DateTimeField()
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
     published_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
 
@@ -144,7 +146,9 @@ class Item(models.Model):
 class GoldAnswer(models.Model):
     """The known right answer of an item. No contributor can read this table."""
 
-    item = models.OneToOneField(Item, on_delete=models.CASCADE, primary_key=True, related_name="gold")
+    item = models.OneToOneField(
+        Item, on_delete=models.CASCADE, primary_key=True, related_name="gold"
+    )
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="gold")
     org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
     answer = models.JSONField()
@@ -194,7 +198,9 @@ class ItemImport(Row):
     error = models.CharField(max_length=300, blank=True)
     claimed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
     finished_at = models.DateTimeField(null=True)
 
     objects = OfOrganizationQuerySet.as_manager()

@@ -173,7 +173,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What stays reserved: pay and extra (bonus, top-up) for the contributor, fee for the platform."""
+    """What stays reserved: pay and extra (bonus, top-up) for the person, fee for the platform."""
 
     pay: int = 0
     fee: int = 0
@@ -300,13 +300,12 @@ def _accepted_lines(terms: Terms, facts: Facts, by: str) -> list[Line]:
     # The fee is computed once on the sum; the lines share it so that they add up to it.
     fees = _spread(fee, [net for _, net, _ in lines])
     return [
-        Line(kind, net, part, reason)
-        for (kind, net, reason), part in zip(lines, fees, strict=True)
+        Line(kind, net, part, reason) for (kind, net, reason), part in zip(lines, fees, strict=True)
     ]
 
 
 def _rework_lines(terms: Terms, facts: Facts, by: str) -> list[Line]:
-    if facts.rounds < 2 or not terms.rework_pay:  # noqa: PLR2004 -- the second round
+    if facts.rounds < 2 or not terms.rework_pay:
         return []
     pay = (facts.rounds - 1) * terms.rework_pay
     return [Line(LineKind.REWORK, pay, 0, f"A round of rework that the buyer asked for, {by}.")]
@@ -358,8 +357,10 @@ def settle(terms: Terms, account: Account) -> list[Line]:
                 LineKind.QUALITY_BONUS,
                 bonus,
                 fee,
-                f"Quality bonus of {terms.bonus_percent}% of accepted base pay: the lower 90% bound "
-                f"of your accuracy on {account.gold_count} gold items, {account.gold_lower_bound}, "
+                f"Quality bonus of {terms.bonus_percent}% of accepted base pay: the lower 90% "
+                "bound "
+                f"of your accuracy on {account.gold_count} gold items, "
+                f"{account.gold_lower_bound}, "
                 f"reaches the bar of {terms.bonus_bar}, under criteria v{terms.version}.",
             )
         )
@@ -393,13 +394,16 @@ class Exposure:
 def exposure(
     terms: Terms, *, budget: int, seats: int, items_per_seat: int, newcomer_percent: int
 ) -> Exposure:
-    """seats × (price + allowance) + share × budget."""
-    seat = items_per_seat * max_cost(
-        terms,
-        kind=Kind.QUALIFICATION,
-        triggers=frozenset(),
-        cap_seconds=terms.paid_seconds_max,
-    ).total
+    """Seats × (price + allowance) + share × budget."""
+    seat = (
+        items_per_seat
+        * max_cost(
+            terms,
+            kind=Kind.QUALIFICATION,
+            triggers=frozenset(),
+            cap_seconds=terms.paid_seconds_max,
+        ).total
+    )
     if items_per_seat:
         seat += terms.floor_for(terms.instruction_seconds_max)
     return Exposure(qualification=seats * seat, newcomers=budget * newcomer_percent // 100)

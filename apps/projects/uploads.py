@@ -10,12 +10,13 @@ import uuid
 
 from django.conf import settings
 from django.core import signing
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from apps.core import blobs
 from apps.core.errors import NotThere
+from apps.core.http import HttpRequest
 
 SALT = "wagefile.uploads"
 LINK_SECONDS = 600

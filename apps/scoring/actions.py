@@ -145,9 +145,7 @@ def _finish(run_id: uuid.UUID, result: Result, workdir: Path, *, by: Actor) -> S
             setattr(run, field, digest)
         run.done = run.total
         run.save()
-        audit.record(
-            Event("run.done", ("run", run.id), run.org_id, stored), by=by, now=now
-        )
+        audit.record(Event("run.done", ("run", run.id), run.org_id, stored), by=by, now=now)
         return run
 
 

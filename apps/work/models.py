@@ -65,7 +65,9 @@ class Enrolment(TwoSided):
     retake_at = models.DateTimeField(null=True)
     result = models.JSONField(default=dict, help_text="Feedback per criterion of the last attempt")
     # The consent grant: which terms, when. Work starts only with it.
-    consent_criteria = models.ForeignKey(CriteriaVersion, on_delete=models.PROTECT, related_name="+")
+    consent_criteria = models.ForeignKey(
+        CriteriaVersion, on_delete=models.PROTECT, related_name="+"
+    )
     consent_scope = models.JSONField()
     consented_at = models.DateTimeField()
     # The claim walks the items in random order from here on.
@@ -152,7 +154,10 @@ class Assignment(TwoSided):
             models.CheckConstraint(
                 name="assignment_holds_not_negative",
                 condition=Q(
-                    held_pay__gte=0, held_fee__gte=0, held_bonus__gte=0, held_extra__gte=F("held_bonus")
+                    held_pay__gte=0,
+                    held_fee__gte=0,
+                    held_bonus__gte=0,
+                    held_extra__gte=F("held_bonus"),
                 ),
             ),
             # No unfunded work: an open assignment has its pay reserved.

@@ -41,7 +41,10 @@ def serve(house: House, *, data: str | None) -> None:
     house.services()
     house.step("Demo projects and people (demo_seed)")
     more = [] if data is None else ["--data", str(Path(data).resolve())]
-    house.manage("demo_seed", *more)
+    quiet = {"DJANGO_LOG_LEVEL": "WARNING"}
+    seed = house.child("demo_seed", "manage.py", "demo_seed", *more, env=quiet)
+    seed.inherit = True  # its progress is part of the start's
+    house.supervisor.finish(seed)
     house.supervisor.say(welcome(house.url, sign_ins(house.name)) + "Ctrl-C stops everything.")
     while True:
         house.supervisor.check()

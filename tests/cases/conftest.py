@@ -14,8 +14,8 @@ from apps.work import actions as work
 from apps.work.models import Assignment
 from tests.factories import projects
 
-NOTE = "The sentence ends in a question mark and asks for a time of day; the answer says the opposite. " * 2
-REASON = "The sentence asks for nothing: it is a quotation, as the rubric's own example says."
+NOTE = "The sentence asks for a time of day, and the answer says that it asks for nothing. " * 2
+REASON = "The sentence asks for nothing: it is a quotation, as the second anchor says."
 DECISION = "The answer is defensible under the cited anchor, so the rejection does not stand."
 
 
@@ -25,7 +25,9 @@ def published(acme: Organization, project: Callable[..., Project]) -> Project:
 
 
 @pytest.fixture
-def submitted(published: Project, now: dt.datetime) -> Callable[[User], tuple[Assignment, dt.datetime]]:
+def submitted(
+    published: Project, now: dt.datetime
+) -> Callable[[User], tuple[Assignment, dt.datetime]]:
     """`submitted(user)`: an answer of theirs, and a moment at which it can no longer be undone."""
 
     def submit(user: User) -> tuple[Assignment, dt.datetime]:
@@ -43,9 +45,7 @@ def submitted(published: Project, now: dt.datetime) -> Callable[[User], tuple[As
 
 
 @pytest.fixture
-def rejected(
-    submitted: Callable, carol: User, rob: User
-) -> tuple[Assignment, dt.datetime]:
+def rejected(submitted: Callable, carol: User, rob: User) -> tuple[Assignment, dt.datetime]:
     """Carol's answer, rejected by rob, and when."""
     row, at = submitted(carol)
     reviewer = actor_of(rob)

@@ -234,7 +234,7 @@ def test_the_sweep_of_work_may_come_first(rejected, appealed, carol, acme):
 
 
 def test_the_deadline_decides_before_the_administrator(rejected, appealed, ada, carol):
-    """Nobody swept; the decision comes a second late and is refused, the deadline is carried out."""
+    """Nobody swept; the decision comes too late and is refused, the deadline is carried out."""
     row, _ = rejected
     person = actor_of(ada)
     with acting(person), pytest.raises(TooLate):
@@ -247,7 +247,9 @@ def test_the_deadline_decides_before_the_administrator(rejected, appealed, ada, 
         assert Case.objects.get(id=appealed.id).state == CaseState.LAPSED
 
 
-@pytest.mark.parametrize(("role", "may"), [("alice", True), ("mia", True), ("rob", True), ("fay", False), ("vic", False)])
+@pytest.mark.parametrize(
+    ("role", "may"), [("alice", True), ("mia", True), ("rob", True), ("fay", False), ("vic", False)]
+)
 def test_the_buyer_may_add_one_statement(request, appealed, role, may):
     user = request.getfixturevalue(role)
     person, moment = actor_of(user), appealed.opened_at + HOUR
@@ -277,13 +279,15 @@ def test_a_statement_after_the_deadline_is_too_late(rejected, appealed, rob, car
     assert payable(carol.id) == BASE
 
 
-def test_everybody_is_told_and_it_is_on_record(appealed, ada, carol, rob, vic):
+def test_everybody_is_told_and_it_is_on_record(ada, appealed, carol, rob, vic):
     decide(appealed, ada, at=appealed.opened_at + DAY)
     told = {}
     for user in (carol, rob, ada, vic):
         with acting(actor_of(user)):
             told[user.name] = list(
-                Notice.objects.filter(kind="case.appeal").order_by("created_at").values_list("title", flat=True)
+                Notice.objects.filter(kind="case.appeal")
+                .order_by("created_at")
+                .values_list("title", flat=True)
             )
     assert told["Carol"] == ["Decided: appeal of a rejection"]
     assert told["Rob"] == ["A rejection was appealed", "Decided: appeal of a rejection"]

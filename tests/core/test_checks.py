@@ -11,6 +11,7 @@ from apps.core.models import ClockOffset
 @pytest.fixture
 def production(settings):
     settings.PRODUCTION = True
+    settings.STRIPE_API_BASE = "https://api.stripe.com"
     return settings
 
 

@@ -14,8 +14,10 @@ from apps.ledger.enums import Purpose
 # What a model's constraints ask for beyond its fields.
 MORE: dict[str, dict] = {
     "cases.Case": {"reason": "It was right."},
+    "notices.Notice": {"url": "/"},
     "projects.Project": {"state": "draft", "criteria": None, "published_at": None},
     "work.Assignment": {"held_pay": 40, "review_due_at": None},
+    "work.Submission": {"answer": {"choice": "yes"}, "answer_key": "yes"},
     "work.Verdict": {"outcome": "accepted", "decider": "silence", "decided_by": None},
     "work.EarningLine": {"kind": "base", "net": 40, "fee": 6, "gross": 46},
     "work.Enrolment": {"tier": "general", "consent_scope": {}},

@@ -12,9 +12,11 @@ from PIL import Image
 from apps.accounts.models import User
 from apps.core.tenancy import acting, system
 from apps.organizations.models import Organization
+from apps.pages.buyer import band
 from apps.projects import actions, queries
 from apps.projects.forms.fields import MoneyField
 from apps.projects.models import ItemImport, Project
+from apps.scoring.models import ScoringRun
 
 pytestmark = pytest.mark.django_db
 
@@ -465,3 +467,59 @@ def test_strangers_find_nothing(live, draft, client_of, globex, gus, carol, ada)
 def test_the_list_holds_own_projects_only(draft, client_of, globex, gus, alice):
     assert "A draft" in client_of(alice).get(reverse("projects:list")).text
     assert "A draft" not in client_of(gus).get(reverse("projects:list")).text
+
+
+# ── Scores on the live page ─────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def run(live: Project, now) -> ScoringRun:
+    with acting(system(live.org_id)):
+        return ScoringRun.objects.create(
+            org_id=live.org_id,
+            project=live,
+            input_sha256="0" * 64,
+            input_rows=60,
+            created_at=now,
+        )
+
+
+def scores_of(buyer: Client, live: Project) -> str:
+    url = reverse("pages:project_live", args=[live.id])
+    return buyer.get(url, {"part": "scores"}, headers={"HX-Request": "true"}).text
+
+
+def test_results_appear_by_polling(buyer, live, run, now):
+    assert 'hx-trigger="every 2s"' in scores_of(buyer, live)
+    figures = {
+        "agreement": {"alpha": 0.712, "reason": None},
+        "gold": {"gold_items": 4, "gold_answers": 8, "correct": 6, "share_correct": 0.75},
+        "anomalies": {"fast": 2, "slow": 1, "timed": 60},
+        "labels": {"method": "dawid-skene", "iterations": 9, "converged": True, "accuracy": 0.9},
+    }
+    with acting(system(live.org_id)):
+        ScoringRun.objects.filter(id=run.id).update(
+            state="done", result=figures, finished_at=now, handled_at=now
+        )
+    page = scores_of(buyer, live)
+    assert 'hx-trigger="every 2s"' not in page
+    for said in ("0.712", "tentative", "6 of 8", "75.0%", "2 very fast", "9 iterations", "90.0%"):
+        assert said in page, said
+
+
+def test_a_failed_run_says_so(buyer, live, run, now):
+    with acting(system(live.org_id)):
+        ScoringRun.objects.filter(id=run.id).update(state="failed", error="The file is gone.")
+    assert "The file is gone." in scores_of(buyer, live)
+
+
+@pytest.mark.parametrize(
+    ("alpha", "word"),
+    [(0.80, "reliable"), (0.7999, "tentative"), (0.667, "tentative"), (0.66, "low"), (-0.1, "low")],
+)
+def test_bands_of_alpha(alpha, word):
+    assert band(alpha).word == word
+
+
+def test_no_alpha_has_no_band():
+    assert band(None) is None

@@ -425,7 +425,9 @@ def rejected(at_work, carol, questions, rob, as_, now, clock_at):
     return assignment_id
 
 
-def test_my_work_cites_the_verdict_and_leads_to_appeal_and_dispute(at_work, rejected):
+def test_my_work_cites_the_verdict_and_leads_to_appeal_and_dispute(at_work, carol, rejected):
+    with acting(mine(carol)):
+        line = EarningLine.objects.get(assignment=rejected)
     for page in (
         text_of(at_work.get(reverse("work:history"))),
         text_of(at_work.get(reverse("work:assignment", args=[rejected]))),
@@ -437,6 +439,32 @@ def test_my_work_cites_the_verdict_and_leads_to_appeal_and_dispute(at_work, reje
         assert "keeps 50% of the base" in page
         assert "16 Mar 2026" in page and "in 14 days" in page
         assert "gold" not in page
+        assert reverse("cases:appeal", args=[rejected]) in page
+        assert reverse("cases:dispute", args=[line.id]) in page
+
+
+def test_rework_shows_what_is_asked_and_takes_a_second_answer(
+    at_work, carol, questions, rob, as_, now, clock_at
+):
+    assignment_id = take(at_work, questions)
+    send(at_work, "submit", assignment_id, **{"answer.choice": "no"})
+    later = clock_at(now + dt.timedelta(hours=2))
+    with acting(as_(rob)) as by:
+        submission = Submission.objects.get(assignment_id=assignment_id)
+        work.ask_rework(
+            submission_id=submission.id, criterion="care", note="Read the end again.",
+            by=by, now=later,
+        )  # fmt: skip
+    assert "Rework asked" in text_of(at_work.get(reverse("work:history")))
+    page = text_of(at_work.get(reverse("work:assignment", args=[assignment_id])))
+    assert "Read to the end" in page and "Read the end again." in page
+    assert "5 Mar 2026, 11:00" in page
+    assert "$0.60" in page  # the base and the round on top
+    assert re.search(r'value="no"[^>]*checked', page)
+    assert "Give it back" not in page
+    assert send(at_work, "submit", assignment_id, **{"answer.choice": "yes"}).status_code == 302
+    assert row(carol, assignment_id).state == "submitted"
+    assert "Undo" not in text_of(at_work.get(reverse("work:desk", args=[questions.id])))
 
 
 def test_earnings_add_up_line_by_line_and_as_csv(at_work, carol, rejected):

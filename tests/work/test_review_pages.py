@@ -120,7 +120,8 @@ def test_bulk_accept_and_what_of_it_is_refused(
     clock_at(now + dt.timedelta(days=4))
     late = reviewer.post(url, {"submission": [second.id]})
     assert late.status_code == 409
-    assert second.item.external_id in late.text
+    assert [row.id for row, _ in late.context["refusals"]] == [second.id]
+    assert "already accepted" in late.text
 
 
 # ── One answer ──────────────────────────────────────────────────────────────────────────────────

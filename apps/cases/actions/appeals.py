@@ -14,7 +14,7 @@ from apps.core.errors import Conflict, NotThere
 from apps.core.tenancy import Actor
 from apps.work import actions as work
 from apps.work.enums import AssignmentState
-from apps.work.models import Assignment
+from apps.work.models import Assignment, EarningLine
 
 
 def appeal(*, assignment_id: uuid.UUID, reason: str, by: Actor, now: dt.datetime) -> Case:
@@ -41,7 +41,7 @@ def appeal(*, assignment_id: uuid.UUID, reason: str, by: Actor, now: dt.datetime
                 org_id=row.org_id,
                 project_id=row.project_id,
                 assignment_id=row.id,
-                opened_by_id=by.user_id,
+                opened_by_id=row.contributor_id,
                 opened_at=now,
                 reason=text,
                 due_at=due_at,
@@ -61,21 +61,31 @@ def _check_can_be_appealed(row: Assignment, now: dt.datetime) -> None:
     if row.state != AssignmentState.REJECTED:
         state = row.get_state_display().lower()
         raise Conflict(f"Only a rejection can be appealed; this work is {state}.")
-    if row.appeal_due_at <= now:
+    until = row.appeal_due_at
+    if until is not None and until <= now:
         raise TooLate(
-            f"An appeal could be filed until {row.appeal_due_at:%d %B %Y, %H:%M} UTC; "
-            "the rejection stands."
+            f"An appeal could be filed until {until:%d %B %Y, %H:%M} UTC; the rejection stands."
         )
 
 
 def carry_out(case: Case, *, is_granted: bool, by: Actor, now: dt.datetime) -> uuid.UUID | None:
     """Move the money as decided; the ledger transfer, if there is one."""
     if is_granted:
-        return work.overturn(assignment_id=case.assignment_id, by=by, now=now)
-    work.uphold(assignment_id=case.assignment_id, by=by, now=now)
+        return work.overturn(assignment_id=_work_of(case), by=by, now=now)
+    work.uphold(assignment_id=_work_of(case), by=by, now=now)
     return None
 
 
 def carry_out_silence(case: Case, *, by: Actor) -> uuid.UUID | None:
     """The deadline has passed: it counts from the deadline, whenever it is carried out."""
-    return work.overturn(assignment_id=case.assignment_id, by=by, now=case.due_at, is_lapse=True)
+    row_id = _work_of(case)
+    transfer = work.overturn(assignment_id=row_id, by=by, now=case.due_at, is_lapse=True)
+    # Where the kill fee is the whole pay there is nothing left to book.
+    lines = EarningLine.objects.filter(assignment_id=row_id, code="overturn")
+    return transfer if lines.exists() else None
+
+
+def _work_of(case: Case) -> uuid.UUID:
+    if case.assignment_id is None:
+        raise NotThere("This case is about no work.")
+    return case.assignment_id

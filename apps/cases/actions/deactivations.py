@@ -2,6 +2,8 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -35,8 +37,8 @@ def propose_deactivation(
     it in time.
     """
     with transaction.atomic():
-        check_staff(by)
-        if by.user_id == user_id:
+        proposer = check_staff(by)
+        if proposer == user_id:
             raise NotAllowed("Nobody decides about themselves.")
         words = _words(reason, evidence, ground=ground, is_immediate=is_immediate)
         profile = _locked_profile(user_id)
@@ -52,7 +54,7 @@ def propose_deactivation(
         case = Case(
             kind=CaseKind.DEACTIVATION,
             contributor_id=user_id,
-            opened_by_id=by.user_id,
+            opened_by_id=proposer,
             opened_at=now,
             reason=words[0],
             evidence=words[1],
@@ -88,7 +90,7 @@ def _locked_profile(user_id: uuid.UUID) -> ContributorProfile:
 
 
 def _time_to_decide(*, is_immediate: bool) -> dt.timedelta:
-    numbers = settings.WAGEFILE
+    numbers: Mapping[str, Any] = settings.WAGEFILE
     if is_immediate:
         return dt.timedelta(hours=numbers["deactivation_human_hours"])
     return dt.timedelta(days=numbers["deactivation_notice_days"])

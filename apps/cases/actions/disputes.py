@@ -36,12 +36,12 @@ def dispute(*, line_id: uuid.UUID, reason: str, amount: int, by: Actor, now: dt.
         )
         if line is None:
             raise NotThere("There is no such earning line.")
-        check_may_dispute(by, line)
+        person = check_may_dispute(by, line)
         _check_none_open(line)
         text = records.written(
             reason, field="reason", minimum=rules.REASON_MINIMUM, what="The reason of a dispute"
         )
-        is_contributor = line.contributor_id == by.user_id
+        is_contributor = line.contributor_id == person
         _check_amount(line, amount, is_contributor=is_contributor)
         case = records.opened(
             Case(
@@ -51,7 +51,7 @@ def dispute(*, line_id: uuid.UUID, reason: str, amount: int, by: Actor, now: dt.
                 project_id=line.project_id,
                 assignment_id=line.assignment_id,
                 line_id=line.id,
-                opened_by_id=by.user_id,
+                opened_by_id=person,
                 opened_at=now,
                 reason=text,
                 amount=amount,
@@ -63,7 +63,7 @@ def dispute(*, line_id: uuid.UUID, reason: str, amount: int, by: Actor, now: dt.
         deadline = f"Decided by {case.due_at:%d %B %Y, %H:%M} UTC."
         sides = [*records.buyers_of(case), case.contributor_id]
         title = "A payment is disputed"
-        records.tell(case, sides, title, deadline, now=now, besides=by.user_id)
+        records.tell(case, sides, title, deadline, now=now, besides=person)
         records.tell(case, records.staff_ids(), title, deadline, now=now)
         return case
 
@@ -94,7 +94,7 @@ def carry_out(
     case: Case, *, is_granted: bool, reason: str, by: Actor, now: dt.datetime
 ) -> uuid.UUID | None:
     """Pay what a contributor's dispute was granted. A buyer's moves nothing, whatever comes out."""
-    if not is_granted or not is_by_contributor(case):
+    if not is_granted or not is_by_contributor(case) or case.amount is None:
         return None
     try:
         return work.adjust(
@@ -131,11 +131,8 @@ def _paid_through(case: Case) -> uuid.UUID:
     """A settlement's line belongs to no single item: the last one it counted stands for it."""
     if case.assignment_id:
         return case.assignment_id
-    last = (
-        Assignment.objects.filter(project_id=case.project_id, contributor_id=case.contributor_id)
-        .order_by("-claimed_at", "-id")
-        .first()
-    )
+    of_person = Assignment.objects.filter(contributor_id=case.contributor_id)
+    last = of_person.filter(project=case.project).order_by("-claimed_at", "-id").first()
     if last is None:
         raise NotThere("There is no work to which this line belongs.")
     return last.id

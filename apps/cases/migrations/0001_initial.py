@@ -7,45 +7,181 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('organizations', '0001_initial'),
-        ('projects', '0001_initial'),
-        ('work', '0001_initial'),
+        ("organizations", "0001_initial"),
+        ("projects", "0001_initial"),
+        ("work", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Case',
+            name="Case",
             fields=[
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('appeal', 'Appeal of a rejection'), ('dispute', 'Payment dispute'), ('deactivation', 'Deactivation review'), ('bad_faith', 'Bad faith')], max_length=12)),
-                ('state', models.CharField(choices=[('open', 'Open'), ('upheld', 'Upheld'), ('granted', 'Granted'), ('lapsed', 'Lapsed'), ('withdrawn', 'Withdrawn')], default='open', max_length=9)),
-                ('opened_at', models.DateTimeField()),
-                ('reason', models.TextField()),
-                ('evidence', models.TextField(blank=True)),
-                ('amount', models.BigIntegerField(help_text='What a dispute asks for, minor units', null=True)),
-                ('answer', models.TextField(blank=True, help_text='What the other side said')),
-                ('answered_at', models.DateTimeField(null=True)),
-                ('due_at', models.DateTimeField()),
-                ('decided_at', models.DateTimeField(null=True)),
-                ('decision', models.TextField(blank=True, help_text='The written reason')),
-                ('transfer_id', models.UUIDField(help_text='The ledger transfer it ended in, if any', null=True)),
-                ('assignment', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='cases', to='work.assignment')),
-                ('contributor', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cases', to=settings.AUTH_USER_MODEL)),
-                ('decided_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('line', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='cases', to='work.earningline')),
-                ('opened_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('org', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
-                ('project', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='cases', to='projects.project')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("appeal", "Appeal of a rejection"),
+                            ("dispute", "Payment dispute"),
+                            ("deactivation", "Deactivation review"),
+                            ("bad_faith", "Bad faith"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "Open"),
+                            ("upheld", "Upheld"),
+                            ("granted", "Granted"),
+                            ("lapsed", "Lapsed"),
+                            ("withdrawn", "Withdrawn"),
+                        ],
+                        default="open",
+                        max_length=9,
+                    ),
+                ),
+                ("opened_at", models.DateTimeField()),
+                ("reason", models.TextField()),
+                ("evidence", models.TextField(blank=True)),
+                (
+                    "amount",
+                    models.BigIntegerField(
+                        help_text="What a dispute asks for, minor units", null=True
+                    ),
+                ),
+                ("answer", models.TextField(blank=True, help_text="What the other side said")),
+                ("answered_at", models.DateTimeField(null=True)),
+                ("due_at", models.DateTimeField()),
+                ("decided_at", models.DateTimeField(null=True)),
+                ("decision", models.TextField(blank=True, help_text="The written reason")),
+                (
+                    "transfer_id",
+                    models.UUIDField(
+                        help_text="The ledger transfer it ended in, if any", null=True
+                    ),
+                ),
+                (
+                    "assignment",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="cases",
+                        to="work.assignment",
+                    ),
+                ),
+                (
+                    "contributor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="cases",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "line",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="cases",
+                        to="work.earningline",
+                    ),
+                ),
+                (
+                    "opened_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "org",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="organizations.organization",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="cases",
+                        to="projects.project",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['due_at'],
-                'indexes': [models.Index(condition=models.Q(('state', 'open')), fields=['due_at'], name='case_due')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('assignment', 'kind'), name='case_open_once_per_assignment'), models.UniqueConstraint(condition=models.Q(('kind', 'deactivation'), ('state', 'open')), fields=('contributor',), name='case_one_deactivation'), models.CheckConstraint(condition=models.Q(models.Q(('decided_by', None), ('state__in', ['open', 'lapsed', 'withdrawn'])), models.Q(('decided_at__isnull', False), ('decided_by__isnull', False), ('state__in', ['upheld', 'granted']), models.Q(('decision', ''), _negated=True)), _connector='OR'), name='case_decided_by_a_person'), models.CheckConstraint(condition=models.Q(('decided_by', None), models.Q(('decided_by', models.F('opened_by')), _negated=True), _connector='OR'), name='case_decider_did_not_open_it'), models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='case_has_a_reason')],
+                "ordering": ["due_at"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "open")), fields=["due_at"], name="case_due"
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("state", "open")),
+                        fields=("assignment", "kind"),
+                        name="case_open_once_per_assignment",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("kind", "deactivation"), ("state", "open")),
+                        fields=("contributor",),
+                        name="case_one_deactivation",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("decided_by", None), ("state__in", ["open", "lapsed", "withdrawn"])
+                            ),
+                            models.Q(
+                                ("decided_at__isnull", False),
+                                ("decided_by__isnull", False),
+                                ("state__in", ["upheld", "granted"]),
+                                models.Q(("decision", ""), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="case_decided_by_a_person",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("decided_by", None),
+                            models.Q(("decided_by", models.F("opened_by")), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="case_decider_did_not_open_it",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("reason", ""), _negated=True), name="case_has_a_reason"
+                    ),
+                ],
             },
         ),
     ]

@@ -4,7 +4,7 @@ import uuid
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -17,6 +17,7 @@ from apps.cases.views.page import case_page
 from apps.core.errors import WagefileError
 from apps.core.forms import show_refusal
 from apps.core.htmx import render
+from apps.core.http import HttpRequest
 from apps.core.money import written
 from apps.work.models import EarningLine
 
@@ -67,7 +68,13 @@ def dispute(request: HttpRequest, line_id: uuid.UUID) -> HttpResponse:
         else:
             messages.success(request, "The dispute is open.")
             return redirect("cases:detail", case.id)
-    context = {"form": form, "line": line, "is_contributor": is_contributor, "most": most}
+    context = {
+        "form": form,
+        "line": line,
+        "is_contributor": is_contributor,
+        "most": most,
+        "days": line.criteria.body["windows"]["appeal_decision_days"],
+    }
     return render(request, "cases/dispute.html", context, status=422 if form.errors else 200)
 
 

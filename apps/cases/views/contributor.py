@@ -5,7 +5,7 @@ import uuid
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -15,6 +15,7 @@ from apps.cases.forms import AppealForm
 from apps.core.errors import WagefileError
 from apps.core.forms import show_refusal
 from apps.core.htmx import render
+from apps.core.http import HttpRequest
 from apps.work.enums import AssignmentState
 from apps.work.models import Assignment
 
@@ -55,6 +56,7 @@ def appeal(request: HttpRequest, assignment_id: uuid.UUID) -> HttpResponse:
         "form": form,
         "work": queries.work_of(row, has_all_scores=False),
         "is_possible": is_possible,
+        "days": row.criteria.body["windows"]["appeal_decision_days"],
         "due_at": rules.decision_due(row.criteria.body["windows"], request.now),
     }
     return render(request, "cases/appeal.html", context, status=422 if form.errors else 200)

@@ -1,6 +1,6 @@
 """The page of one case, as each side sees it."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 
 from apps.cases import permissions, queries
 from apps.cases.forms import AnswerForm, DecideForm
@@ -8,6 +8,7 @@ from apps.cases.models import Case
 from apps.cases.queries import CaseView
 from apps.cases.rules import question
 from apps.core.htmx import render
+from apps.core.http import HttpRequest
 
 _WRITTEN = frozenset({"text", "decision"})
 

@@ -2,8 +2,9 @@
 
 import uuid
 
+from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -18,6 +19,7 @@ from apps.cases.views.page import bound_decision, case_page
 from apps.core.errors import WagefileError
 from apps.core.forms import show_refusal
 from apps.core.htmx import render
+from apps.core.http import HttpRequest
 
 SHOWN = 100
 
@@ -103,7 +105,7 @@ def propose(request: HttpRequest, seen: Seen, user_id: uuid.UUID) -> HttpRespons
     rows = ContributorProfile.objects.visible_to(request.actor).select_related("user")
     profile = get_object_or_404(rows, user_id=user_id)
     seen.add("person", user_id)
-    form = ProposeForm(request.POST or None)
+    form = ProposeForm(request.POST or None, hours=settings.WAGEFILE["deactivation_human_hours"])
     if request.method == "POST" and form.is_valid():
         try:
             case = cases.propose_deactivation(
@@ -114,5 +116,6 @@ def propose(request: HttpRequest, seen: Seen, user_id: uuid.UUID) -> HttpRespons
         else:
             messages.success(request, "Proposed; the person has a notice and can answer.")
             return redirect("cases:detail", case.id)
-    context = {"form": form, "profile": profile}
+    notice_days = settings.WAGEFILE["deactivation_notice_days"]
+    context = {"form": form, "profile": profile, "notice_days": notice_days}
     return render(request, "cases/propose.html", context, status=422 if form.errors else 200)

@@ -7,54 +7,185 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Account',
+            name="Account",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('purpose', models.CharField(choices=[('stripe', 'Stripe'), ('wallet', 'Wallet'), ('held', 'Held'), ('payable', 'Payable'), ('fees', 'Fees'), ('capital', 'Capital'), ('receivable', 'Receivable')], max_length=12)),
-                ('holder_id', models.UUIDField(help_text='The organization or person it belongs to', null=True)),
-                ('scope_id', models.UUIDField(help_text='The project, for held funds', null=True)),
-                ('currency', models.CharField(max_length=3)),
-                ('is_guarded', models.BooleanField()),
-                ('debits_posted', models.BigIntegerField(default=0)),
-                ('debits_pending', models.BigIntegerField(default=0)),
-                ('credits_posted', models.BigIntegerField(default=0)),
-                ('credits_pending', models.BigIntegerField(default=0)),
-                ('opened_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[
+                            ("stripe", "Stripe"),
+                            ("wallet", "Wallet"),
+                            ("held", "Held"),
+                            ("payable", "Payable"),
+                            ("fees", "Fees"),
+                            ("capital", "Capital"),
+                            ("receivable", "Receivable"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "holder_id",
+                    models.UUIDField(
+                        help_text="The organization or person it belongs to", null=True
+                    ),
+                ),
+                ("scope_id", models.UUIDField(help_text="The project, for held funds", null=True)),
+                ("currency", models.CharField(max_length=3)),
+                ("is_guarded", models.BooleanField()),
+                ("debits_posted", models.BigIntegerField(default=0)),
+                ("debits_pending", models.BigIntegerField(default=0)),
+                ("credits_posted", models.BigIntegerField(default=0)),
+                ("credits_pending", models.BigIntegerField(default=0)),
+                (
+                    "opened_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('purpose', 'holder_id', 'scope_id', 'currency'), name='ledger_account_name', nulls_distinct=False), models.CheckConstraint(condition=models.Q(('is_guarded', False), ('credits_posted__gte', django.db.models.expressions.CombinedExpression(models.F('debits_posted'), '+', models.F('debits_pending'))), _connector='OR'), name='ledger_account_not_overdrawn'), models.CheckConstraint(condition=models.Q(('credits_pending__gte', 0), ('credits_posted__gte', 0), ('debits_pending__gte', 0), ('debits_posted__gte', 0)), name='ledger_account_counters')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("purpose", "holder_id", "scope_id", "currency"),
+                        name="ledger_account_name",
+                        nulls_distinct=False,
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("is_guarded", False),
+                            (
+                                "credits_posted__gte",
+                                django.db.models.expressions.CombinedExpression(
+                                    models.F("debits_posted"), "+", models.F("debits_pending")
+                                ),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="ledger_account_not_overdrawn",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("credits_pending__gte", 0),
+                            ("credits_posted__gte", 0),
+                            ("debits_pending__gte", 0),
+                            ("debits_posted__gte", 0),
+                        ),
+                        name="ledger_account_counters",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Transfer',
+            name="Transfer",
             fields=[
-                ('id', models.UUIDField(primary_key=True, serialize=False)),
-                ('number', models.BigIntegerField(help_text='Order of writing', unique=True)),
-                ('kind', models.CharField(choices=[('posted', 'Posted'), ('pending', 'Pending'), ('post', 'Post'), ('void', 'Void')], max_length=7)),
-                ('amount', models.BigIntegerField()),
-                ('currency', models.CharField(max_length=3)),
-                ('code', models.CharField(help_text='What it is for', max_length=30)),
-                ('scope_id', models.UUIDField(help_text='Project', null=True)),
-                ('subject_id', models.UUIDField(help_text='Assignment, payout, funding …', null=True)),
-                ('request_hash', models.CharField(max_length=64)),
-                ('at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('credit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='credits', to='ledger.account')),
-                ('debit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='debits', to='ledger.account')),
-                ('pending', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.transfer')),
-                ('reverses', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.transfer')),
+                ("id", models.UUIDField(primary_key=True, serialize=False)),
+                ("number", models.BigIntegerField(help_text="Order of writing", unique=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("posted", "Posted"),
+                            ("pending", "Pending"),
+                            ("post", "Post"),
+                            ("void", "Void"),
+                        ],
+                        max_length=7,
+                    ),
+                ),
+                ("amount", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                ("code", models.CharField(help_text="What it is for", max_length=30)),
+                ("scope_id", models.UUIDField(help_text="Project", null=True)),
+                (
+                    "subject_id",
+                    models.UUIDField(help_text="Assignment, payout, funding …", null=True),
+                ),
+                ("request_hash", models.CharField(max_length=64)),
+                ("at", models.DateTimeField()),
+                (
+                    "recorded_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "credit",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="credits",
+                        to="ledger.account",
+                    ),
+                ),
+                (
+                    "debit",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="debits",
+                        to="ledger.account",
+                    ),
+                ),
+                (
+                    "pending",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="ledger.transfer",
+                    ),
+                ),
+                (
+                    "reverses",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="ledger.transfer",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['scope_id', 'number'], name='ledger_transfer_scope'), models.Index(fields=['subject_id'], name='ledger_transfer_subject')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('amount__gt', 0), models.Q(('amount', 0), ('kind', 'void')), _connector='OR'), name='ledger_transfer_amount'), models.CheckConstraint(condition=models.Q(('debit', models.F('credit')), _negated=True), name='ledger_transfer_two_accounts'), models.CheckConstraint(condition=models.Q(models.Q(('kind__in', ['post', 'void']), ('pending__isnull', False)), models.Q(('kind__in', ['posted', 'pending']), ('pending__isnull', True)), _connector='OR'), name='ledger_transfer_resolves'), models.UniqueConstraint(condition=models.Q(('pending__isnull', False)), fields=('pending',), name='ledger_transfer_resolved_once')],
+                "indexes": [
+                    models.Index(fields=["scope_id", "number"], name="ledger_transfer_scope"),
+                    models.Index(fields=["subject_id"], name="ledger_transfer_subject"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("amount__gt", 0),
+                            models.Q(("amount", 0), ("kind", "void")),
+                            _connector="OR",
+                        ),
+                        name="ledger_transfer_amount",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("debit", models.F("credit")), _negated=True),
+                        name="ledger_transfer_two_accounts",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind__in", ["post", "void"]), ("pending__isnull", False)),
+                            models.Q(
+                                ("kind__in", ["posted", "pending"]), ("pending__isnull", True)
+                            ),
+                            _connector="OR",
+                        ),
+                        name="ledger_transfer_resolves",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("pending__isnull", False)),
+                        fields=("pending",),
+                        name="ledger_transfer_resolved_once",
+                    ),
+                ],
             },
         ),
     ]

@@ -6,6 +6,10 @@ from apps.core.sqlfiles import run
 
 
 class Migration(migrations.Migration):
-    dependencies = [("organizations", "0001_initial"), ("core", "0002_sql"), ("accounts", "0002_sql")]
+    dependencies = [
+        ("organizations", "0001_initial"),
+        ("core", "0002_sql"),
+        ("accounts", "0002_sql"),
+    ]
 
     operations = [run(__file__, "rls")]

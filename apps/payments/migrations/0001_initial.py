@@ -7,158 +7,316 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('organizations', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("organizations", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='BalanceTxn',
+            name="BalanceTxn",
             fields=[
-                ('id', models.CharField(max_length=120, primary_key=True, serialize=False)),
-                ('type', models.CharField(max_length=60)),
-                ('source_id', models.CharField(blank=True, max_length=120)),
-                ('amount', models.BigIntegerField()),
-                ('fee', models.BigIntegerField()),
-                ('net', models.BigIntegerField()),
-                ('currency', models.CharField(max_length=3)),
-                ('created_at', models.DateTimeField()),
-                ('available_on', models.DateTimeField(null=True)),
-                ('booked_at', models.DateTimeField(null=True)),
+                ("id", models.CharField(max_length=120, primary_key=True, serialize=False)),
+                ("type", models.CharField(max_length=60)),
+                ("source_id", models.CharField(blank=True, max_length=120)),
+                ("amount", models.BigIntegerField()),
+                ("fee", models.BigIntegerField()),
+                ("net", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                ("created_at", models.DateTimeField()),
+                ("available_on", models.DateTimeField(null=True)),
+                ("booked_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='StripeAccount',
+            name="StripeAccount",
             fields=[
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='stripe', serialize=False, to=settings.AUTH_USER_MODEL)),
-                ('account_id', models.CharField(max_length=60, unique=True)),
-                ('country', models.CharField(max_length=2)),
-                ('transfers_status', models.CharField(default='inactive', max_length=30)),
-                ('requirements', models.JSONField(default=list, help_text='Codes of what Stripe still asks for')),
-                ('created_at', models.DateTimeField()),
-                ('checked_at', models.DateTimeField(null=True)),
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="stripe",
+                        serialize=False,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("account_id", models.CharField(max_length=60, unique=True)),
+                ("country", models.CharField(max_length=2)),
+                ("transfers_status", models.CharField(default="inactive", max_length=30)),
+                (
+                    "requirements",
+                    models.JSONField(default=list, help_text="Codes of what Stripe still asks for"),
+                ),
+                ("created_at", models.DateTimeField()),
+                ("checked_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='StripeBalance',
+            name="StripeBalance",
             fields=[
-                ('currency', models.CharField(max_length=3, primary_key=True, serialize=False)),
-                ('available', models.BigIntegerField()),
-                ('pending', models.BigIntegerField()),
-                ('fetched_at', models.DateTimeField()),
+                ("currency", models.CharField(max_length=3, primary_key=True, serialize=False)),
+                ("available", models.BigIntegerField()),
+                ("pending", models.BigIntegerField()),
+                ("fetched_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Funding',
+            name="Funding",
             fields=[
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('amount', models.BigIntegerField()),
-                ('currency', models.CharField(max_length=3)),
-                ('state', models.CharField(choices=[('open', 'Open'), ('paid', 'Paid'), ('failed', 'Failed'), ('expired', 'Expired')], default='open', max_length=8)),
-                ('session_id', models.CharField(blank=True, max_length=120)),
-                ('payment_intent_id', models.CharField(blank=True, max_length=120)),
-                ('checkout_url', models.URLField(blank=True, max_length=800)),
-                ('created_at', models.DateTimeField()),
-                ('paid_at', models.DateTimeField(null=True)),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='fundings', to='organizations.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("amount", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "Open"),
+                            ("paid", "Paid"),
+                            ("failed", "Failed"),
+                            ("expired", "Expired"),
+                        ],
+                        default="open",
+                        max_length=8,
+                    ),
+                ),
+                ("session_id", models.CharField(blank=True, max_length=120)),
+                ("payment_intent_id", models.CharField(blank=True, max_length=120)),
+                ("checkout_url", models.URLField(blank=True, max_length=800)),
+                ("created_at", models.DateTimeField()),
+                ("paid_at", models.DateTimeField(null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="fundings",
+                        to="organizations.organization",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='OutboxCall',
+            name="OutboxCall",
             fields=[
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(max_length=20)),
-                ('subject_id', models.UUIDField(help_text='The payout or refund')),
-                ('ledger_transfer_id', models.UUIDField()),
-                ('attempt_class', models.PositiveSmallIntegerField(default=1)),
-                ('idempotency_key', models.CharField(max_length=120, unique=True)),
-                ('params', models.JSONField()),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('done', 'Done'), ('refused', 'Refused')], default='waiting', max_length=8)),
-                ('stripe_id', models.CharField(blank=True, max_length=120)),
-                ('error', models.CharField(blank=True, max_length=300)),
-                ('tries', models.PositiveIntegerField(default=0)),
-                ('next_try_at', models.DateTimeField()),
-                ('created_at', models.DateTimeField()),
-                ('done_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("kind", models.CharField(max_length=20)),
+                ("subject_id", models.UUIDField(help_text="The payout or refund")),
+                ("ledger_transfer_id", models.UUIDField()),
+                ("attempt_class", models.PositiveSmallIntegerField(default=1)),
+                ("idempotency_key", models.CharField(max_length=120, unique=True)),
+                ("params", models.JSONField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("waiting", "Waiting"), ("done", "Done"), ("refused", "Refused")],
+                        default="waiting",
+                        max_length=8,
+                    ),
+                ),
+                ("stripe_id", models.CharField(blank=True, max_length=120)),
+                ("error", models.CharField(blank=True, max_length=300)),
+                ("tries", models.PositiveIntegerField(default=0)),
+                ("next_try_at", models.DateTimeField()),
+                ("created_at", models.DateTimeField()),
+                ("done_at", models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state', 'waiting')), fields=['next_try_at'], name='outbox_waiting')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "waiting")),
+                        fields=["next_try_at"],
+                        name="outbox_waiting",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Payout',
+            name="Payout",
             fields=[
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('amount', models.BigIntegerField()),
-                ('currency', models.CharField(max_length=3)),
-                ('state', models.CharField(choices=[('requested', 'Requested'), ('transferred', 'Transferred'), ('paid', 'Paid'), ('failed', 'Failed'), ('refused', 'Refused')], default='requested', max_length=11)),
-                ('is_automatic', models.BooleanField(default=False)),
-                ('account_id', models.CharField(max_length=60)),
-                ('transfer_id', models.CharField(blank=True, max_length=120)),
-                ('bank_payout_id', models.CharField(blank=True, max_length=120)),
-                ('reason', models.CharField(blank=True, help_text='Why it failed or waits', max_length=300)),
-                ('created_at', models.DateTimeField()),
-                ('transferred_at', models.DateTimeField(null=True)),
-                ('paid_at', models.DateTimeField(null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payouts', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("amount", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("requested", "Requested"),
+                            ("transferred", "Transferred"),
+                            ("paid", "Paid"),
+                            ("failed", "Failed"),
+                            ("refused", "Refused"),
+                        ],
+                        default="requested",
+                        max_length=11,
+                    ),
+                ),
+                ("is_automatic", models.BooleanField(default=False)),
+                ("account_id", models.CharField(max_length=60)),
+                ("transfer_id", models.CharField(blank=True, max_length=120)),
+                ("bank_payout_id", models.CharField(blank=True, max_length=120)),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True, help_text="Why it failed or waits", max_length=300
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                ("transferred_at", models.DateTimeField(null=True)),
+                ("paid_at", models.DateTimeField(null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="payouts",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='Refund',
+            name="Refund",
             fields=[
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('amount', models.BigIntegerField()),
-                ('currency', models.CharField(max_length=3)),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('done', 'Done'), ('refused', 'Refused')], default='waiting', max_length=8)),
-                ('stripe_id', models.CharField(blank=True, max_length=120)),
-                ('created_at', models.DateTimeField()),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('funding', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='refunds', to='payments.funding')),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='refunds', to='organizations.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("amount", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("waiting", "Waiting"), ("done", "Done"), ("refused", "Refused")],
+                        default="waiting",
+                        max_length=8,
+                    ),
+                ),
+                ("stripe_id", models.CharField(blank=True, max_length=120)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "funding",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="refunds",
+                        to="payments.funding",
+                    ),
+                ),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="refunds",
+                        to="organizations.organization",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='StripeEvent',
+            name="StripeEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('event_id', models.CharField(max_length=120)),
-                ('account_id', models.CharField(blank=True, max_length=60)),
-                ('endpoint', models.CharField(max_length=10)),
-                ('type', models.CharField(max_length=120)),
-                ('body', models.JSONField()),
-                ('received_at', models.DateTimeField()),
-                ('handled_at', models.DateTimeField(null=True)),
-                ('error', models.CharField(blank=True, max_length=300)),
-                ('tries', models.PositiveIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("event_id", models.CharField(max_length=120)),
+                ("account_id", models.CharField(blank=True, max_length=60)),
+                ("endpoint", models.CharField(max_length=10)),
+                ("type", models.CharField(max_length=120)),
+                ("body", models.JSONField()),
+                ("received_at", models.DateTimeField()),
+                ("handled_at", models.DateTimeField(null=True)),
+                ("error", models.CharField(blank=True, max_length=300)),
+                ("tries", models.PositiveIntegerField(default=0)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('handled_at', None)), fields=['received_at'], name='event_open')],
-                'constraints': [models.UniqueConstraint(fields=('event_id', 'account_id'), name='event_once')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("handled_at", None)),
+                        fields=["received_at"],
+                        name="event_open",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("event_id", "account_id"), name="event_once")
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='funding',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='funding_positive'),
+            model_name="funding",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount__gt", 0)), name="funding_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='funding',
-            constraint=models.UniqueConstraint(condition=models.Q(('session_id', ''), _negated=True), fields=('session_id',), name='funding_session_once'),
+            model_name="funding",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("session_id", ""), _negated=True),
+                fields=("session_id",),
+                name="funding_session_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payout',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='payout_positive'),
+            model_name="payout",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount__gt", 0)), name="payout_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='refund_positive'),
+            model_name="refund",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount__gt", 0)), name="refund_positive"
+            ),
         ),
     ]

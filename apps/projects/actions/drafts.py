@@ -22,8 +22,10 @@ from apps.projects.queries.criteria import whole
 DRAFT_BYTES_MAX = 1_000_000
 
 
-def create(*, org_id: uuid.UUID, title: str, by: Actor, now: dt.datetime) -> Project:
-    """A draft without anything in it but its title."""
+def create(
+    *, org_id: uuid.UUID, title: str, by: Actor, now: dt.datetime, is_simulated: bool = False
+) -> Project:
+    """A draft without anything in it but its title. `is_simulated` marks a made-up crowd."""
     with transaction.atomic():
         organizations.check(by, Permission.MANAGE_PROJECTS, org_id=org_id)
         if by.user_id is None:
@@ -35,6 +37,7 @@ def create(*, org_id: uuid.UUID, title: str, by: Actor, now: dt.datetime) -> Pro
             org=org,
             title=_title(title),
             currency=org.currency,
+            is_simulated=is_simulated,
             created_at=now,
             created_by_id=by.user_id,
         )

@@ -37,7 +37,9 @@ class Step:
         raise NotImplementedError
 
     def is_valid(self) -> bool:
-        return all([part.is_valid() for part in self.parts.values()]) and not self.refusals
+        # A list, so that every part is looked at and shows its own errors.
+        found = [part.is_valid() for part in self.parts.values()]
+        return all(found) and not self.refusals
 
     def section(self, name: str) -> dict:
         return dict(self.body.get(name) or {})

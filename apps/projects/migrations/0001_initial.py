@@ -7,222 +7,581 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('organizations', '0001_initial'),
+        ("organizations", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Project',
+            name="Project",
             fields=[
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('title', models.CharField(max_length=120)),
-                ('state', models.CharField(choices=[('draft', 'Draft'), ('live', 'Live'), ('paused', 'Paused'), ('closing', 'Closing'), ('closed', 'Closed')], default='draft', max_length=8)),
-                ('task_type', models.CharField(blank=True, max_length=30)),
-                ('layer', models.CharField(choices=[('labelling', 'Labelling'), ('evaluation', 'Response evaluation'), ('domain', 'Domain review'), ('data_quality', 'Data-quality operations'), ('applied_ops', 'Applied AI operations'), ('physical', 'Physical data'), ('internal_lead', 'Internal evaluation lead')], default='labelling', max_length=14)),
-                ('visibility', models.CharField(choices=[('public', 'Public'), ('invitation', 'Invitation'), ('staff', 'Staff'), ('assigned', 'Assigned')], default='public', max_length=10)),
-                ('unit', models.CharField(choices=[('item', 'Item'), ('hour', 'Hour'), ('milestone', 'Milestone')], default='item', max_length=9)),
-                ('currency', models.CharField(max_length=3)),
-                ('is_simulated', models.BooleanField(default=False, help_text='Its crowd is simulated')),
-                ('rejections_frozen_at', models.DateTimeField(help_text='Mass-rejection breaker', null=True)),
-                ('created_at', models.DateTimeField()),
-                ('published_at', models.DateTimeField(null=True)),
-                ('closed_at', models.DateTimeField(null=True)),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("title", models.CharField(max_length=120)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("live", "Live"),
+                            ("paused", "Paused"),
+                            ("closing", "Closing"),
+                            ("closed", "Closed"),
+                        ],
+                        default="draft",
+                        max_length=8,
+                    ),
+                ),
+                ("task_type", models.CharField(blank=True, max_length=30)),
+                (
+                    "layer",
+                    models.CharField(
+                        choices=[
+                            ("labelling", "Labelling"),
+                            ("evaluation", "Response evaluation"),
+                            ("domain", "Domain review"),
+                            ("data_quality", "Data-quality operations"),
+                            ("applied_ops", "Applied AI operations"),
+                            ("physical", "Physical data"),
+                            ("internal_lead", "Internal evaluation lead"),
+                        ],
+                        default="labelling",
+                        max_length=14,
+                    ),
+                ),
+                (
+                    "visibility",
+                    models.CharField(
+                        choices=[
+                            ("public", "Public"),
+                            ("invitation", "Invitation"),
+                            ("staff", "Staff"),
+                            ("assigned", "Assigned"),
+                        ],
+                        default="public",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "unit",
+                    models.CharField(
+                        choices=[("item", "Item"), ("hour", "Hour"), ("milestone", "Milestone")],
+                        default="item",
+                        max_length=9,
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3)),
+                (
+                    "is_simulated",
+                    models.BooleanField(default=False, help_text="Its crowd is simulated"),
+                ),
+                (
+                    "rejections_frozen_at",
+                    models.DateTimeField(help_text="Mass-rejection breaker", null=True),
+                ),
+                ("created_at", models.DateTimeField()),
+                ("published_at", models.DateTimeField(null=True)),
+                ("closed_at", models.DateTimeField(null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='CriteriaVersion',
+            name="CriteriaVersion",
             fields=[
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('number', models.PositiveIntegerField()),
-                ('body', models.JSONField()),
-                ('sha256', models.CharField(max_length=64)),
-                ('published_at', models.DateTimeField()),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
-                ('published_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("body", models.JSONField()),
+                ("sha256", models.CharField(max_length=64)),
+                ("published_at", models.DateTimeField()),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="organizations.organization",
+                    ),
+                ),
+                (
+                    "published_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['number'],
+                "ordering": ["number"],
             },
         ),
         migrations.CreateModel(
-            name='Offer',
+            name="Offer",
             fields=[
-                ('project', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='offer', serialize=False, to='projects.project')),
-                ('org_id', models.UUIDField()),
-                ('state', models.CharField(choices=[('draft', 'Draft'), ('live', 'Live'), ('paused', 'Paused'), ('closing', 'Closing'), ('closed', 'Closed')], max_length=8)),
-                ('is_listed', models.BooleanField(default=True)),
-                ('body', models.JSONField()),
-                ('figures', models.JSONField(default=dict)),
-                ('updated_at', models.DateTimeField()),
+                (
+                    "project",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="offer",
+                        serialize=False,
+                        to="projects.project",
+                    ),
+                ),
+                ("org_id", models.UUIDField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("live", "Live"),
+                            ("paused", "Paused"),
+                            ("closing", "Closing"),
+                            ("closed", "Closed"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("is_listed", models.BooleanField(default=True)),
+                ("body", models.JSONField()),
+                ("figures", models.JSONField(default=dict)),
+                ("updated_at", models.DateTimeField()),
             ],
         ),
         migrations.AddField(
-            model_name='project',
-            name='criteria',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='projects.criteriaversion'),
+            model_name="project",
+            name="criteria",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="projects.criteriaversion",
+            ),
         ),
         migrations.AddField(
-            model_name='project',
-            name='org',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='projects', to='organizations.organization'),
+            model_name="project",
+            name="org",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="projects",
+                to="organizations.organization",
+            ),
         ),
         migrations.CreateModel(
-            name='ItemImport',
+            name="ItemImport",
             fields=[
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('purpose', models.CharField(choices=[('work', 'Work'), ('qualification', 'Qualification')], default='work', max_length=13)),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('asking', 'Asking'), ('done', 'Done'), ('discarded', 'Discarded'), ('failed', 'Failed')], default='queued', max_length=9)),
-                ('name', models.CharField(max_length=200)),
-                ('sha256', models.CharField(max_length=64)),
-                ('format', models.CharField(max_length=8)),
-                ('rows_total', models.PositiveIntegerField(null=True)),
-                ('rows_read', models.PositiveIntegerField(default=0)),
-                ('rows_good', models.PositiveIntegerField(default=0)),
-                ('rows_refused', models.PositiveIntegerField(default=0)),
-                ('refused', models.JSONField(default=list, help_text='[line, reason] of the first 1,000')),
-                ('refused_sha256', models.CharField(blank=True, help_text='The whole report', max_length=64)),
-                ('error', models.CharField(blank=True, max_length=300)),
-                ('claimed_at', models.DateTimeField(null=True)),
-                ('created_at', models.DateTimeField()),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='imports', to='projects.project')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[("work", "Work"), ("qualification", "Qualification")],
+                        default="work",
+                        max_length=13,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("asking", "Asking"),
+                            ("done", "Done"),
+                            ("discarded", "Discarded"),
+                            ("failed", "Failed"),
+                        ],
+                        default="queued",
+                        max_length=9,
+                    ),
+                ),
+                ("name", models.CharField(max_length=200)),
+                ("sha256", models.CharField(max_length=64)),
+                ("format", models.CharField(max_length=8)),
+                ("rows_total", models.PositiveIntegerField(null=True)),
+                ("rows_read", models.PositiveIntegerField(default=0)),
+                ("rows_good", models.PositiveIntegerField(default=0)),
+                ("rows_refused", models.PositiveIntegerField(default=0)),
+                (
+                    "refused",
+                    models.JSONField(default=list, help_text="[line, reason] of the first 1,000"),
+                ),
+                (
+                    "refused_sha256",
+                    models.CharField(blank=True, help_text="The whole report", max_length=64),
+                ),
+                ("error", models.CharField(blank=True, max_length=300)),
+                ("claimed_at", models.DateTimeField(null=True)),
+                ("created_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="organizations.organization",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="imports",
+                        to="projects.project",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Item',
+            name="Item",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('external_id', models.CharField(max_length=200)),
-                ('purpose', models.CharField(choices=[('work', 'Work'), ('qualification', 'Qualification')], default='work', max_length=13)),
-                ('state', models.CharField(choices=[('active', 'Active'), ('broken', 'Broken'), ('withdrawn', 'Withdrawn')], default='active', max_length=9)),
-                ('payload', models.JSONField()),
-                ('kind', models.CharField(blank=True, help_text="The buyer's group, for reports", max_length=40)),
-                ('overlap', models.PositiveIntegerField(default=1)),
-                ('open_slots', models.IntegerField(default=1)),
-                ('sort_key', models.BigIntegerField()),
-                ('broken_reports', models.PositiveIntegerField(default=0)),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='items', to='projects.project')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("external_id", models.CharField(max_length=200)),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[("work", "Work"), ("qualification", "Qualification")],
+                        default="work",
+                        max_length=13,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("active", "Active"),
+                            ("broken", "Broken"),
+                            ("withdrawn", "Withdrawn"),
+                        ],
+                        default="active",
+                        max_length=9,
+                    ),
+                ),
+                ("payload", models.JSONField()),
+                (
+                    "kind",
+                    models.CharField(
+                        blank=True, help_text="The buyer's group, for reports", max_length=40
+                    ),
+                ),
+                ("overlap", models.PositiveIntegerField(default=1)),
+                ("open_slots", models.IntegerField(default=1)),
+                ("sort_key", models.BigIntegerField()),
+                ("broken_reports", models.PositiveIntegerField(default=0)),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="organizations.organization",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="items",
+                        to="projects.project",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='criteriaversion',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='projects.project'),
+            model_name="criteriaversion",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="versions",
+                to="projects.project",
+            ),
         ),
         migrations.CreateModel(
-            name='Asset',
+            name="Asset",
             fields=[
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=200)),
-                ('sha256', models.CharField(max_length=64)),
-                ('content_type', models.CharField(max_length=30)),
-                ('width', models.PositiveIntegerField()),
-                ('height', models.PositiveIntegerField()),
-                ('created_at', models.DateTimeField()),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assets', to='projects.project')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("name", models.CharField(max_length=200)),
+                ("sha256", models.CharField(max_length=64)),
+                ("content_type", models.CharField(max_length=30)),
+                ("width", models.PositiveIntegerField()),
+                ("height", models.PositiveIntegerField()),
+                ("created_at", models.DateTimeField()),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="organizations.organization",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="assets",
+                        to="projects.project",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='StagedItem',
+            name="StagedItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('line', models.PositiveIntegerField()),
-                ('external_id', models.CharField(max_length=200)),
-                ('payload', models.JSONField()),
-                ('kind', models.CharField(blank=True, max_length=40)),
-                ('overlap', models.PositiveIntegerField()),
-                ('gold', models.JSONField(null=True)),
-                ('gold_key', models.CharField(blank=True, max_length=200)),
-                ('explanation', models.TextField(blank=True)),
-                ('load', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='staged', to='projects.itemimport')),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("line", models.PositiveIntegerField()),
+                ("external_id", models.CharField(max_length=200)),
+                ("payload", models.JSONField()),
+                ("kind", models.CharField(blank=True, max_length=40)),
+                ("overlap", models.PositiveIntegerField()),
+                ("gold", models.JSONField(null=True)),
+                ("gold_key", models.CharField(blank=True, max_length=200)),
+                ("explanation", models.TextField(blank=True)),
+                (
+                    "load",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="staged",
+                        to="projects.itemimport",
+                    ),
+                ),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="organizations.organization",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='GoldAnswer',
+            name="GoldAnswer",
             fields=[
-                ('item', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='gold', serialize=False, to='projects.item')),
-                ('answer', models.JSONField()),
-                ('answer_key', models.CharField(max_length=200)),
-                ('explanation', models.TextField(blank=True, help_text='Feedback after a qualification')),
-                ('demoted_at', models.DateTimeField(null=True)),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='gold', to='projects.project')),
+                (
+                    "item",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="gold",
+                        serialize=False,
+                        to="projects.item",
+                    ),
+                ),
+                ("answer", models.JSONField()),
+                ("answer_key", models.CharField(max_length=200)),
+                (
+                    "explanation",
+                    models.TextField(blank=True, help_text="Feedback after a qualification"),
+                ),
+                ("demoted_at", models.DateTimeField(null=True)),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="organizations.organization",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="gold",
+                        to="projects.project",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ProjectDraft',
+            name="ProjectDraft",
             fields=[
-                ('project', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='draft', serialize=False, to='projects.project')),
-                ('body', models.JSONField(default=dict)),
-                ('saved_at', models.DateTimeField()),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
+                (
+                    "project",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="draft",
+                        serialize=False,
+                        to="projects.project",
+                    ),
+                ),
+                ("body", models.JSONField(default=dict)),
+                ("saved_at", models.DateTimeField()),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="organizations.organization",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ProjectFigures',
+            name="ProjectFigures",
             fields=[
-                ('project', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='figures', serialize=False, to='projects.project')),
-                ('body', models.JSONField(default=dict)),
-                ('updated_at', models.DateTimeField()),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
+                (
+                    "project",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="figures",
+                        serialize=False,
+                        to="projects.project",
+                    ),
+                ),
+                ("body", models.JSONField(default=dict)),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="organizations.organization",
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='project',
-            index=models.Index(fields=['org', '-created_at'], name='project_of_org'),
+            model_name="project",
+            index=models.Index(fields=["org", "-created_at"], name="project_of_org"),
         ),
         migrations.AddConstraint(
-            model_name='project',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('criteria', None), ('published_at', None), ('state', 'draft')), models.Q(models.Q(('state', 'draft'), _negated=True), ('criteria__isnull', False), ('published_at__isnull', False)), _connector='OR'), name='project_published_has_criteria'),
+            model_name="project",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("criteria", None), ("published_at", None), ("state", "draft")),
+                    models.Q(
+                        models.Q(("state", "draft"), _negated=True),
+                        ("criteria__isnull", False),
+                        ("published_at__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="project_published_has_criteria",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='project',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at__isnull', False), ('state', 'closed')), models.Q(models.Q(('state', 'closed'), _negated=True), ('closed_at', None)), _connector='OR'), name='project_closed_at'),
+            model_name="project",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("closed_at__isnull", False), ("state", "closed")),
+                    models.Q(models.Q(("state", "closed"), _negated=True), ("closed_at", None)),
+                    _connector="OR",
+                ),
+                name="project_closed_at",
+            ),
         ),
         migrations.AddIndex(
-            model_name='item',
-            index=models.Index(condition=models.Q(('open_slots__gt', 0), ('purpose', 'work'), ('state', 'active')), fields=['project', 'sort_key', 'id'], name='item_open'),
+            model_name="item",
+            index=models.Index(
+                condition=models.Q(("open_slots__gt", 0), ("purpose", "work"), ("state", "active")),
+                fields=["project", "sort_key", "id"],
+                name="item_open",
+            ),
         ),
         migrations.AddIndex(
-            model_name='item',
-            index=models.Index(fields=['project', 'id'], name='item_of_project'),
+            model_name="item",
+            index=models.Index(fields=["project", "id"], name="item_of_project"),
         ),
         migrations.AddIndex(
-            model_name='item',
-            index=models.Index(condition=models.Q(('purpose', 'qualification')), fields=['project'], name='item_qualification'),
+            model_name="item",
+            index=models.Index(
+                condition=models.Q(("purpose", "qualification")),
+                fields=["project"],
+                name="item_qualification",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='item',
-            constraint=models.UniqueConstraint(fields=('project', 'external_id'), name='item_external_id'),
+            model_name="item",
+            constraint=models.UniqueConstraint(
+                fields=("project", "external_id"), name="item_external_id"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='item',
-            constraint=models.CheckConstraint(condition=models.Q(('open_slots__gte', 0), ('open_slots__lte', models.F('overlap')), ('overlap__gte', 1)), name='item_slots'),
+            model_name="item",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("open_slots__gte", 0),
+                    ("open_slots__lte", models.F("overlap")),
+                    ("overlap__gte", 1),
+                ),
+                name="item_slots",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='criteriaversion',
-            constraint=models.UniqueConstraint(fields=('project', 'number'), name='criteria_number'),
+            model_name="criteriaversion",
+            constraint=models.UniqueConstraint(
+                fields=("project", "number"), name="criteria_number"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='asset',
-            constraint=models.UniqueConstraint(fields=('project', 'name'), name='asset_name'),
+            model_name="asset",
+            constraint=models.UniqueConstraint(fields=("project", "name"), name="asset_name"),
         ),
         migrations.AddConstraint(
-            model_name='stageditem',
-            constraint=models.UniqueConstraint(fields=('load', 'external_id'), name='staged_external_id'),
+            model_name="stageditem",
+            constraint=models.UniqueConstraint(
+                fields=("load", "external_id"), name="staged_external_id"
+            ),
         ),
     ]

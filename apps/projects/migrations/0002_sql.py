@@ -6,6 +6,10 @@ from apps.core.sqlfiles import run
 
 
 class Migration(migrations.Migration):
-    dependencies = [("projects", "0001_initial"), ("core", "0002_sql"), ("organizations", "0002_sql")]
+    dependencies = [
+        ("projects", "0001_initial"),
+        ("core", "0002_sql"),
+        ("organizations", "0002_sql"),
+    ]
 
     operations = [run(__file__, "rls")]

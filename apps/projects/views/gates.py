@@ -3,8 +3,9 @@
 import uuid
 
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest
+from django.http import Http404
 
+from apps.core.http import HttpRequest
 from apps.organizations.enums import Permission
 from apps.organizations.permissions import check
 from apps.projects import permissions

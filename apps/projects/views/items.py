@@ -7,13 +7,14 @@ import uuid
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.core import blobs
 from apps.core.errors import NotThere, WagefileError
 from apps.core.htmx import render
+from apps.core.http import HttpRequest
 from apps.organizations.enums import Permission
 from apps.organizations.permissions import can
 from apps.projects import actions, permissions, queries

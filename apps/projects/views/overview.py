@@ -6,12 +6,13 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.core.errors import WagefileError
 from apps.core.htmx import render
+from apps.core.http import HttpRequest
 from apps.organizations.enums import Permission
 from apps.organizations.models import Organization
 from apps.organizations.permissions import can

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
 from apps.core.errors import WagefileError
 from apps.core.htmx import render
+from apps.core.http import HttpRequest
 from apps.core.money import written
 from apps.projects import actions, queries, rules
 from apps.projects.enums import ProjectState
@@ -51,8 +52,10 @@ def _said(project: Project, amount: int) -> str:
 def _pausing(project: Project, funds: dict) -> list[str]:
     return [
         "Nobody can claim a new item. What people have in hand they can finish, and it is paid.",
-        f"{_said(project, funds['reserved'])} stays reserved for open work and open windows; "
-        f"review deadlines go on, and silence still accepts.",
+        (
+            f"{_said(project, funds['reserved'])} stays reserved for open work and open windows; "
+            f"review deadlines go on, and silence still accepts."
+        ),
         f"{_said(project, funds['free'])} stays held for this project; nothing goes back.",
     ]
 
@@ -66,8 +69,10 @@ def _resuming(project: Project, funds: dict) -> list[str]:
 
 def _topping_up(project: Project, funds: dict) -> list[str]:
     return [
-        f"The amount moves at once from the wallet, which has {_said(project, funds['wallet'])}, "
-        "to the held funds of this project.",
+        (
+            f"The amount moves at once from the wallet ({_said(project, funds['wallet'])}) "
+            "to the held funds of this project."
+        ),
         f"{_said(project, funds['held'])} is held now, {_said(project, funds['free'])} of it free.",
         "It can be spent on this project only, until the project closes.",
     ]
@@ -86,19 +91,25 @@ def _extending(project: Project, funds: dict) -> list[str]:
     covered = funds["free"] // gross if gross else 0
     return [
         "Items with fewer answers are given out again until each has that many.",
-        f"Every accepted answer costs {_said(project, gross)} gross. No money moves now: each claim "
-        "reserves its own maximum.",
-        f"{_said(project, funds['free'])} is free, enough for about {covered:,} accepted answers; "
-        "when it is used up, claims stop until you top up.",
+        (
+            f"An accepted answer costs {_said(project, gross)} gross. Nothing moves now: a claim "
+            "reserves its own maximum."
+        ),
+        (
+            f"{_said(project, funds['free'])} is free, enough for some {covered:,} answers; "
+            "when it is used up, claims stop until you top up."
+        ),
     ]
 
 
 def _closing(project: Project, funds: dict) -> list[str]:
     return [
         "Nobody can claim a new item, ever again. This cannot be undone.",
-        f"{_said(project, funds['reserved'])} stays reserved until the last review and appeal "
-        "window is over; what is due from it is paid.",
-        f"What is left then, at least {_said(project, funds['free'])}, goes back to the wallet.",
+        (
+            f"{_said(project, funds['reserved'])} stays reserved until the last review and appeal "
+            "window is over; what is due from it is paid."
+        ),
+        f"What is left then goes back to the wallet; {_said(project, funds['free'])} is free now.",
     ]
 
 

@@ -1,17 +1,18 @@
-"""Writing a project step by step. Every step is kept, complete or not; review says what is missing."""
+"""Writing a project step by step. Each is kept, complete or not; review says what is missing."""
 
 import uuid
 from dataclasses import dataclass
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.core.errors import WagefileError
 from apps.core.htmx import render
+from apps.core.http import HttpRequest
 from apps.projects import actions, queries
 from apps.projects.enums import ProjectState
 from apps.projects.forms.pages import UploadForm
@@ -23,9 +24,9 @@ from apps.projects.views.overview import fee_percent
 
 # How the sentences of queries.problems begin → the step on which they are mended.
 _MENDED = (
-    (("The rubric", "Every rubric", "Every premium", "The premium", "A later version cannot lower the premium"), "rubric"),
+    (("The rubric", "Every rubric", "Every premium", "The premium"), "rubric"),
     (("The tier", "Every tier", "Say who may", "The regions", "Say how many seats"), "tiers"),
-    (("Add items", "An import", "Some items", "The known answer", "Gold is", "The overlap"), "items"),
+    (("Add items", "An import", "Some items", "The known", "Gold is", "The overlap"), "items"),
     (("Consent", "Disclosure", "Decision", "Set the budget", "The budget", "The wallet"), "terms"),
 )  # fmt: skip
 
@@ -140,7 +141,7 @@ def _body(project: Project) -> dict:
 
 
 def _save(request: HttpRequest, project: Project, page: Step) -> int:
-    """Keep everything that could be read, also of a page with mistakes; the status to answer with."""
+    """Keep what could be read, also of a page with mistakes; the status to answer with."""
     try:
         for name, data in page.sections().items():
             actions.save_draft(

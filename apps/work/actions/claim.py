@@ -54,9 +54,11 @@ def enrol(
             raise Invalid("Work starts only when you agree to the consent terms.", field="consent")
         if not by.is_system:
             _check_person(person, wanted)
-        enrolment = Enrolment.objects.select_for_update(of=("self",)).filter(
-            project=project, contributor_id=person
-        ).first()
+        enrolment = (
+            Enrolment.objects.select_for_update(of=("self",))
+            .filter(project=project, contributor_id=person)
+            .first()
+        )
         if enrolment and enrolment.state != EnrolmentState.FAILED:
             return enrolment
         attempt = _check_attempt(project, enrolment, wanted, body, now)
@@ -111,7 +113,9 @@ def _check_person(person: uuid.UUID, tier: dict) -> None:
     if profile.deactivated_at is not None:
         raise MayNotClaim("Your account is deactivated; your earnings stay payable.")
     if tier["regions"] and profile.region not in tier["regions"]:
-        raise MayNotClaim(f"This tier is open to {', '.join(tier['regions'])}; you are in {profile.region}.")
+        raise MayNotClaim(
+            f"This tier is open to {', '.join(tier['regions'])}; you are in {profile.region}."
+        )
     missing = [language for language in tier["languages"] if language not in profile.languages]
     if missing:
         raise MayNotClaim(f"This tier needs {', '.join(missing)} among your languages.")
@@ -159,12 +163,14 @@ def claim(
         already = _open_claim(project_id, by, now)
         if already:
             return already
-        enrolment = Enrolment.objects.select_for_update(of=("self",)).filter(
-            project_id=project_id, contributor_id=by.user_id
-        ).first()
+        enrolment = (
+            Enrolment.objects.select_for_update(of=("self",))
+            .filter(project_id=project_id, contributor_id=by.user_id)
+            .first()
+        )
         project = Project.objects.filter(id=project_id).first()
         _check_may_claim(project, enrolment, item)
-        if not enrolment.state == EnrolmentState.QUALIFYING:
+        if enrolment.state != EnrolmentState.QUALIFYING:
             taken, kind, key = _take_work(project, enrolment, item)
         else:
             taken, kind, key = _take_qualification(project, enrolment), Kind.QUALIFICATION, None
@@ -193,7 +199,9 @@ def _check_may_claim(
     if enrolment is None:
         raise MayNotClaim("Read the offer and agree to its terms before you claim.")
     if enrolment.state == EnrolmentState.FAILED:
-        raise MayNotClaim("The qualification of this tier is not passed; see when you can retake it.")
+        raise MayNotClaim(
+            "The qualification of this tier is not passed; see when you can retake it."
+        )
     if project.state != ProjectState.LIVE:
         raise Conflict("This project takes no new work now; what you have in hand you can finish.")
     if item is not None and project.visibility != Visibility.ASSIGNED:
@@ -299,7 +307,7 @@ def _check_newcomer(
 ) -> None:
     """Accounts that nobody knows yet hold at most a share of the budget, together."""
     share = body["limits"]["newcomer_share_percent"]
-    if share >= 100 or enrolment.gold_count >= gold_minimum:  # noqa: PLR2004 -- percent
+    if share >= 100 or enrolment.gold_count >= gold_minimum:
         return
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(project.id)])

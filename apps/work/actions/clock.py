@@ -48,7 +48,9 @@ def check_open(row: Assignment) -> None:
         raise Conflict(f"This work is {row.get_state_display().lower()}, not open.")
 
 
-def tick(row: Assignment, *, now: dt.datetime, had_input: bool, on_instructions: bool = False) -> None:
+def tick(
+    row: Assignment, *, now: dt.datetime, had_input: bool, on_instructions: bool = False
+) -> None:
     """Count the time since the last heartbeat, in whole seconds; the rest waits for the next.
 
     Active while the last input is at most the idle limit ago. One gap counts no more than that

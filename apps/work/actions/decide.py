@@ -63,7 +63,11 @@ type Step = tuple[list[ledger.Entry], list[EarningLine], Event]
 
 
 def _carry_out(
-    assignments: Sequence[Assignment], step: Callable[[Assignment], Step], *, by: Actor, now: dt.datetime
+    assignments: Sequence[Assignment],
+    step: Callable[[Assignment], Step],
+    *,
+    by: Actor,
+    now: dt.datetime,
 ) -> None:
     """Run a step for each row, then write everything in one statement a table; money last."""
     entries: list[ledger.Entry] = []

@@ -70,7 +70,9 @@ def refresh_figures(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> di
         "accepted": decided,
         "rejected": refused,
         "rejection_rate": round(refused / (decided + refused), 4) if decided + refused else None,
-        "seconds_to_money": round(waits["wait"].total_seconds() / waits["n"]) if waits["n"] else None,
+        "seconds_to_money": round(waits["wait"].total_seconds() / waits["n"])
+        if waits["n"]
+        else None,
     }
     body = {
         **offer,
@@ -82,7 +84,5 @@ def refresh_figures(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> di
         "fee": sums["fee"] or 0,
         "gross": sums["gross"] or 0,
     }
-    projects.store_figures(
-        project_id=project_id, body=body, offer_figures=offer, by=by, now=now
-    )
+    projects.store_figures(project_id=project_id, body=body, offer_figures=offer, by=by, now=now)
     return body

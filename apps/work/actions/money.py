@@ -26,13 +26,13 @@ LEGS = ("pay", "fee", "extra")
 
 
 @lru_cache(maxsize=4096)
-def _terms(criteria_id: uuid.UUID, database: str) -> Terms:
+def _terms(criteria_id: uuid.UUID, _database: str) -> Terms:
     criteria = CriteriaVersion.objects.get(id=criteria_id)
     return Terms.of(criteria.body, version=criteria.number)
 
 
 @lru_cache(maxsize=1024)
-def _body(criteria_id: uuid.UUID, database: str) -> dict:
+def _body(criteria_id: uuid.UUID, _database: str) -> dict:
     return CriteriaVersion.objects.values_list("body", flat=True).get(id=criteria_id)
 
 
@@ -85,7 +85,7 @@ def rewrite(
     `bonus` is the part of target.extra that waits for the quality bonus. Changes the assignment's
     holds and steps in memory; the caller saves it and posts the entries.
     """
-    held, credits = _accounts(assignment, currency)
+    held, payees = _accounts(assignment, currency)
     entries: list[ledger.Entry] = []
     dues = {"pay": pay, "fee": fee, "extra": extra}
     for leg in LEGS:
@@ -113,7 +113,7 @@ def rewrite(
                     code=f"reserve_{leg}",
                     amount=after,
                     debit=held,
-                    credit=credits[leg],
+                    credit=payees[leg],
                     currency=currency,
                     scope=assignment.project_id,
                     subject=assignment.id,
@@ -142,7 +142,7 @@ def book(
     earned_before: int = 0,
     now: dt.datetime,
 ) -> tuple[list[ledger.Entry], list[EarningLine]]:
-    """Entries and earning lines of one decision: post what the lines say, keep what may still come."""
+    """Entries and earning lines of a decision: post what the lines say, keep what may come."""
     terms = terms_of(assignment.criteria_id)
     net, fee = sum(line.net for line in lines), sum(line.fee for line in lines)
     facts = facts_of(assignment, stage, earned=earned_before + net)

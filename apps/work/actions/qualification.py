@@ -24,7 +24,9 @@ def mark(row: Assignment, submission: Submission, *, by: Actor, now: dt.datetime
     enrolment = Enrolment.objects.select_for_update(of=("self",)).get(
         contributor_id=row.contributor_id, project_id=row.project_id
     )
-    feedback = enrolment.result.get("items", []) if enrolment.result.get("attempt") == row.attempt else []
+    feedback = (
+        enrolment.result.get("items", []) if enrolment.result.get("attempt") == row.attempt else []
+    )
     feedback.append(
         {"assignment": str(row.id), "correct": bool(correct), "explanation": explanation or ""}
     )
@@ -61,7 +63,12 @@ def _conclude(enrolment: Enrolment, row: Assignment, *, by: Actor, now: dt.datet
     if not passed:
         enrolment.retake_at = now + dt.timedelta(days=body["limits"]["retake_days"])
     audit.record(
-        Event(f"enrolment.{to}", ("enrolment", enrolment.id), row.org_id, {"correct": right, "of": done}),
+        Event(
+            f"enrolment.{to}",
+            ("enrolment", enrolment.id),
+            row.org_id,
+            {"correct": right, "of": done},
+        ),
         by=by,
         now=now,
     )

@@ -43,9 +43,7 @@ def request_scores(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Sco
         project = Project.objects.select_for_update(of=("self",)).get(id=project_id)
         busy = ScoringRun.objects.filter(
             project_id=project_id, state__in=[RunState.QUEUED, RunState.RUNNING]
-        ) | ScoringRun.objects.filter(
-            project_id=project_id, state=RunState.DONE, handled_at=None
-        )
+        ) | ScoringRun.objects.filter(project_id=project_id, state=RunState.DONE, handled_at=None)
         fresh = Submission.objects.filter(
             project_id=project_id,
             kind=Kind.WORK,
@@ -135,7 +133,7 @@ _BATCH = 5_000
 
 
 def take_scores(*, run_id: uuid.UUID, by: Actor, now: dt.datetime) -> int:
-    """Write a finished run's scores onto the answers; then book acceptances that waited for them."""
+    """Write a finished run's scores onto the answers; then book what waited for them."""
     with transaction.atomic():
         run = ScoringRun.objects.select_for_update(of=("self",)).get(id=run_id)
         if run.state != RunState.DONE or run.handled_at is not None:

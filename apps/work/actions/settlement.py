@@ -126,7 +126,10 @@ def _account(project_id: uuid.UUID, contributor_id: uuid.UUID) -> tuple[rules.Ac
     mine = {"project_id": project_id, "contributor_id": contributor_id}
     sums: dict[str, dict[str, int]] = defaultdict(lambda: {"net": 0, "fee": 0})
     for kind, net, fee in (
-        EarningLine.objects.filter(**mine).order_by().values_list("kind").annotate(Sum("net"), Sum("fee"))
+        EarningLine.objects.filter(**mine)
+        .order_by()
+        .values_list("kind")
+        .annotate(Sum("net"), Sum("fee"))
     ):
         sums[kind] = {"net": net, "fee": fee}
     accepted = (

@@ -16,7 +16,7 @@ from apps.core.tenancy import Actor
 from apps.ledger import actions as ledger
 from apps.ledger.enums import Purpose, TransferKind
 from apps.ledger.errors import InsufficientFunds
-from apps.ledger.models import Account
+from apps.ledger.queries import find_account
 from apps.notices import actions as notices
 from apps.projects import rules
 from apps.projects.models import Project
@@ -44,7 +44,9 @@ def _open(submission_id: uuid.UUID, by: Actor, now: dt.datetime) -> tuple[Assign
     if row.state != S.SUBMITTED:
         if row.state == S.ACCEPTED:
             raise TooLate("This work is already accepted and paid; that cannot be taken back.")
-        raise Conflict(f"This work is {row.get_state_display().lower()}; there is nothing to decide.")
+        raise Conflict(
+            f"This work is {row.get_state_display().lower()}; there is nothing to decide."
+        )
     if now < submission.undo_until:
         raise Conflict("The contributor can still undo this answer for a few seconds.")
     return row, submission
@@ -122,7 +124,9 @@ def _post_or_say(entries: list[ledger.Entry]) -> None:
     try:
         ledger.post(entries)
     except InsufficientFunds as error:
-        raise Conflict("The project's funds do not cover a rework round; top it up first.") from error
+        raise Conflict(
+            "The project's funds do not cover a rework round; top it up first."
+        ) from error
 
 
 def reject(
@@ -148,9 +152,11 @@ def reject(
                 field="note",
             )
         if not evidence.strip():
-            raise Invalid("Show the evidence: what in the answer misses the line.", field="evidence")
+            raise Invalid(
+                "Show the evidence: what in the answer misses the line.", field="evidence"
+            )
         project = Project.objects.select_for_update(of=("self",)).get(id=row.project_id)
-        _check_breaker(project, row, by=by, now=now)
+        _check_breaker(project, row, now=now)
         body = money.body_of(row.criteria_id)
         verdict = decide.verdict(
             row,
@@ -173,16 +179,18 @@ def reject(
 
 def _reopen_if_funded(project: Project, row: Assignment) -> None:
     """The slot opens again only if another full maximum can be reserved."""
-    held = Account.objects.filter(purpose=Purpose.HELD, scope_id=project.id).first()
+    held = find_account(
+        Purpose.HELD, currency=project.currency, holder=project.org_id, scope=project.id
+    )
     terms = money.terms_of(project.criteria_id)
     again = rules.max_cost(
         terms, kind=Kind.WORK, triggers=frozenset(), cap_seconds=terms.paid_seconds_max
     )
-    if held is not None and held.available >= again.total:
+    if held.available >= again.total:
         decide.return_slots([row])
 
 
-def _check_breaker(project: Project, row: Assignment, *, by: Actor, now: dt.datetime) -> None:
+def _check_breaker(project: Project, row: Assignment, *, now: dt.datetime) -> None:
     if project.rejections_frozen_at is not None:
         raise Conflict(
             "Rejections of this project are frozen: too many were rejected. An administrator "
@@ -282,7 +290,9 @@ def uphold(*, assignment_id: uuid.UUID, by: Actor, now: dt.datetime) -> None:
         _check_uninvolved(row, by)
         windows.settle_overdue([row], now=now)
         if row.state != S.REJECTED:
-            raise TooLate("The deadline of this case has passed; it was decided for the contributor.")
+            raise TooLate(
+                "The deadline of this case has passed; it was decided for the contributor."
+            )
         decide.finalise_all([row], by=by, now=now)
 
 
@@ -296,7 +306,7 @@ def _check_uninvolved(row: Assignment, by: Actor) -> None:
 def hold_until(
     *, assignment_id: uuid.UUID, until: dt.datetime, by: Actor, now: dt.datetime
 ) -> Assignment:
-    """An appeal is open: nothing is released before `until`, when silence finds for the contributor."""
+    """An appeal is open: nothing is released before `until`; then silence finds for the person."""
     with transaction.atomic():
         row = _contested(assignment_id)
         windows.settle_overdue([row], now=now)
@@ -304,6 +314,7 @@ def hold_until(
             raise TooLate("The time for an appeal is over, or this work was not rejected.")
         row.held_until = row.next_due_at = until
         money.save([row])
+        audit.record(decide.event(row, "assignment.held", until=until.isoformat()), by=by, now=now)
         return row
 
 
@@ -353,4 +364,6 @@ def adjust(
             except InsufficientFunds:
                 continue
             return transfer
-        raise Conflict("Neither the project nor the wallet has the money; the buyer is told to add it.")
+        raise Conflict(
+            "Neither the project nor the wallet has the money; the buyer is told to add it."
+        )

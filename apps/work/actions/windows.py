@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
+from apps.core.errors import NotAllowed
 from apps.core.tenancy import Actor
+from apps.ledger import actions as ledger
 from apps.projects import rules
 from apps.projects.rules import Stage
-from apps.ledger import actions as ledger
 from apps.work.actions import decide, money
 from apps.work.enums import AssignmentState, Decider
 from apps.work.models import Assignment
@@ -23,6 +24,8 @@ S = AssignmentState
 
 def lapse(*, assignment_ids: Sequence[uuid.UUID], by: Actor, now: dt.datetime) -> int:
     """Settle what is overdue among these; how many rows were looked at. Called by the sweep."""
+    if not by.is_system:
+        raise NotAllowed("Deadlines are kept by the marketplace itself.")
     with transaction.atomic():
         rows = list(
             Assignment.objects.select_for_update(of=("self",), skip_locked=True)
@@ -42,9 +45,7 @@ def settle_overdue(rows: Sequence[Assignment], *, now: dt.datetime) -> None:
     _lapse_rework([row for row in due if row.state == S.REWORK], now=now)
     _expire([row for row in due if row.state == S.CLAIMED], by=by, now=now)
     submitted = [row for row in due if row.state == S.SUBMITTED and row.next_due_at <= now]
-    decide.accept_all(
-        submitted, decider=Decider.SILENCE, by=by, now=now, at=_acceptance_time
-    )
+    decide.accept_all(submitted, decider=Decider.SILENCE, by=by, now=now, at=_acceptance_time)
     _end_rejections([row for row in due if row.state == S.REJECTED], by=by, now=now)
 
 

@@ -11,11 +11,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.generics import ListAPIView
 from rest_framework.pagination import CursorPagination
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.core.errors import Invalid
+from apps.core.http import ApiRequest as Request
 from apps.core.tenancy import Actor
 from apps.projects.models import Offer
 from apps.work import actions as work
@@ -95,7 +95,7 @@ class Offers(ListAPIView):
 
     @extend_schema(operation_id="offers", responses={200: OfferOut(many=True), **READS})
     def get(self, request: Request) -> Response:
-        rows = self.paginate_queryset(self.get_queryset())
+        rows = self.paginate_queryset(self.get_queryset()) or []
         views = offers.views(rows, offers.Reader(request.actor))
         return self.get_paginated_response(OfferOut(views, many=True).data)
 

@@ -11,278 +11,823 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('organizations', '0001_initial'),
-        ('projects', '0001_initial'),
+        ("organizations", "0001_initial"),
+        ("projects", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Assignment',
+            name="Assignment",
             fields=[
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('work', 'work'), ('qualification', 'qualification'), ('training', 'training'), ('review', 'review'), ('panel', 'panel')], default=apps.projects.rules.Kind['WORK'], max_length=13)),
-                ('state', models.CharField(choices=[('claimed', 'Claimed'), ('submitted', 'Submitted'), ('given_back', 'Given Back'), ('expired', 'Expired'), ('accepted', 'Accepted'), ('rework', 'Rework'), ('rejected', 'Rejected'), ('overturned', 'Overturned'), ('final', 'Final')], default='claimed', max_length=10)),
-                ('tier', models.CharField(max_length=40)),
-                ('attempt', models.PositiveIntegerField(default=0, help_text='Qualification attempt')),
-                ('triggers', models.JSONField(default=list)),
-                ('rounds', models.PositiveSmallIntegerField(default=1)),
-                ('claimed_at', models.DateTimeField()),
-                ('last_beat_at', models.DateTimeField()),
-                ('last_input_at', models.DateTimeField()),
-                ('active_seconds', models.PositiveIntegerField(default=0)),
-                ('idle_seconds', models.PositiveIntegerField(default=0)),
-                ('instruction_seconds', models.PositiveIntegerField(default=0, help_text='Part of active_seconds')),
-                ('cap_seconds', models.PositiveIntegerField(help_text='Active time that can be paid')),
-                ('is_time_counted', models.BooleanField(default=True)),
-                ('draft', models.JSONField(null=True)),
-                ('submitted_at', models.DateTimeField(null=True)),
-                ('ended_at', models.DateTimeField(help_text='Given back, expired or decided', null=True)),
-                ('give_back_reason', models.CharField(blank=True, choices=[('skip', 'Skipped'), ('given_back', 'Given back'), ('broken', 'The item is broken')], max_length=10)),
-                ('give_back_note', models.CharField(blank=True, max_length=500)),
-                ('next_due_at', models.DateTimeField(null=True)),
-                ('review_due_at', models.DateTimeField(null=True)),
-                ('rework_due_at', models.DateTimeField(null=True)),
-                ('appeal_due_at', models.DateTimeField(null=True)),
-                ('held_until', models.DateTimeField(help_text='An open case stops the release until', null=True)),
-                ('accept_requested_at', models.DateTimeField(null=True)),
-                ('held_pay', models.BigIntegerField(default=0)),
-                ('held_fee', models.BigIntegerField(default=0)),
-                ('held_extra', models.BigIntegerField(default=0)),
-                ('held_bonus', models.BigIntegerField(default=0, help_text='Part of held_extra')),
-                ('pay_step', models.PositiveSmallIntegerField(default=0)),
-                ('fee_step', models.PositiveSmallIntegerField(default=0)),
-                ('extra_step', models.PositiveSmallIntegerField(default=0)),
-                ('unreviewed', models.BigIntegerField(default=0, help_text='Counted in the enrolment')),
-                ('is_topped_up', models.BooleanField(default=False)),
-                ('accept_requested_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('contributor', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to=settings.AUTH_USER_MODEL)),
-                ('criteria', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='projects.criteriaversion')),
-                ('item', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to='projects.item')),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to='projects.project')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("work", "work"),
+                            ("qualification", "qualification"),
+                            ("training", "training"),
+                            ("review", "review"),
+                            ("panel", "panel"),
+                        ],
+                        default=apps.projects.rules.Kind["WORK"],
+                        max_length=13,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("claimed", "Claimed"),
+                            ("submitted", "Submitted"),
+                            ("given_back", "Given Back"),
+                            ("expired", "Expired"),
+                            ("accepted", "Accepted"),
+                            ("rework", "Rework"),
+                            ("rejected", "Rejected"),
+                            ("overturned", "Overturned"),
+                            ("final", "Final"),
+                        ],
+                        default="claimed",
+                        max_length=10,
+                    ),
+                ),
+                ("tier", models.CharField(max_length=40)),
+                (
+                    "attempt",
+                    models.PositiveIntegerField(default=0, help_text="Qualification attempt"),
+                ),
+                ("triggers", models.JSONField(default=list)),
+                ("rounds", models.PositiveSmallIntegerField(default=1)),
+                ("claimed_at", models.DateTimeField()),
+                ("last_beat_at", models.DateTimeField()),
+                ("last_input_at", models.DateTimeField()),
+                ("active_seconds", models.PositiveIntegerField(default=0)),
+                ("idle_seconds", models.PositiveIntegerField(default=0)),
+                (
+                    "instruction_seconds",
+                    models.PositiveIntegerField(default=0, help_text="Part of active_seconds"),
+                ),
+                (
+                    "cap_seconds",
+                    models.PositiveIntegerField(help_text="Active time that can be paid"),
+                ),
+                ("is_time_counted", models.BooleanField(default=True)),
+                ("draft", models.JSONField(null=True)),
+                ("submitted_at", models.DateTimeField(null=True)),
+                (
+                    "ended_at",
+                    models.DateTimeField(help_text="Given back, expired or decided", null=True),
+                ),
+                (
+                    "give_back_reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("skip", "Skipped"),
+                            ("given_back", "Given back"),
+                            ("broken", "The item is broken"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("give_back_note", models.CharField(blank=True, max_length=500)),
+                ("next_due_at", models.DateTimeField(null=True)),
+                ("review_due_at", models.DateTimeField(null=True)),
+                ("rework_due_at", models.DateTimeField(null=True)),
+                ("appeal_due_at", models.DateTimeField(null=True)),
+                (
+                    "held_until",
+                    models.DateTimeField(
+                        help_text="An open case stops the release until", null=True
+                    ),
+                ),
+                ("accept_requested_at", models.DateTimeField(null=True)),
+                ("held_pay", models.BigIntegerField(default=0)),
+                ("held_fee", models.BigIntegerField(default=0)),
+                ("held_extra", models.BigIntegerField(default=0)),
+                ("held_bonus", models.BigIntegerField(default=0, help_text="Part of held_extra")),
+                ("pay_step", models.PositiveSmallIntegerField(default=0)),
+                ("fee_step", models.PositiveSmallIntegerField(default=0)),
+                ("extra_step", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "unreviewed",
+                    models.BigIntegerField(default=0, help_text="Counted in the enrolment"),
+                ),
+                ("is_topped_up", models.BooleanField(default=False)),
+                (
+                    "accept_requested_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "contributor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="%(class)ss",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "criteria",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="projects.criteriaversion",
+                    ),
+                ),
+                (
+                    "item",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="assignments",
+                        to="projects.item",
+                    ),
+                ),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="organizations.organization",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="%(class)ss",
+                        to="projects.project",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Enrolment',
+            name="Enrolment",
             fields=[
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('qualifying', 'Qualifying'), ('qualified', 'Qualified'), ('failed', 'Failed')], default='qualifying', max_length=10)),
-                ('tier', models.CharField(help_text='Key of a tier of the criteria', max_length=40)),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('attempted_at', models.DateTimeField(null=True)),
-                ('retake_at', models.DateTimeField(null=True)),
-                ('result', models.JSONField(default=dict, help_text='Feedback per criterion of the last attempt')),
-                ('consent_scope', models.JSONField()),
-                ('consented_at', models.DateTimeField()),
-                ('cursor', models.BigIntegerField(default=-9223372036854775808)),
-                ('instruction_seconds', models.PositiveIntegerField(default=0)),
-                ('gold_count', models.PositiveIntegerField(default=0)),
-                ('gold_correct', models.PositiveIntegerField(default=0)),
-                ('gold_lower', models.DecimalField(decimal_places=4, help_text='Lower 90% bound of accuracy', max_digits=6, null=True)),
-                ('unreviewed_held', models.BigIntegerField(default=0, help_text='Reserved or unreviewed')),
-                ('created_at', models.DateTimeField()),
-                ('consent_criteria', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='projects.criteriaversion')),
-                ('contributor', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to=settings.AUTH_USER_MODEL)),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to='projects.project')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("qualifying", "Qualifying"),
+                            ("qualified", "Qualified"),
+                            ("failed", "Failed"),
+                        ],
+                        default="qualifying",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "tier",
+                    models.CharField(help_text="Key of a tier of the criteria", max_length=40),
+                ),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("attempted_at", models.DateTimeField(null=True)),
+                ("retake_at", models.DateTimeField(null=True)),
+                (
+                    "result",
+                    models.JSONField(
+                        default=dict, help_text="Feedback per criterion of the last attempt"
+                    ),
+                ),
+                ("consent_scope", models.JSONField()),
+                ("consented_at", models.DateTimeField()),
+                ("cursor", models.BigIntegerField(default=-9223372036854775808)),
+                ("instruction_seconds", models.PositiveIntegerField(default=0)),
+                ("gold_count", models.PositiveIntegerField(default=0)),
+                ("gold_correct", models.PositiveIntegerField(default=0)),
+                (
+                    "gold_lower",
+                    models.DecimalField(
+                        decimal_places=4,
+                        help_text="Lower 90% bound of accuracy",
+                        max_digits=6,
+                        null=True,
+                    ),
+                ),
+                (
+                    "unreviewed_held",
+                    models.BigIntegerField(default=0, help_text="Reserved or unreviewed"),
+                ),
+                ("created_at", models.DateTimeField()),
+                (
+                    "consent_criteria",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="projects.criteriaversion",
+                    ),
+                ),
+                (
+                    "contributor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="%(class)ss",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="organizations.organization",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="%(class)ss",
+                        to="projects.project",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Settlement',
+            name="Settlement",
             fields=[
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
-                ('is_last', models.BooleanField(default=False)),
-                ('assignments', models.PositiveIntegerField()),
-                ('paid_seconds', models.PositiveBigIntegerField()),
-                ('earned_before', models.BigIntegerField()),
-                ('bonus', models.BigIntegerField()),
-                ('bonus_fee', models.BigIntegerField()),
-                ('top_up', models.BigIntegerField()),
-                ('facts', models.JSONField(default=dict)),
-                ('contributor', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to=settings.AUTH_USER_MODEL)),
-                ('criteria', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='projects.criteriaversion')),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to='projects.project')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("is_last", models.BooleanField(default=False)),
+                ("assignments", models.PositiveIntegerField()),
+                ("paid_seconds", models.PositiveBigIntegerField()),
+                ("earned_before", models.BigIntegerField()),
+                ("bonus", models.BigIntegerField()),
+                ("bonus_fee", models.BigIntegerField()),
+                ("top_up", models.BigIntegerField()),
+                ("facts", models.JSONField(default=dict)),
+                (
+                    "contributor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="%(class)ss",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "criteria",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="projects.criteriaversion",
+                    ),
+                ),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="organizations.organization",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="%(class)ss",
+                        to="projects.project",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='EarningLine',
+            name="EarningLine",
             fields=[
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('base', 'base'), ('premium', 'premium'), ('quality_bonus', 'quality_bonus'), ('top_up', 'top_up'), ('kill_fee', 'kill_fee'), ('lift_bonus', 'lift_bonus'), ('qualification', 'qualification'), ('training', 'training'), ('review', 'review'), ('panel', 'panel'), ('rework', 'rework'), ('wind_down', 'wind_down'), ('royalty', 'royalty'), ('case_time', 'case_time'), ('adjustment', 'adjustment')], max_length=14)),
-                ('net', models.BigIntegerField()),
-                ('fee', models.BigIntegerField()),
-                ('gross', models.BigIntegerField()),
-                ('currency', models.CharField(max_length=3)),
-                ('reason', models.CharField(max_length=400)),
-                ('code', models.CharField(help_text='The ledger code of its transfers', max_length=30)),
-                ('at', models.DateTimeField()),
-                ('assignment', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='work.assignment')),
-                ('contributor', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to=settings.AUTH_USER_MODEL)),
-                ('criteria', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='projects.criteriaversion')),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to='projects.project')),
-                ('settlement', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='work.settlement')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("base", "base"),
+                            ("premium", "premium"),
+                            ("quality_bonus", "quality_bonus"),
+                            ("top_up", "top_up"),
+                            ("kill_fee", "kill_fee"),
+                            ("lift_bonus", "lift_bonus"),
+                            ("qualification", "qualification"),
+                            ("training", "training"),
+                            ("review", "review"),
+                            ("panel", "panel"),
+                            ("rework", "rework"),
+                            ("wind_down", "wind_down"),
+                            ("royalty", "royalty"),
+                            ("case_time", "case_time"),
+                            ("adjustment", "adjustment"),
+                        ],
+                        max_length=14,
+                    ),
+                ),
+                ("net", models.BigIntegerField()),
+                ("fee", models.BigIntegerField()),
+                ("gross", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                ("reason", models.CharField(max_length=400)),
+                (
+                    "code",
+                    models.CharField(help_text="The ledger code of its transfers", max_length=30),
+                ),
+                ("at", models.DateTimeField()),
+                (
+                    "assignment",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lines",
+                        to="work.assignment",
+                    ),
+                ),
+                (
+                    "contributor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="%(class)ss",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "criteria",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="projects.criteriaversion",
+                    ),
+                ),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="organizations.organization",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="%(class)ss",
+                        to="projects.project",
+                    ),
+                ),
+                (
+                    "settlement",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lines",
+                        to="work.settlement",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['at', 'id'],
+                "ordering": ["at", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Submission',
+            name="Submission",
             fields=[
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('work', 'work'), ('qualification', 'qualification'), ('training', 'training'), ('review', 'review'), ('panel', 'panel')], default=apps.projects.rules.Kind['WORK'], max_length=13)),
-                ('round', models.PositiveSmallIntegerField(default=1)),
-                ('answer', models.JSONField()),
-                ('answer_key', models.CharField(help_text='What agreement and gold compare', max_length=200)),
-                ('submitted_at', models.DateTimeField()),
-                ('undo_until', models.DateTimeField()),
-                ('undone_at', models.DateTimeField(null=True)),
-                ('scored_at', models.DateTimeField(null=True)),
-                ('scores', models.JSONField(default=dict, help_text='As the last finished run left them')),
-                ('assignment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='submissions', to='work.assignment')),
-                ('contributor', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to=settings.AUTH_USER_MODEL)),
-                ('item', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='submissions', to='projects.item')),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to='projects.project')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("work", "work"),
+                            ("qualification", "qualification"),
+                            ("training", "training"),
+                            ("review", "review"),
+                            ("panel", "panel"),
+                        ],
+                        default=apps.projects.rules.Kind["WORK"],
+                        max_length=13,
+                    ),
+                ),
+                ("round", models.PositiveSmallIntegerField(default=1)),
+                ("answer", models.JSONField()),
+                (
+                    "answer_key",
+                    models.CharField(help_text="What agreement and gold compare", max_length=200),
+                ),
+                ("submitted_at", models.DateTimeField()),
+                ("undo_until", models.DateTimeField()),
+                ("undone_at", models.DateTimeField(null=True)),
+                ("scored_at", models.DateTimeField(null=True)),
+                (
+                    "scores",
+                    models.JSONField(default=dict, help_text="As the last finished run left them"),
+                ),
+                (
+                    "assignment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="submissions",
+                        to="work.assignment",
+                    ),
+                ),
+                (
+                    "contributor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="%(class)ss",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "item",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="submissions",
+                        to="projects.item",
+                    ),
+                ),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="organizations.organization",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="%(class)ss",
+                        to="projects.project",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Verdict',
+            name="Verdict",
             fields=[
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('outcome', models.CharField(choices=[('accepted', 'Accepted'), ('rework', 'Rework'), ('rejected', 'Rejected'), ('overturned', 'Overturned')], max_length=10)),
-                ('decider', models.CharField(choices=[('person', 'Person'), ('silence', 'Silence'), ('rule', 'Rule')], max_length=8)),
-                ('decided_at', models.DateTimeField()),
-                ('criterion', models.CharField(blank=True, help_text='Key of the rubric line', max_length=40)),
-                ('note', models.TextField(blank=True)),
-                ('evidence', models.TextField(blank=True)),
-                ('scores', models.JSONField(default=dict)),
-                ('assignment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='verdicts', to='work.assignment')),
-                ('contributor', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to=settings.AUTH_USER_MODEL)),
-                ('decided_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to='projects.project')),
-                ('submission', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='verdicts', to='work.submission')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("accepted", "Accepted"),
+                            ("rework", "Rework"),
+                            ("rejected", "Rejected"),
+                            ("overturned", "Overturned"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "decider",
+                    models.CharField(
+                        choices=[("person", "Person"), ("silence", "Silence"), ("rule", "Rule")],
+                        max_length=8,
+                    ),
+                ),
+                ("decided_at", models.DateTimeField()),
+                (
+                    "criterion",
+                    models.CharField(blank=True, help_text="Key of the rubric line", max_length=40),
+                ),
+                ("note", models.TextField(blank=True)),
+                ("evidence", models.TextField(blank=True)),
+                ("scores", models.JSONField(default=dict)),
+                (
+                    "assignment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="verdicts",
+                        to="work.assignment",
+                    ),
+                ),
+                (
+                    "contributor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="%(class)ss",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "org",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="organizations.organization",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="%(class)ss",
+                        to="projects.project",
+                    ),
+                ),
+                (
+                    "submission",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="verdicts",
+                        to="work.submission",
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='assignment',
-            index=models.Index(condition=models.Q(('next_due_at__isnull', False)), fields=['next_due_at'], name='assignment_due'),
+            model_name="assignment",
+            index=models.Index(
+                condition=models.Q(("next_due_at__isnull", False)),
+                fields=["next_due_at"],
+                name="assignment_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='assignment',
-            index=models.Index(fields=['project', 'state'], name='assignment_of_project'),
+            model_name="assignment",
+            index=models.Index(fields=["project", "state"], name="assignment_of_project"),
         ),
         migrations.AddIndex(
-            model_name='assignment',
-            index=models.Index(fields=['contributor', '-claimed_at'], name='assignment_of_person'),
+            model_name="assignment",
+            index=models.Index(fields=["contributor", "-claimed_at"], name="assignment_of_person"),
         ),
         migrations.AddIndex(
-            model_name='assignment',
-            index=models.Index(fields=['contributor', 'project'], name='assignment_person_project'),
+            model_name="assignment",
+            index=models.Index(fields=["contributor", "project"], name="assignment_person_project"),
         ),
         migrations.AddIndex(
-            model_name='assignment',
-            index=models.Index(fields=['item'], name='assignment_of_item'),
+            model_name="assignment",
+            index=models.Index(fields=["item"], name="assignment_of_item"),
         ),
         migrations.AddConstraint(
-            model_name='assignment',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['given_back', 'expired']), _negated=True), fields=('item', 'contributor', 'attempt'), name='assignment_once_per_item'),
+            model_name="assignment",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["given_back", "expired"]), _negated=True),
+                fields=("item", "contributor", "attempt"),
+                name="assignment_once_per_item",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='assignment',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'claimed')), fields=('contributor', 'project'), name='assignment_one_open'),
+            model_name="assignment",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "claimed")),
+                fields=("contributor", "project"),
+                name="assignment_one_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='assignment',
-            constraint=models.CheckConstraint(condition=models.Q(('held_bonus__gte', 0), ('held_extra__gte', models.F('held_bonus')), ('held_fee__gte', 0), ('held_pay__gte', 0)), name='assignment_holds_not_negative'),
+            model_name="assignment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("held_bonus__gte", 0),
+                    ("held_extra__gte", models.F("held_bonus")),
+                    ("held_fee__gte", 0),
+                    ("held_pay__gte", 0),
+                ),
+                name="assignment_holds_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='assignment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['claimed', 'submitted', 'rework']), _negated=True), ('held_pay__gt', 0), _connector='OR'), name='assignment_funded'),
+            model_name="assignment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state__in", ["claimed", "submitted", "rework"]), _negated=True),
+                    ("held_pay__gt", 0),
+                    _connector="OR",
+                ),
+                name="assignment_funded",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='assignment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(models.Q(('state', 'submitted'), _negated=True), ('review_due_at__isnull', False), _connector='OR'), models.Q(models.Q(('state', 'rework'), _negated=True), ('rework_due_at__isnull', False), _connector='OR'), models.Q(models.Q(('state', 'rejected'), _negated=True), ('appeal_due_at__isnull', False), _connector='OR')), name='assignment_windows'),
+            model_name="assignment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        models.Q(("state", "submitted"), _negated=True),
+                        ("review_due_at__isnull", False),
+                        _connector="OR",
+                    ),
+                    models.Q(
+                        models.Q(("state", "rework"), _negated=True),
+                        ("rework_due_at__isnull", False),
+                        _connector="OR",
+                    ),
+                    models.Q(
+                        models.Q(("state", "rejected"), _negated=True),
+                        ("appeal_due_at__isnull", False),
+                        _connector="OR",
+                    ),
+                ),
+                name="assignment_windows",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='assignment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('accept_requested_at', None), ('accept_requested_by', None)), models.Q(('accept_requested_at__isnull', False), ('accept_requested_by__isnull', False)), _connector='OR'), name='assignment_accept_by_somebody'),
+            model_name="assignment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("accept_requested_at", None), ("accept_requested_by", None)),
+                    models.Q(
+                        ("accept_requested_at__isnull", False),
+                        ("accept_requested_by__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="assignment_accept_by_somebody",
+            ),
         ),
         migrations.AddIndex(
-            model_name='enrolment',
-            index=models.Index(fields=['project'], name='enrolment_of_project'),
+            model_name="enrolment",
+            index=models.Index(fields=["project"], name="enrolment_of_project"),
         ),
         migrations.AddConstraint(
-            model_name='enrolment',
-            constraint=models.UniqueConstraint(fields=('contributor', 'project'), name='enrolment_once'),
+            model_name="enrolment",
+            constraint=models.UniqueConstraint(
+                fields=("contributor", "project"), name="enrolment_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='enrolment',
-            constraint=models.CheckConstraint(condition=models.Q(('gold_correct__lte', models.F('gold_count'))), name='enrolment_gold'),
+            model_name="enrolment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("gold_correct__lte", models.F("gold_count"))),
+                name="enrolment_gold",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='settlement',
-            constraint=models.UniqueConstraint(fields=('contributor', 'project', 'at'), name='settlement_once'),
+            model_name="settlement",
+            constraint=models.UniqueConstraint(
+                fields=("contributor", "project", "at"), name="settlement_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='settlement',
-            constraint=models.CheckConstraint(condition=models.Q(('bonus__gte', 0), ('bonus_fee__gte', 0), ('top_up__gte', 0)), name='settlement_only_adds'),
+            model_name="settlement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("bonus__gte", 0), ("bonus_fee__gte", 0), ("top_up__gte", 0)),
+                name="settlement_only_adds",
+            ),
         ),
         migrations.AddIndex(
-            model_name='earningline',
-            index=models.Index(fields=['contributor', '-at'], name='line_of_person'),
+            model_name="earningline",
+            index=models.Index(fields=["contributor", "-at"], name="line_of_person"),
         ),
         migrations.AddIndex(
-            model_name='earningline',
-            index=models.Index(fields=['project'], name='line_of_project'),
+            model_name="earningline",
+            index=models.Index(fields=["project"], name="line_of_project"),
         ),
         migrations.AddConstraint(
-            model_name='earningline',
-            constraint=models.CheckConstraint(condition=models.Q(('fee__gte', 0), ('gross', django.db.models.expressions.CombinedExpression(models.F('net'), '+', models.F('fee'))), ('net__gte', 0)), name='line_adds_up'),
+            model_name="earningline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("fee__gte", 0),
+                    (
+                        "gross",
+                        django.db.models.expressions.CombinedExpression(
+                            models.F("net"), "+", models.F("fee")
+                        ),
+                    ),
+                    ("net__gte", 0),
+                ),
+                name="line_adds_up",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='earningline',
-            constraint=models.CheckConstraint(condition=models.Q(('assignment__isnull', False), ('settlement__isnull', False), _connector='OR'), name='line_of_something'),
+            model_name="earningline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("assignment__isnull", False), ("settlement__isnull", False), _connector="OR"
+                ),
+                name="line_of_something",
+            ),
         ),
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(condition=models.Q(('scored_at', None), ('undone_at', None)), fields=['project'], name='submission_unscored'),
+            model_name="submission",
+            index=models.Index(
+                condition=models.Q(("scored_at", None), ("undone_at", None)),
+                fields=["project"],
+                name="submission_unscored",
+            ),
         ),
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(fields=['item'], name='submission_of_item'),
+            model_name="submission",
+            index=models.Index(fields=["item"], name="submission_of_item"),
         ),
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(fields=['project', 'submitted_at'], name='submission_of_project'),
+            model_name="submission",
+            index=models.Index(fields=["project", "submitted_at"], name="submission_of_project"),
         ),
         migrations.AddConstraint(
-            model_name='submission',
-            constraint=models.UniqueConstraint(condition=models.Q(('undone_at', None)), fields=('assignment', 'round'), name='submission_once_per_round'),
+            model_name="submission",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("undone_at", None)),
+                fields=("assignment", "round"),
+                name="submission_once_per_round",
+            ),
         ),
         migrations.AddIndex(
-            model_name='verdict',
-            index=models.Index(fields=['project', 'decided_at'], name='verdict_of_project'),
+            model_name="verdict",
+            index=models.Index(fields=["project", "decided_at"], name="verdict_of_project"),
         ),
         migrations.AddConstraint(
-            model_name='verdict',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('outcome', 'rejected'), _negated=True), models.Q(('decider', 'person'), django.db.models.lookups.GreaterThanOrEqual(django.db.models.functions.text.Length('note'), 100), models.Q(('criterion', ''), _negated=True), models.Q(('evidence', ''), _negated=True)), _connector='OR'), name='verdict_rejection_cites'),
+            model_name="verdict",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("outcome", "rejected"), _negated=True),
+                    models.Q(
+                        ("decider", "person"),
+                        django.db.models.lookups.GreaterThanOrEqual(
+                            django.db.models.functions.text.Length("note"), 100
+                        ),
+                        models.Q(("criterion", ""), _negated=True),
+                        models.Q(("evidence", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="verdict_rejection_cites",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='verdict',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_by__isnull', False), ('decider', 'person')), models.Q(models.Q(('decider', 'person'), _negated=True), ('decided_by', None)), _connector='OR'), name='verdict_person_named'),
+            model_name="verdict",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("decided_by__isnull", False), ("decider", "person")),
+                    models.Q(models.Q(("decider", "person"), _negated=True), ("decided_by", None)),
+                    _connector="OR",
+                ),
+                name="verdict_person_named",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='verdict',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('outcome', 'rework'), _negated=True), models.Q(models.Q(('criterion', ''), _negated=True), models.Q(('note', ''), _negated=True)), _connector='OR'), name='verdict_rework_cites'),
+            model_name="verdict",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("outcome", "rework"), _negated=True),
+                    models.Q(
+                        models.Q(("criterion", ""), _negated=True),
+                        models.Q(("note", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="verdict_rework_cites",
+            ),
         ),
     ]

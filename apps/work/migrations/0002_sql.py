@@ -6,6 +6,11 @@ from apps.core.sqlfiles import run
 
 
 class Migration(migrations.Migration):
-    dependencies = [("work", "0001_initial"), ("core", "0002_sql"), ("ledger", "0002_sql"), ("projects", "0002_sql")]
+    dependencies = [
+        ("work", "0001_initial"),
+        ("core", "0002_sql"),
+        ("ledger", "0002_sql"),
+        ("projects", "0002_sql"),
+    ]
 
     operations = [run(__file__, "work")]

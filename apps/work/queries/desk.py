@@ -181,6 +181,14 @@ def clock(assignment: Assignment) -> ClockView:
     )
 
 
+def is_first(assignment: Assignment) -> bool:
+    """Whether the time for the instructions is booked to this one, and nothing was done yet."""
+    usual = assignment.criteria.body["pay"]["paid_seconds_max"]
+    return (
+        assignment.rounds == 1 and assignment.cap_seconds > usual and assignment.active_seconds == 0
+    )
+
+
 def earns_now(assignment: Assignment) -> EarnsNow:
     """What this assignment pays if it is accepted or rejected, and the floor on its time so far."""
     terms = Terms.of(assignment.criteria.body, version=assignment.criteria.number)

@@ -80,17 +80,20 @@ def _balance(currency: str, actor: Actor) -> Balance:
     )
 
 
-def by_project(actor: Actor) -> list[ProjectEarnings]:
+def by_project(actor: Actor, *, only: uuid.UUID | None = None) -> list[ProjectEarnings]:
     """Everything earned and all active time, per project; the latest project first."""
+    chosen = {} if only is None else {"project_id": only}
     times = {
         row["project_id"]: row
         for row in Assignment.objects.of_contributor(actor)
+        .filter(**chosen)
         .order_by()
         .values("project_id")
         .annotate(seconds=Sum("active_seconds"), count=Count("id"))
     }
     sums = (
         EarningLine.objects.of_contributor(actor)
+        .filter(**chosen)
         .order_by("-project_id")
         .values("project_id", "currency", title=F("project__title"))
         .annotate(gross_sum=Sum("gross"), fee_sum=Sum("fee"), net_sum=Sum("net"))
@@ -111,7 +114,7 @@ def by_project(actor: Actor) -> list[ProjectEarnings]:
 
 
 def of_project(project_id: uuid.UUID, actor: Actor) -> ProjectEarnings | None:
-    return next((row for row in by_project(actor) if row.project_id == project_id), None)
+    return next(iter(by_project(actor, only=project_id)), None)
 
 
 def statement(rows: Iterable[EarningLine]) -> Iterable[Sequence[object]]:

@@ -13,10 +13,13 @@ from apps.work.models import Assignment, EarningLine, Submission, Verdict
 
 # What a deadline decides, in the words of the page.
 _DEADLINES = {
-    AssignmentState.CLAIMED: ("next_due_at", "the hold ends without a heartbeat"),
-    AssignmentState.SUBMITTED: ("review_due_at", "accepted if nobody has decided by then"),
-    AssignmentState.REWORK: ("rework_due_at", "the first answer is reviewed if you send no other"),
-    AssignmentState.REJECTED: ("appeal_due_at", "the rejection stands if you have not appealed"),
+    AssignmentState.CLAIMED: ("next_due_at", "Without a sign of you the item goes back"),
+    AssignmentState.SUBMITTED: ("review_due_at", "Accepted if nobody decides before"),
+    AssignmentState.REWORK: (
+        "rework_due_at",
+        "Your first answer is reviewed if you send no other before",
+    ),
+    AssignmentState.REJECTED: ("appeal_due_at", "The rejection stands if you do not appeal before"),
 }
 # Whether an item's right answer was known must not be told by what a contributor reads.
 SHOWN_SCORES = ("agreement", "anomaly")
@@ -89,6 +92,8 @@ def _done(row: Assignment, now: dt.datetime) -> Done:
     titles = {line["key"]: line["title"] for line in row.criteria.body["rubric"]}
     given = list(row.submissions.all())
     field, says = _DEADLINES.get(AssignmentState(row.state), ("", ""))
+    if row.held_until is not None:
+        field, says = "held_until", "A case is open; without a decision it ends for you"
     return Done(
         assignment=row,
         answer=kind.describe(task["config"], given[-1].answer) if given else "",
@@ -105,6 +110,7 @@ def _done(row: Assignment, now: dt.datetime) -> Done:
         deadline_says=says,
         can_appeal=(
             row.state == AssignmentState.REJECTED
+            and row.held_until is None
             and row.appeal_due_at is not None
             and now <= row.appeal_due_at
         ),

@@ -4,13 +4,14 @@ import uuid
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.core.errors import NotThere, WagefileError
 from apps.core.forms import show_refusal
 from apps.core.htmx import render
+from apps.core.http import HttpRequest
 from apps.core.money import written
 from apps.projects.rules import Kind
 from apps.work import actions as work
@@ -160,7 +161,7 @@ def _page(
             row.assignment_id == assignment.id
             for row in desk.undoable(assignment.project_id, request.actor, request.now)
         ),
-        "shows_instructions": assignment.active_seconds == 0 and assignment.draft is None,
+        "shows_instructions": answer is None and desk.is_first(assignment),
         "refusal": refusal.sentence if refusal else "",
         "refused_field": (refusal.field or "") if refusal else "",
         "give_back_form": give_back_form or GiveBackForm(),

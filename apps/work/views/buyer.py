@@ -1,4 +1,4 @@
-"""The buyer's review: the queue by deadline, one submission, the verdict, many acceptances at once."""
+"""The buyer's review: the queue by deadline, one submission, verdicts, many acceptances at once."""
 
 import datetime as dt
 import uuid
@@ -12,7 +12,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import Count, F, Min, Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.crypto import salted_hmac
@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from apps.core.errors import WagefileError
 from apps.core.htmx import render
+from apps.core.http import HttpRequest
 from apps.organizations.enums import Permission
 from apps.organizations.permissions import can, check
 from apps.projects import queries as projects
@@ -46,9 +47,8 @@ SCORE_NAMES = {
 
 def pseudonym(project_id: uuid.UUID, contributor_id: uuid.UUID) -> str:
     """The same name for the same person within one project, and another one in every other."""
-    digest = salted_hmac(
-        "wagefile.reviewer-pseudonym", f"{project_id}:{contributor_id}"
-    ).hexdigest()
+    name = f"{project_id}:{contributor_id}"
+    digest = salted_hmac("wagefile.reviewer", name, algorithm="sha256").hexdigest()
     return f"Contributor {digest[:4].upper()}-{digest[4:8].upper()}"
 
 
@@ -121,7 +121,7 @@ def _project(request: HttpRequest, project_id: uuid.UUID) -> Project:
 @login_required
 @require_safe
 def everything(request: HttpRequest) -> HttpResponse:
-    """Every project of one's organizations that has answers waiting, the earliest deadline first."""
+    """Every project of one's organizations with answers waiting, the earliest deadline first."""
     org_ids = [
         org_id
         for org_id in request.actor.org_ids

@@ -5,13 +5,14 @@ from decimal import Decimal
 
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.core.errors import NotThere, WagefileError
 from apps.core.forms import show_refusal
 from apps.core.htmx import render
+from apps.core.http import HttpRequest
 from apps.projects.rules import Terms
 from apps.work import actions as work
 from apps.work.enums import EnrolmentState
@@ -51,7 +52,6 @@ def enrol(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
     view = offers.offer_of(project_id, request.actor)
     form = EnrolForm(request.POST, tiers=view.open_tiers)
     if form.is_valid() and form.cleaned_data["criteria"] != view.criteria.id:
-        form.add_error(None, "The buyer published a new version while you read. Here it is.")
         form = _fresh(form, view)
     elif form.is_valid():
         try:
@@ -75,7 +75,7 @@ def _enrol_form(view: OfferView) -> EnrolForm:
 
 def _fresh(form: EnrolForm, view: OfferView) -> EnrolForm:
     """The form bound again to the version that is shown now; agreeing has to be done anew."""
-    data = {**form.data.dict(), "criteria": str(view.criteria.id)}
+    data = {name: form.data[name] for name in form.data} | {"criteria": str(view.criteria.id)}
     data.pop("has_consented", None)
     fresh = EnrolForm(data, tiers=view.open_tiers)
     fresh.add_error(None, "The buyer published a new version while you read. Please read it again.")

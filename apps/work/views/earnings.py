@@ -5,10 +5,11 @@ import io
 
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
 from apps.core.htmx import render
+from apps.core.http import HttpRequest
 from apps.work.queries import desk, earnings
 from apps.work.queries import history as histories
 

@@ -58,7 +58,7 @@ class Progress:
         width = 24
         filled = width * done // max(total, 1)
         self(
-            f"answers [{'#' * filled}{'.' * (width - filled)}] {done:,} of {total:,}, {rate:,.0f}/s",
+            f"answers [{'#' * filled:.<{width}}] {done:,} of {total:,}, {rate:,.0f}/s",
             is_last=done == total,
         )
 
@@ -79,7 +79,7 @@ class Command(BaseCommand):
         parser.add_argument("--limit", type=int, help="Only the first so many rows")
         parser.add_argument("--out", type=Path)
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *_args: Any, **options: Any) -> None:
         staging.check_is_simulated()
         if options["seconds"] < 1:
             raise CommandError("SECONDS is at least 1.")
@@ -149,7 +149,7 @@ class Command(BaseCommand):
             key = hashlib.sha256(f"{state['options']}{time.time_ns()}".encode()).hexdigest()[:12]
             now = clock.now()
             stage = stages.build(
-                crowd, key=key, seconds=options["seconds"], now=now, say=lambda text: say(text)
+                crowd, key=key, seconds=options["seconds"], now=now, say=say
             )
             state |= {
                 "key": key,

@@ -11,8 +11,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 SIDE = 160  # pixels; the originals have 8
-ITEMS = 150
-GOLD_EVERY = 6
+ITEMS = 210
+GOLD_EVERY = 7
 # One clear example each, for the qualification. Their explanations say what to look at.
 QUALIFICATION = {
     10: "A closed ring without a stroke through it is a 0.",
@@ -20,7 +20,7 @@ QUALIFICATION = {
     4: "Two uprights joined by a bar, open at the top, are a 4.",
     7: "A bar at the top with one slanted stroke under it is a 7.",
 }
-FIRST, STEP = 100, 11  # which of the 1,797 are items: spread over all writers
+FIRST, STEP = 100, 8  # which of the 1,797 are items: spread over all writers
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from apps.exports import actions as exports
 from apps.exports import queries as export_queries
 from apps.exports.models import Release
 from apps.ledger.enums import Purpose
-from apps.ledger.models import Account
+from apps.ledger.queries import accounts_of
 from apps.organizations.queries import actor_of
 from apps.pages.management import staging
 from apps.pages.management.replay.crowd import Crowd
@@ -149,7 +149,7 @@ class Course:
                 )
             )
         for assignment_id, item, worker, held_until in rows:
-            if held_until is None and self._picked(item, worker, "appeal") < 0.5:  # noqa: PLR2004
+            if held_until is None and self._picked(item, worker, "appeal") < 0.5:
                 with acting(staging.person(worker)) as actor:
                     cases.appeal(
                         assignment_id=assignment_id,
@@ -221,9 +221,7 @@ class Course:
         self._sweep("appeal_due_at", "appeal windows end")
         while True:
             with acting(self.stage.system) as actor:
-                work.close_when_done(
-                    project_id=self.stage.project.id, by=actor, now=clock.now()
-                )
+                work.close_when_done(project_id=self.stage.project.id, by=actor, now=clock.now())
                 if Project.objects.get(id=self.stage.project.id).state == ProjectState.CLOSED:
                     return
             time.sleep(0.2)
@@ -232,13 +230,7 @@ class Course:
         """Verify everybody who has earned the minimum, and pay them out."""
         minimum = withdrawal_minimums()["USD"]
         with acting(actor_of(self.stage.staff)):
-            payable = list(
-                Account.objects.filter(
-                    purpose=Purpose.PAYABLE,
-                    holder_id__in=self.stage.people.values(),
-                    credits_posted__gte=minimum,
-                )
-            )
+            payable = accounts_of(Purpose.PAYABLE, self.stage.people.values(), minimum=minimum)
             asked = set(
                 Payout.objects.filter(user_id__in=[a.holder_id for a in payable]).values_list(
                     "user_id", flat=True
@@ -293,7 +285,7 @@ class Course:
             wage = json.loads(blobs.read(release.files["wage.json"]["sha256"]))
             lines_net = sum(line["net"] for line in wage["lines"])
             lines_gross = sum(line["gross"] for line in wage["lines"])
-            report = {
+            return {
                 "data": self.crowd.name,
                 "items": len(self.crowd.overlap),
                 "contributors": len(self.stage.people),
@@ -312,8 +304,7 @@ class Course:
                 "fees": totals.fee,
                 "net": totals.net,
                 "top_ups": top_ups,
-                "wage_file_matches_ledger": (lines_net, lines_gross)
-                == (totals.net, totals.gross),
+                "wage_file_matches_ledger": (lines_net, lines_gross) == (totals.net, totals.gross),
                 "seconds": round(seconds, 3),
                 "submissions_per_second": round(submissions / seconds, 1) if seconds else None,
                 "repeats": self.crowd.repeats,
@@ -323,4 +314,3 @@ class Course:
                 "refused_rejections": self.notes.get("refused_rejections", {}),
                 "unhandled_runs": len(pairs("scoring_unhandled")),
             }
-        return report

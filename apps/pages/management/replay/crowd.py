@@ -87,7 +87,9 @@ def read(
         kept[(item, worker)] = Answer(item, worker, answer)
     if gold:
         for line, row in _rows(gold, ("item_id", "gold")):
-            _learn_gold(known, str(row["item_id"]), str(row["gold"] or ""), f"{gold.name}, line {line}")
+            _learn_gold(
+                known, str(row["item_id"]), str(row["gold"] or ""), f"{gold.name}, line {line}"
+            )
     if not kept:
         raise Invalid(f"{path.name} holds no answers.")
     answers = list(kept.values())
@@ -121,7 +123,9 @@ def _rows(path: Path, needed: tuple[str, ...] = NEEDED) -> Iterator[tuple[int, d
         try:
             for row in reader:
                 if None in row or None in row.values():
-                    raise Invalid(f"{path.name}, line {reader.line_num}: too few or too many cells.")
+                    raise Invalid(
+                        f"{path.name}, line {reader.line_num}: too few or too many cells."
+                    )
                 yield reader.line_num, row
         except (csv.Error, UnicodeDecodeError) as error:
             raise Invalid(f"{path.name}, after line {reader.line_num}: {error}.") from error

@@ -273,7 +273,10 @@ def _publish(
     nothing = frozenset[str]()
     cap = terms.paid_seconds_max
     first = rules.max_cost(
-        terms, kind=Kind.QUALIFICATION, triggers=nothing, cap_seconds=cap + terms.instruction_seconds_max
+        terms,
+        kind=Kind.QUALIFICATION,
+        triggers=nothing,
+        cap_seconds=cap + terms.instruction_seconds_max,
     )
     each = rules.max_cost(terms, kind=Kind.WORK, triggers=nothing, cap_seconds=cap)
     # Every answer's maximum at once, and something for slots that a rejection opens again.

@@ -1,0 +1,187 @@
+"""The administrator's page, frozen rejections, and the checks of the books."""
+
+import datetime as dt
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.urls import reverse
+
+from apps.cases.models import Case
+from apps.core.ids import uuid7
+from apps.core.tenancy import Actor, acting, system
+from apps.ledger import actions as ledger
+from apps.organizations.queries import actor_of
+from apps.pages import checks
+from apps.payments.models import OutboxCall, StripeBalance
+from apps.projects.models import Project
+from apps.scoring.models import ScoringRun
+from apps.work import actions as work
+from apps.work.models import Assignment
+from tests.factories import ledger as money
+
+STAFF = Actor(kind="staff")
+HOUR = dt.timedelta(hours=1)
+
+
+@pytest.fixture
+def published(acme, project) -> Project:
+    return project(acme, limits={"newcomer_share_percent": 100}, gold=0)
+
+
+@pytest.fixture
+def claimed(published, carol, now) -> Assignment:
+    person = actor_of(carol)
+    with acting(person):
+        work.enrol(project_id=published.id, tier="general", has_consented=True, by=person, now=now)
+        return work.claim(project_id=published.id, by=person, now=now)
+
+
+def faults(now: dt.datetime) -> dict[str, str]:
+    with acting(STAFF):
+        return {result.title: result.fault for result in checks.run(now) if result.fault}
+
+
+def balance(amount: int, *, at: dt.datetime) -> None:
+    with acting(system()):
+        StripeBalance.objects.create(currency="USD", available=amount, pending=0, fetched_at=at)
+
+
+def test_the_books_of_a_working_marketplace_hold(claimed, now, capsys):
+    balance(500_00, at=now)
+    call_command("check_books")
+    out = capsys.readouterr().out
+    assert out.count(": yes.") == 9
+    assert faults(now) == {}
+
+
+def test_an_overdue_window_is_named(claimed, now, clock_at):
+    late = now + dt.timedelta(minutes=30) + HOUR
+    assert faults(late) == {}
+    clock_at(late + dt.timedelta(seconds=1))
+    with pytest.raises(CommandError, match=str(claimed.id)):
+        call_command("check_books")
+
+
+def test_an_overdue_case_is_named(carol, ada, now):
+    with acting(STAFF):
+        case = Case.objects.create(
+            kind="deactivation", contributor=carol, opened_by=ada, opened_at=now, reason="x",
+            due_at=now,
+        )  # fmt: skip
+    assert faults(now) == {}
+    (fault,) = faults(now + HOUR).values()
+    assert str(case.id) in fault
+
+
+def test_a_stuck_call_is_named(db, now):
+    with acting(system()):
+        call = OutboxCall.objects.create(
+            kind="transfer", subject_id=uuid7(), ledger_transfer_id=uuid7(), idempotency_key="k",
+            params={}, next_try_at=now, created_at=now, error="Stripe is down",
+        )  # fmt: skip
+    assert faults(now + HOUR) == {}
+    (fault,) = faults(now + HOUR + dt.timedelta(seconds=1)).values()
+    assert str(call.id) in fault
+    assert "Stripe is down" in fault
+
+
+def test_missing_money_at_stripe_is_a_fault(published, now):
+    balance(499_99, at=now)
+    found = faults(now)
+    assert "$500.00 belongs to others" in found["Stripe holds at least what belongs to others"]
+    assert "$499.99" in found["The mirror of Stripe equals the balance that Stripe told last"]
+
+
+def test_the_mirror_is_compared_as_of_the_balance(published, acme, funded, now):
+    balance(500_00, at=now)
+    with acting(system(acme.id)):
+        later = money.entry(
+            money.stripe_account(), money.wallet(acme.id), 700, at=now + HOUR, code="funding"
+        )
+        ledger.post([later])
+    # Stripe told its balance before; only the solvency looks at what belongs to others now.
+    assert list(faults(now + 2 * HOUR)) == ["Stripe holds at least what belongs to others"]
+
+
+def test_reserves_that_nobody_booked_are_named(claimed, now):
+    with acting(STAFF):
+        Assignment.objects.filter(id=claimed.id).update(held_pay=claimed.held_pay + 1)
+    (fault,) = faults(now).values()
+    assert str(claimed.project_id) in fault
+
+
+def test_pay_held_for_decided_work_is_named(claimed, now):
+    with acting(STAFF):
+        Assignment.objects.filter(id=claimed.id).update(state="given_back", next_due_at=None)
+    (fault,) = faults(now).values()
+    assert str(claimed.id) in fault
+
+
+def test_a_closed_project_holds_nothing(published, now):
+    with acting(STAFF):
+        Project.objects.filter(id=published.id).update(state="closed", closed_at=now)
+    (fault,) = faults(now).values()
+    assert str(published.id) in fault
+    assert "$500.00" in fault
+
+
+def test_a_broken_ledger_is_said(db, now, monkeypatch):
+    broken = checks.ledger.Proof(transfers=1, accounts=2, fault="Transfer 7 is odd.")
+    monkeypatch.setattr(checks.ledger, "prove", lambda: broken)
+    assert list(faults(now).values()) == ["Transfer 7 is odd."]
+
+
+def test_the_page_shows_what_waits(published, carol, ada, acme, client_of, now):
+    with acting(STAFF):
+        Project.objects.filter(id=published.id).update(rejections_frozen_at=now)
+        Case.objects.create(
+            kind="deactivation", contributor=carol, opened_by=ada, opened_at=now, reason="x",
+            due_at=now + HOUR,
+        )  # fmt: skip
+        ScoringRun.objects.create(
+            org=acme, project=published, state="failed", input_sha256="0" * 64, input_rows=1,
+            created_at=now, error="The input has no answers.",
+        )  # fmt: skip
+    page = client_of(ada).get(reverse("pages:staff"))
+    assert "Deactivation review: by deadline" in page.text
+    assert "in 1 h" in page.text
+    assert reverse("pages:staff-rejections", args=[published.id]) in page.text
+    assert "The input has no answers." in page.text
+
+
+def test_an_administrator_looks_and_unfreezes(published, ada, client_of, now):
+    with acting(STAFF):
+        Project.objects.filter(id=published.id).update(rejections_frozen_at=now)
+    client = client_of(ada)
+    url = reverse("pages:staff-rejections", args=[published.id])
+    assert "unfreeze" in client.get(url).text
+    assert "open again" in client.post(url, follow=True).text
+    with acting(STAFF):
+        assert Project.objects.get(id=published.id).rejections_frozen_at is None
+
+
+@pytest.mark.parametrize("who", ["carol", "alice", "rob"])
+def test_nobody_else_unfreezes(request, published, client_of, now, who):
+    with acting(STAFF):
+        Project.objects.filter(id=published.id).update(rejections_frozen_at=now)
+    client = client_of(request.getfixturevalue(who))
+    assert client.post(reverse("pages:staff-rejections", args=[published.id])).status_code == 403
+    with acting(STAFF):
+        assert Project.objects.get(id=published.id).rejections_frozen_at == now
+
+
+def test_people_are_found_by_name_and_address(carol, dave, ada, client_of):
+    client = client_of(ada)
+    page = client.get(reverse("pages:staff-people"), {"q": "carol@"})
+    assert reverse("pages:staff-person", args=[carol.id]) in page.text
+    assert reverse("pages:staff-person", args=[dave.id]) not in page.text
+    person = client.get(reverse("pages:staff-person", args=[carol.id]))
+    assert "Active" in person.text
+    assert reverse("cases:propose", args=[carol.id]) in person.text
+
+
+def test_the_checks_page_says_yes_and_no(published, ada, client_of, now):
+    balance(1, at=now)
+    page = client_of(ada).get(reverse("pages:staff-checks"))
+    assert "belongs to others" in page.text
+    assert page.text.count("badge-bad") >= 2
