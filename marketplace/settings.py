@@ -6,6 +6,7 @@ into the criteria, so a change acts on the next publishing only.
 
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from celery.schedules import crontab
@@ -119,7 +120,12 @@ MIDDLEWARE = [
     "apps.core.middleware.ErrorMiddleware",
 ]
 
-ROOT_URLCONF = "marketplace.uploads_urls" if UPLOADS_ONLY else "marketplace.urls"
+ROOT_URLCONF = "marketplace.urls"
+if UPLOADS_ONLY:
+    # The second origin serves signed links alone: no session, no actor, no database. Without the
+    # last one allauth refuses to start; it does nothing where its addresses are not routed.
+    ROOT_URLCONF = "marketplace.uploads_urls"
+    MIDDLEWARE = [*MIDDLEWARE[:2], "allauth.account.middleware.AccountMiddleware"]
 WSGI_APPLICATION = "marketplace.wsgi.application"
 
 TEMPLATES = [
@@ -338,7 +344,7 @@ STRIPE_CONNECT_WEBHOOK_SECRET = env(
 )
 
 # ── The numbers of the domain (defaults; copied into the criteria at publishing) ─────────────────
-WAGEFILE = {
+WAGEFILE: dict[str, Any] = {
     "engine": "pay/1",
     "fee_bps": 1500,
     "floor_per_hour": {"USD": 1200, "EUR": 1200, "GBP": 1000, "JPY": 1200},

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.projects import uploads
+from apps.projects.views import uploads
 
 urlpatterns = [path("pictures/<str:token>", uploads.picture, name="picture")]
 handler404 = handler500 = uploads.refused

@@ -3,7 +3,7 @@
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
-from apps.pages import views as pages
+from apps.pages.views import site as pages
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -17,7 +17,7 @@ urlpatterns = [
     path("cases/", include("apps.cases.urls")),
     path("payments/", include("apps.payments.urls")),
     path("releases/", include("apps.exports.urls")),
-    path("api/v1/", include("apps.work.api_urls")),
+    path("api/v1/", include("apps.work.urls.api")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/docs/", pages.api_docs, name="api-docs"),
 ]

@@ -265,7 +265,6 @@ def test_a_contributor_reads_no_gold_no_draft_and_no_key(world, carol):
     assert in_request(carol, look) == []
 
 
-@pytest.mark.xfail(strict=True, reason="policy case_platform lets a task of any organization in")
 def test_a_task_of_an_organization_reaches_no_deactivation(carol, globex, now):
     case = Case(
         kind="deactivation",

@@ -72,6 +72,11 @@ class ContributorProfile(models.Model):
         return f"{self.user_id} ({self.region})"
 
 
+class CredentialQuerySet(models.QuerySet["Credential"]):
+    def visible_to(self, actor: Actor) -> "CredentialQuerySet":
+        return self if actor.is_staff else self.filter(user_id=actor.user_id)
+
+
 class Credential(Row):
     """A claim such as a licence, verified by a named person before it opens a qualification."""
 
@@ -86,7 +91,7 @@ class Credential(Row):
     decided_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     decision_note = models.CharField(max_length=300, blank=True)
 
-    objects = ProfileQuerySet.as_manager()
+    objects = CredentialQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -12,11 +12,13 @@ from apps.core.tenancy import Actor
 
 def own_profile(actor: Actor) -> ContributorProfile | None:
     """The acting person's profile, if they made one."""
-    return ContributorProfile.objects.visible_to(actor).filter(user_id=actor.user_id).first()
+    return ContributorProfile.objects.visible_to(actor).filter(user_id=actor.person_id).first()
 
 
 def own_credentials(actor: Actor) -> QuerySet[Credential]:
-    return Credential.objects.visible_to(actor).filter(user_id=actor.user_id).order_by("created_at")
+    return (
+        Credential.objects.visible_to(actor).filter(user_id=actor.person_id).order_by("created_at")
+    )
 
 
 def credentials_waiting(actor: Actor) -> QuerySet[Credential]:

@@ -28,7 +28,8 @@ from apps.core.regions import COUNTRIES, LANGUAGES
 @require_http_methods(["GET", "HEAD", "POST"])
 def show_settings(request: HttpRequest) -> HttpResponse:
     """Everything about the account with one line each and the page that changes it."""
-    form = NameForm(request.POST or None, initial={"name": request.user.name})
+    name = request.user.name if request.user.is_authenticated else ""
+    form = NameForm(request.POST or None, initial={"name": name})
     if request.method == "POST" and form.is_valid():
         accounts.rename(name=form.cleaned_data["name"], by=request.actor, now=request.now)
         messages.success(request, "Your name is saved.")

@@ -30,6 +30,7 @@ class AuditEvent(models.Model):
     data = models.JSONField(default=dict)
     at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=Now())
+    xact = models.BigIntegerField(help_text="Transaction that wrote it; PostgreSQL's own count")
     previous_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
 
@@ -41,16 +42,23 @@ class AuditEvent(models.Model):
                 fields=["aggregate_id", "number"], name="audit_event_one_per_number"
             ),
         ]
-        indexes = [models.Index(fields=["org_id", "-id"], name="audit_event_org")]
+        indexes = [
+            models.Index(fields=["org_id", "-id"], name="audit_event_org"),
+            models.Index(fields=["xact"], name="audit_event_xact"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.type} #{self.number} of {self.aggregate_type} {self.aggregate_id}"
 
 
 class ChainSeal(models.Model):
-    """One minute's heads of all chains in one hash: the global chain."""
+    """One minute's heads of all chains in one hash: the global chain.
 
-    last_event_id = models.BigIntegerField(unique=True)
+    Takes every event that PostgreSQL's snapshot of that moment shows and the seal before did not:
+    an event whose transaction commits late is taken by the next seal.
+    """
+
+    snapshot = models.TextField(help_text="pg_snapshot")
     events = models.PositiveIntegerField()
     previous_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)

@@ -37,13 +37,16 @@ SELECT s.id, CASE
   END AS fault
 FROM (
   SELECT *, lag(hash) OVER (ORDER BY id) AS head,
-    lag(last_event_id, 1, 0::bigint) OVER (ORDER BY id) AS first_after
+    lag(snapshot, 1, '1:1:') OVER (ORDER BY id)::pg_snapshot AS before
   FROM audit_chainseal
 ) s
 CROSS JOIN LATERAL (
   SELECT count(*) AS events, encode(sha256(convert_to(s.previous_hash ||
       coalesce(string_agg(e.hash, ',' ORDER BY e.id), ''), 'UTF8')), 'hex') AS hash
-  FROM audit_auditevent e WHERE e.id > s.first_after AND e.id <= s.last_event_id
+  FROM audit_auditevent e 
+  WHERE e.xact >= pg_snapshot_xmin(s.before)::text::bigint
+    AND pg_visible_in_snapshot(e.xact::text::xid8, s.snapshot::pg_snapshot)
+    AND NOT pg_visible_in_snapshot(e.xact::text::xid8, s.before)
 ) found
 """
 

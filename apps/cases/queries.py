@@ -13,8 +13,8 @@ from apps.cases.models import Case
 from apps.cases.permissions import is_by_contributor
 from apps.core.tenancy import Actor
 from apps.projects import queries as projects
-from apps.projects import uploads
 from apps.projects.models import Asset
+from apps.projects.queries import pictures
 from apps.projects.rules import Facts, Kind, Stage, max_remaining
 from apps.tasktypes import registry
 from apps.work.models import Assignment, EarningLine, Submission, Verdict
@@ -217,7 +217,7 @@ def _pictures(row: Assignment, names: Sequence[str]) -> list[tuple[str, str]]:
     if not names:
         return []
     assets = Asset.objects.filter(project_id=row.project_id, name__in=names).order_by("name")
-    return [(a.name, uploads.link(sha256=a.sha256, subject=row.id)) for a in assets]
+    return [(a.name, pictures.link(sha256=a.sha256, subject=row.id)) for a in assets]
 
 
 def _decision(row: Assignment, verdict: Verdict, has_all_scores: bool) -> Decision:

@@ -1,5 +1,6 @@
 """Celery: how a task is sent after commit, and under whose name it runs."""
 
+import datetime as dt
 import logging
 import uuid
 from collections.abc import Callable, Iterator
@@ -49,7 +50,7 @@ def tenant_task(name: str, **options: Any) -> Callable:
     return decorate
 
 
-def pairs(function: str, *args: object) -> list[tuple[uuid.UUID, uuid.UUID]]:
+def pairs(function: str, *args: dt.datetime | int | str) -> list[tuple[uuid.UUID, uuid.UUID]]:
     """(id, org_id) of what is due, from a narrow SECURITY DEFINER function of this app's SQL."""
     marks = ", ".join(["%s"] * len(args))
     with connection.cursor() as cursor:

@@ -13,6 +13,8 @@ from typing import Literal
 
 from django.db import connection, transaction
 
+from apps.core.errors import NotAllowed
+
 Kind = Literal["anonymous", "person", "staff", "system"]
 
 
@@ -27,6 +29,13 @@ class Actor:
     @property
     def org_ids(self) -> tuple[uuid.UUID, ...]:
         return tuple(self.roles)
+
+    @property
+    def person_id(self) -> uuid.UUID:
+        """`user_id` for what only a person can do. NotAllowed when nobody is signed in."""
+        if self.user_id is None:
+            raise NotAllowed("Sign in first.")
+        return self.user_id
 
     @property
     def is_staff(self) -> bool:

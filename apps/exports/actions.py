@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import IO
 
 import pyarrow.parquet as pq
 from django.conf import settings
@@ -61,7 +61,7 @@ def make_release(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Relea
             project=project,
             number=number,
             created_at=now,
-            created_by_id=by.user_id,
+            created_by_id=by.person_id,
         )
         ReleaseKey.objects.create(release=release, org_id=project.org_id, key=os.urandom(32))
         audit.record(
@@ -148,7 +148,7 @@ def _labels(project: Project, run: ScoringRun) -> Iterator[dict]:
 
 
 @contextmanager
-def _file() -> Iterator[tuple[TextIO, Path]]:
+def _file() -> Iterator[tuple[IO[str], Path]]:
     folder = Path(settings.DATA_DIR) / "blobs"
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(

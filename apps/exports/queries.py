@@ -46,7 +46,7 @@ def releases(project_id: uuid.UUID, actor: Actor) -> list[Release]:
 
 def header(project: Project, totals: Totals) -> dict:
     """The head of a wage file: what was bought, under which rules, with which rights."""
-    body = project.criteria.body
+    body = project.criteria_in_force.body
     return {
         "format": rules.WAGE_FILE_VERSION,
         "project": {"id": str(project.id), "title": project.title},
@@ -173,7 +173,7 @@ def _own_people_lines(project: Project, key: bytes) -> Iterator[dict]:
 
 def answers(project: Project, key: bytes) -> Iterator[dict]:
     """Every answer that may be used: last rounds, never a rejected one."""
-    body = project.criteria.body
+    body = project.criteria_in_force.body
     task_type = registry.get(body["task"]["type"])
     config = body["task"]["config"]
     versions = dict(CriteriaVersion.objects.filter(project=project).values_list("id", "number"))

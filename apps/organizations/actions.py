@@ -100,7 +100,7 @@ def invite(*, org_id: uuid.UUID, email: str, role: str, by: Actor, now: dt.datet
     try:
         with transaction.atomic():
             invitation = Invitation.objects.create(
-                org=org, email=address, role=role, created_at=now, created_by_id=by.user_id
+                org=org, email=address, role=role, created_at=now, created_by_id=by.person_id
             )
     except IntegrityError as error:
         sentence = "There is an open invitation for this address; withdraw it to send another."
@@ -133,10 +133,10 @@ def accept_invitation(*, invitation_id: uuid.UUID, by: Actor, now: dt.datetime) 
         _locked(found.org_id)
         invitation = Invitation.objects.select_for_update(of=("self",)).get(id=invitation_id)
         _move(invitation, InvitationState.ACCEPTED, now=now)
-        if Membership.objects.filter(org_id=invitation.org_id, user_id=by.user_id).exists():
+        if Membership.objects.filter(org_id=invitation.org_id, user_id=by.person_id).exists():
             raise Conflict("You are already a member of this organization.")
         membership = Membership.objects.create(
-            org_id=invitation.org_id, user_id=by.user_id, role=invitation.role, since=now
+            org_id=invitation.org_id, user_id=by.person_id, role=invitation.role, since=now
         )
         data = {"invitation": invitation.id, "role": invitation.role}
         _record("invitation.accepted", invitation.org_id, by=by, now=now, **data)

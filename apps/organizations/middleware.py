@@ -5,9 +5,10 @@ from collections.abc import Callable
 from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 
 from apps.core import clock
+from apps.core.http import HttpRequest
 from apps.core.tenancy import ANONYMOUS, acting
 from apps.organizations.queries import actor_of
 

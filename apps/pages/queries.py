@@ -139,11 +139,11 @@ class Books:
 def books(actor: Actor) -> list[Books]:
     """Per currency: the last balance that Stripe told beside what the ledger owes others."""
     sums: dict[tuple[str, str], int] = {
-        (row["currency"], row["purpose"]): row["balance"]
+        (row["currency"], row["purpose"]): row["owed"]
         for row in AccountRow.objects.visible_to(actor)
         .filter(is_guarded=True)
         .values("currency", "purpose")
-        .annotate(balance=Sum(F("credits_posted") - F("debits_posted")))
+        .annotate(owed=Sum(F("credits_posted") - F("debits_posted")))
     }
     told = {row.currency.upper(): row for row in StripeBalance.objects.visible_to(actor)}
     currencies = sorted({currency for currency, _ in sums} | set(told))

@@ -28,7 +28,7 @@ class Funding(Row):
     currency = models.CharField(max_length=3)
     state = models.CharField(max_length=8, choices=FundingState, default=FundingState.OPEN)
     session_id = models.CharField(max_length=120, blank=True)
-    payment_intent_id = models.CharField(max_length=120, blank=True)
+    payment_intent_id = models.CharField(max_length=120, blank=True, db_index=True)
     checkout_url = models.URLField(max_length=800, blank=True)
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(
@@ -55,7 +55,7 @@ class Refund(Row):
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     state = models.CharField(max_length=8, choices=CallState, default=CallState.WAITING)
-    stripe_id = models.CharField(max_length=120, blank=True)
+    stripe_id = models.CharField(max_length=120, blank=True, db_index=True)
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
@@ -97,8 +97,8 @@ class Payout(Row):
     currency = models.CharField(max_length=3)
     state = models.CharField(max_length=11, choices=PayoutState, default=PayoutState.REQUESTED)
     is_automatic = models.BooleanField(default=False)
-    account_id = models.CharField(max_length=60)
-    transfer_id = models.CharField(max_length=120, blank=True)
+    account_id = models.CharField(max_length=60, db_index=True)
+    transfer_id = models.CharField(max_length=120, blank=True, db_index=True)
     bank_payout_id = models.CharField(max_length=120, blank=True)
     reason = models.CharField(max_length=300, blank=True, help_text="Why it failed or waits")
     created_at = models.DateTimeField()

@@ -4,7 +4,6 @@ import datetime as dt
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
 
 from django.conf import settings
 from django.db.models import Sum
@@ -162,7 +161,7 @@ def outlook(user_id: uuid.UUID, *, region: str, now: dt.datetime) -> Outlook:
 
 def withdrawal_minimums() -> dict[str, int]:
     """Minor units by currency; a currency without one is not paid out."""
-    return cast("dict[str, int]", settings.WAGEFILE["withdrawal_minimum"])
+    return settings.WAGEFILE["withdrawal_minimum"]
 
 
 def earned(user_id: uuid.UUID) -> list[Earned]:

@@ -1,9 +1,12 @@
 """Projects, their published criteria, items and gold."""
 
+import uuid
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from apps.core.errors import Conflict
 from apps.core.models import Row
 from apps.organizations.models import OfOrganizationQuerySet, Organization
 from apps.projects.enums import (
@@ -59,6 +62,20 @@ class Project(Row):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def criteria_in_force(self) -> "CriteriaVersion":
+        """The published criteria; only a draft has none (project_published_has_criteria)."""
+        if self.criteria is None:
+            raise Conflict("This project is a draft; its criteria are not published yet.")
+        return self.criteria
+
+    @property
+    def criteria_in_force_id(self) -> uuid.UUID:
+        """The same without reading the row."""
+        if self.criteria_id is None:
+            raise Conflict("This project is a draft; its criteria are not published yet.")
+        return self.criteria_id
 
 
 class ProjectDraft(models.Model):

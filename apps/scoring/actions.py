@@ -80,7 +80,8 @@ def claim(*, run_id: uuid.UUID, by: Actor) -> ScoringRun | None:
         run = ScoringRun.objects.select_for_update(of=("self",)).filter(id=run_id).first()
         if run is None or run.state not in {RunState.QUEUED, RunState.RUNNING}:
             return None
-        if run.state == RunState.RUNNING and run.claimed_at > now - STALE:
+        is_alive = run.claimed_at is not None and run.claimed_at > now - STALE
+        if run.state == RunState.RUNNING and is_alive:
             return None
         if run.attempts >= ATTEMPTS:
             _fail(run, f"Given up after {ATTEMPTS} attempts.", by=by, now=now)

@@ -114,15 +114,20 @@ def stop(name: str) -> None:
         _stop(name)
 
 
+def remove(name: str) -> None:
+    """Stop instance `name`, whoever uses it, and delete its data, logs and secrets."""
+    stop(name)
+    where = places(name)
+    for folder in (where.postgres, where.postgres_run, where.valkey_run, where.var):
+        shutil.rmtree(folder, ignore_errors=True)
+    if where.shared != CHECKOUT / ".var":
+        shutil.rmtree(where.shared / where.name, ignore_errors=True)
+
+
 def remove_all() -> None:
-    """Stop every instance of this checkout and delete its data, logs and secrets."""
+    """Remove every instance of this checkout."""
     for lock in CHECKOUT.glob(".var/*/start.lock"):
-        stop(lock.parent.name)
-        where = places(lock.parent.name)
-        for folder in (where.postgres, where.postgres_run, where.valkey_run, where.var):
-            shutil.rmtree(folder, ignore_errors=True)
-        if where.shared != CHECKOUT / ".var":
-            shutil.rmtree(where.shared / where.name, ignore_errors=True)
+        remove(lock.parent.name)
 
 
 def _stop(name: str) -> None:

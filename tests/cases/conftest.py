@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from apps.accounts.models import User
-from apps.core.tenancy import acting
+from apps.core.tenancy import acting, system
 from apps.organizations.models import Organization
 from apps.organizations.queries import actor_of
 from apps.projects.models import Project
@@ -63,12 +63,11 @@ def rejected(submitted: Callable, carol: User, rob: User) -> tuple[Assignment, d
 
 
 @pytest.fixture
-def accepted(submitted: Callable, carol: User, alice: User) -> tuple[Assignment, dt.datetime]:
+def accepted(submitted: Callable, carol: User) -> tuple[Assignment, dt.datetime]:
     """Carol's answer, accepted because nobody had decided, and when."""
     row, _ = submitted(carol)
-    buyer = actor_of(alice)
     at = row.review_due_at
-    with acting(buyer):
-        work.lapse(assignment_ids=[row.id], by=buyer, now=at)
+    with acting(system(row.org_id)) as marketplace:
+        work.lapse(assignment_ids=[row.id], by=marketplace, now=at)
         row.refresh_from_db()
     return row, at

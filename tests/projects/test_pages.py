@@ -12,7 +12,7 @@ from PIL import Image
 from apps.accounts.models import User
 from apps.core.tenancy import acting, system
 from apps.organizations.models import Organization
-from apps.pages.buyer import band
+from apps.pages.views.buyer import band
 from apps.projects import actions, queries
 from apps.projects.forms.fields import MoneyField
 from apps.projects.models import ItemImport, Project
@@ -336,7 +336,7 @@ def test_broken_pictures_are_reported_and_good_ones_kept(buyer, draft):
     good = io.BytesIO()
     Image.new("RGB", (4, 4), "red").save(good, "PNG")
     files = [SimpleUploadedFile("a.png", good.getvalue()), SimpleUploadedFile("b.png", b"no")]
-    page = buyer.post(reverse("projects:pictures", args=[draft.id]), {"files": files})
+    page = buyer.post(reverse("projects:pictures", args=[draft.id]), {"pictures": files})
     assert page.status_code == 200
     assert page.context["report"].added == ["a.png"]
     assert "b.png" in page.text and "1 refused" in page.text

@@ -14,8 +14,8 @@ from django.urls import reverse
 from apps.accounts.models import ContributorProfile
 from apps.core import blobs
 from apps.core.tenancy import Actor, acting
-from apps.projects import uploads
 from apps.projects.models import Asset, GoldAnswer, Item, Offer
+from apps.projects.queries import pictures
 from apps.work import actions as work
 from apps.work.models import Assignment, EarningLine, Enrolment, Submission
 
@@ -562,20 +562,20 @@ def test_a_picture_comes_by_a_link_of_the_second_origin(
 
 def test_a_link_is_bound_ends_and_cannot_be_forged(db, carol, monkeypatch, now):
     sha256, other = blobs.put(PNG), blobs.put(b"<script>alert(1)</script>")
-    good = uploads.link(sha256=sha256, subject=carol.id)
+    good = pictures.link(sha256=sha256, subject=carol.id)
     assert picture(good)[0].status_code == 200
     head, tail = good.rsplit(":", 1)
     for bad in (
         f"{head}:{tail[:-2]}xx",  # another signature
         f"{head}A:{tail}",  # another picture under the same signature
-        uploads.link(sha256=other, subject=carol.id),  # stored, and no picture
-        uploads.link(sha256="0" * 64, subject=carol.id),  # not stored
+        pictures.link(sha256=other, subject=carol.id),  # stored, and no picture
+        pictures.link(sha256="0" * 64, subject=carol.id),  # not stored
     ):
         response, sent = picture(bad)
         assert response.status_code == 404
         assert sent == b"There is no such picture."
-    real = uploads.time.time()
-    monkeypatch.setattr(uploads.time, "time", lambda: real + uploads.LINK_SECONDS)
+    real = pictures.time.time()
+    monkeypatch.setattr(pictures.time, "time", lambda: real + pictures.LINK_SECONDS)
     assert picture(good)[0].status_code == 404
 
 

@@ -14,6 +14,7 @@ from apps.projects.models import Project
 from apps.work import actions as work
 from apps.work.models import Assignment, Submission
 from apps.work.views import buyer as views
+from apps.work.views import verdict
 
 pytestmark = pytest.mark.django_db
 
@@ -149,7 +150,7 @@ def test_near_the_floor_a_rejection_saves_little(answered, as_, rob):
         slow = Assignment.objects.select_related("criteria").get(id=row.assignment_id)
     slow.active_seconds = slow.cap_seconds = 119
     # 12.00 an hour over 119 s is 40 (rounded up): the contributor keeps all of it.
-    stakes = views.stakes(slow)
+    stakes = verdict.stakes(slow)
     assert (stakes.kill_fee, stakes.top_up, stakes.keeps, stakes.saves) == (20, 20, 40, 0)
 
 

@@ -1,3 +1,6 @@
+ALTER TABLE audit_auditevent
+  ALTER COLUMN xact SET DEFAULT pg_current_xact_id()::text::bigint;
+
 -- Appends events. The caller holds the aggregate's row lock; two writers that do not would collide
 -- on (aggregate_id, number) and one of them would fail, never fork the chain.
 CREATE FUNCTION audit_record(events jsonb) RETURNS void
@@ -29,18 +32,24 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   last audit_chainseal%ROWTYPE;
   taken integer;
-  newest bigint;
+  -- What is committed now; events of transactions that still run wait for the next seal.
+  seen pg_snapshot := pg_current_snapshot();
+  before pg_snapshot;
   digest text;
 BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended('audit.seal', 0));
   SELECT * INTO last FROM audit_chainseal ORDER BY id DESC LIMIT 1;
-  SELECT count(*), max(id), encode(sha256(convert_to(coalesce(last.hash, '') ||
+  before := coalesce(last.snapshot, '1:1:')::pg_snapshot;
+  SELECT count(*), encode(sha256(convert_to(coalesce(last.hash, '') ||
       coalesce(string_agg(hash, ',' ORDER BY id), ''), 'UTF8')), 'hex')
-    INTO taken, newest, digest
-    FROM audit_auditevent WHERE id > coalesce(last.last_event_id, 0);
+    INTO taken, digest
+    FROM audit_auditevent
+    WHERE xact >= pg_snapshot_xmin(before)::text::bigint
+      AND pg_visible_in_snapshot(xact::text::xid8, seen)
+      AND NOT pg_visible_in_snapshot(xact::text::xid8, before);
   IF taken = 0 THEN RETURN 0; END IF;
-  INSERT INTO audit_chainseal (last_event_id, events, previous_hash, hash)
-    VALUES (newest, taken, coalesce(last.hash, ''), digest);
+  INSERT INTO audit_chainseal (snapshot, events, previous_hash, hash)
+    VALUES (seen::text, taken, coalesce(last.hash, ''), digest);
   RETURN taken;
 END $$;
 

@@ -89,6 +89,12 @@ def fund(org: Organization, owner: User, amount: int, *, now: dt.datetime) -> No
         amount -= part
 
 
+def capital(amount: int, *, now: dt.datetime) -> None:
+    """The operator's own money at the stand-in: it bears Stripe's fees, nobody else's does."""
+    double("topups", amount=amount, currency="usd")
+    payments.fetch_balance(now=now)
+
+
 def contributors(
     people: Sequence[tuple[str, str]], *, staff: User, region: str = "US", now: dt.datetime
 ) -> dict[str, uuid.UUID]:

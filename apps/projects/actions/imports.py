@@ -33,7 +33,7 @@ def start_import(
     by: Actor,
     now: dt.datetime,
 ) -> ItemImport:
-    """Store the file and let a worker read it. `content` is chunks of bytes, or bytes."""
+    """Store the file and let a worker read it. `content` is chunks of bytes."""
     with transaction.atomic():
         project = locked(project_id, by=by)
         permissions.check_can_manage(by, project)

@@ -43,7 +43,7 @@ class UploadForm(forms.Form):
 
 
 class PicturesForm(forms.Form):
-    files = FilesField(
+    pictures = FilesField(
         label="Pictures",
         help_text="PNG, JPEG, WebP or GIF files, or zip files of them. They are re-encoded without "
         "their metadata; items name them in the column image.",

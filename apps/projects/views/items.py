@@ -207,12 +207,12 @@ def pictures(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
             try:
                 report = actions.add_assets(
                     project_id=project.id,
-                    files=form.cleaned_data["files"],
+                    files=form.cleaned_data["pictures"],
                     by=request.actor,
                     now=request.now,
                 )
             except WagefileError as refusal:
-                form.add_error("files", refusal.sentence)
+                form.add_error("pictures", refusal.sentence)
                 status = refusal.status
         else:
             status = 422

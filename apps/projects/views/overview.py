@@ -16,10 +16,11 @@ from apps.core.http import HttpRequest
 from apps.organizations.enums import Permission
 from apps.organizations.models import Organization
 from apps.organizations.permissions import can
-from apps.projects import actions, permissions, queries, rules, uploads
+from apps.projects import actions, permissions, queries, rules
 from apps.projects.enums import ItemPurpose, ProjectState
 from apps.projects.forms.pages import CreateForm
 from apps.projects.models import Asset, Item, Project
+from apps.projects.queries import pictures
 from apps.projects.views.gates import managed, seen, visible
 from apps.tasktypes import registry
 
@@ -128,7 +129,7 @@ def editor_context(
             "name", "sha256"
         )
     )
-    links = {name: uploads.link(sha256=sha, subject=project.id) for name, sha in hashes.items()}
+    links = {name: pictures.link(sha256=sha, subject=project.id) for name, sha in hashes.items()}
     shown = {
         key: links.get(value, value) if isinstance(value, str) else value
         for key, value in payload.items()

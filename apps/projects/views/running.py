@@ -79,6 +79,8 @@ def _topping_up(project: Project, funds: dict) -> list[str]:
 
 
 def _extending(project: Project, funds: dict) -> list[str]:
+    if project.criteria is None:
+        return []
     terms = queries.terms(project.criteria)
     per_item = rules.earn(
         terms,
@@ -161,7 +163,7 @@ def _form(name: str, request: HttpRequest, project: Project) -> forms.Form:
     data = request.POST if request.method == "POST" else None
     if name == "top-up":
         return TopUpForm(data, currency=project.currency)
-    if name == "extend":
+    if name == "extend" and project.criteria is not None:
         return ExtendForm(data, initial={"overlap": project.criteria.body["overlap"] + 1})
     return forms.Form(data)
 

@@ -4,10 +4,10 @@ import datetime as dt
 import random
 import uuid
 
-from django.db import connection, transaction
-from django.db.models import Q
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Q, QuerySet
 
-from apps.accounts.models import ContributorProfile, Credential
+from apps.accounts.models import ContributorProfile
 from apps.audit import actions as audit
 from apps.audit.actions import Event
 from apps.core.errors import Conflict, Invalid, NotThere
@@ -23,6 +23,7 @@ from apps.work.actions.money import body_of, facts_of, rewrite, terms_of
 from apps.work.enums import AssignmentState, EnrolmentState
 from apps.work.errors import MayNotClaim, NothingToDo
 from apps.work.models import Assignment, Enrolment
+from apps.work.queries import offers
 
 
 def enrol(
@@ -46,14 +47,16 @@ def enrol(
         if person is None:
             raise MayNotClaim("Sign in to work.")
         _check_door(project, person, by)
-        body = body_of(project.criteria_id)
+        body = body_of(project.criteria_in_force_id)
         wanted = next((row for row in body["tiers"] if row["key"] == tier), None)
         if wanted is None:
             raise Invalid("This project has no such tier.", field="tier")
         if not has_consented:
             raise Invalid("Work starts only when you agree to the consent terms.", field="consent")
-        if not by.is_system:
-            _check_person(person, wanted)
+        # The same gaps that the offer names; the first of them is the refusal.
+        gaps = [] if by.is_system else offers.Person(person).gaps(wanted)
+        if gaps:
+            raise MayNotClaim(f"This tier is not open to you. {gaps[0]}")
         enrolment = (
             Enrolment.objects.select_for_update(of=("self",))
             .filter(project=project, contributor_id=person)
@@ -67,12 +70,17 @@ def enrol(
         )
         enrolment.tier = tier
         enrolment.state = EnrolmentState.QUALIFYING if attempt else EnrolmentState.QUALIFIED
-        enrolment.consent_criteria_id = project.criteria_id
+        enrolment.consent_criteria_id = project.criteria_in_force_id
         enrolment.consent_scope = body["consent"]
         enrolment.consented_at = now
         if attempt:
             enrolment.attempts, enrolment.attempted_at, enrolment.retake_at = attempt, now, None
-        enrolment.save()
+        try:
+            with transaction.atomic():
+                enrolment.save()
+        except IntegrityError:
+            # The same person joined at the same moment, by a second click.
+            return Enrolment.objects.get(project=project, contributor_id=person)
         audit.record(
             Event(
                 "enrolment.begun",
@@ -104,29 +112,6 @@ def _check_door(project: Project, person: uuid.UUID, by: Actor) -> None:
         raise MayNotClaim("This project is open to named contributors only.")
     if project.org_id in by.org_ids and person == by.user_id:
         raise MayNotClaim("The buyer's own people do not work on the buyer's public projects.")
-
-
-def _check_person(person: uuid.UUID, tier: dict) -> None:
-    profile = ContributorProfile.objects.filter(user_id=person).first()
-    if profile is None:
-        raise MayNotClaim("Fill in your contributor profile first: region, languages, 18 or older.")
-    if profile.deactivated_at is not None:
-        raise MayNotClaim("Your account is deactivated; your earnings stay payable.")
-    if tier["regions"] and profile.region not in tier["regions"]:
-        raise MayNotClaim(
-            f"This tier is open to {', '.join(tier['regions'])}; you are in {profile.region}."
-        )
-    missing = [language for language in tier["languages"] if language not in profile.languages]
-    if missing:
-        raise MayNotClaim(f"This tier needs {', '.join(missing)} among your languages.")
-    held = set(
-        Credential.objects.filter(
-            user_id=person, state=Credential.State.VERIFIED, kind__in=tier["credentials"]
-        ).values_list("kind", flat=True)
-    )
-    lacking = [kind for kind in tier["credentials"] if kind not in held]
-    if lacking:
-        raise MayNotClaim(f"This tier needs a verified credential: {', '.join(lacking)}.")
 
 
 def _check_attempt(
@@ -168,8 +153,13 @@ def claim(
             .filter(project_id=project_id, contributor_id=by.user_id)
             .first()
         )
-        project = Project.objects.filter(id=project_id).first()
-        _check_may_claim(project, enrolment, item)
+        # Whoever asked at the same moment had the enrolment first, and has the item now.
+        already = _claimed(project_id, by).first()
+        if already:
+            return already
+        project, enrolment = _check_may_claim(
+            Project.objects.filter(id=project_id).first(), enrolment, item
+        )
         if enrolment.state != EnrolmentState.QUALIFYING:
             taken, kind, key = _take_work(project, enrolment, item)
         else:
@@ -179,12 +169,14 @@ def claim(
         return _assign(project, enrolment, taken, kind, key, by=by, now=now)
 
 
-def _open_claim(project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Assignment | None:
-    row = (
-        Assignment.objects.select_for_update(of=("self",))
-        .filter(project_id=project_id, contributor_id=by.user_id, state=AssignmentState.CLAIMED)
-        .first()
+def _claimed(project_id: uuid.UUID, by: Actor) -> QuerySet[Assignment]:
+    return Assignment.objects.filter(
+        project_id=project_id, contributor_id=by.user_id, state=AssignmentState.CLAIMED
     )
+
+
+def _open_claim(project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Assignment | None:
+    row = _claimed(project_id, by).select_for_update(of=("self",)).first()
     if row is None:
         return None
     windows.settle_overdue([row], now=now)
@@ -193,7 +185,7 @@ def _open_claim(project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Assignmen
 
 def _check_may_claim(
     project: Project | None, enrolment: Enrolment | None, item: str | None
-) -> None:
+) -> tuple[Project, Enrolment]:
     if project is None:
         raise NotThere("There is no such project.")
     if enrolment is None:
@@ -210,13 +202,14 @@ def _check_may_claim(
         Q(user_id=enrolment.contributor_id), Q(deactivated_at__isnull=False)
     ).exists()
     if deactivated:
-        raise MayNotClaim("Your account is deactivated; your earnings stay payable.")
+        raise MayNotClaim(offers.DEACTIVATED)
+    return project, enrolment
 
 
 def _take_work(
     project: Project, enrolment: Enrolment, item: str | None
 ) -> tuple[int | None, Kind, int | None]:
-    percent = body_of(project.criteria_id)["gold_percent"]
+    percent = body_of(project.criteria_in_force_id)["gold_percent"]
     # Gold is mixed in by chance alone: nothing in id, order, price or timing tells it apart.
     wants_gold = item is None and random.random() * 100 < percent  # noqa: S311 -- sampling
     row = None
@@ -251,14 +244,15 @@ def _assign(
     by: Actor,
     now: dt.datetime,
 ) -> Assignment:
-    terms, body = terms_of(project.criteria_id), body_of(project.criteria_id)
+    criteria_id = project.criteria_in_force_id
+    terms, body = terms_of(criteria_id), body_of(criteria_id)
     is_first = enrolment.instruction_seconds == 0
     assignment = Assignment(
         org_id=project.org_id,
         project_id=project.id,
         contributor_id=enrolment.contributor_id,
         item_id=item_id,
-        criteria_id=project.criteria_id,
+        criteria_id=criteria_id,
         kind=kind,
         tier=enrolment.tier,
         attempt=enrolment.attempts if kind == Kind.QUALIFICATION else 0,
@@ -272,7 +266,9 @@ def _assign(
     )
     facts = facts_of(assignment, rules.Stage.OPEN)
     hold = rules.max_remaining(terms, facts)
-    _check_newcomer(project, enrolment, hold, terms.gold_minimum, body)
+    if kind == Kind.WORK:
+        # Qualifications are bounded by their seats (invariant 16).
+        _check_newcomer(project, enrolment, hold, terms.gold_minimum, body)
     bonus = terms.bonus_max if kind == Kind.WORK else 0
     entries = rewrite(assignment, hold, currency=terms.currency, bonus=bonus, now=now)
     assignment.unreviewed = hold.total if kind == Kind.WORK else 0
@@ -288,7 +284,7 @@ def _assign(
             "assignment.claimed",
             ("assignment", assignment.id),
             project.org_id,
-            {"item": item_id, "criteria": project.criteria_id, "reserved": hold.total},
+            {"item": item_id, "criteria": criteria_id, "reserved": hold.total},
         ),
         by=by,
         now=now,

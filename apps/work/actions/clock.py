@@ -92,6 +92,7 @@ _CLOCK_FIELDS = (
 )
 
 
+@windows.keeps_deadlines
 def beat(
     *,
     assignment_id: uuid.UUID,
@@ -109,6 +110,7 @@ def beat(
         return clock_of(row)
 
 
+@windows.keeps_deadlines
 def save_draft(*, assignment_id: uuid.UUID, draft: dict, by: Actor, now: dt.datetime) -> Clock:
     """Keep an unfinished answer; it survives a closed browser. A draft is input, too."""
     with transaction.atomic():

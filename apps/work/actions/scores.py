@@ -58,7 +58,7 @@ def request_scores(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Sco
             return None
         buffer = io.BytesIO()
         pq.write_table(table, buffer, compression="zstd")
-        body = money.body_of(project.criteria_id)
+        body = money.body_of(project.criteria_in_force_id)
         return scoring.request(
             project_id=project_id,
             org_id=project.org_id,

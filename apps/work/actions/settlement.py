@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from django.db import transaction
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 
 from apps.audit import actions as audit
 from apps.audit.actions import Event
@@ -29,12 +29,14 @@ from apps.work.models import Assignment, EarningLine, Enrolment, Settlement
 S = AssignmentState
 # While one of these exists, more can become due: the project cannot be settled for the last time.
 STILL_OPEN = frozenset({S.CLAIMED, S.SUBMITTED, S.REWORK, S.REJECTED})
+# The fee of a bonus is reserved upwards and posted half-even: its rest outlives the bonus itself.
+STILL_HELD = Q(held_extra__gt=0) | Q(held_fee__gt=0)
 
 
 def settle(*, project_id: uuid.UUID, by: Actor, now: dt.datetime, is_last: bool = False) -> int:
     """Settle every contributor of a project; how many got a settlement row."""
     people = (
-        Assignment.objects.filter(project_id=project_id, held_extra__gt=0, state__in=DECIDED)
+        Assignment.objects.filter(STILL_HELD, project_id=project_id, state__in=DECIDED)
         .values_list("contributor_id", flat=True)
         .distinct()
     )
@@ -52,10 +54,10 @@ def _settle_person(
     rows = list(
         Assignment.objects.select_for_update(of=("self",))
         .filter(
+            STILL_HELD,
             project_id=project_id,
             contributor_id=contributor_id,
             state__in=DECIDED,
-            held_extra__gt=0,
         )
         .order_by("id")
     )
@@ -63,7 +65,11 @@ def _settle_person(
         return 0
     already = derived(project_id, "settlement", contributor_id, now.isoformat())
     if Settlement.objects.filter(id=already).exists():
-        return 0
+        if not is_last:
+            return 0
+        # The project closes in the very moment of a settlement: the last one comes right after it.
+        now += dt.timedelta(microseconds=1)
+        already = derived(project_id, "settlement", contributor_id, now.isoformat())
     account, facts = _account(project_id, contributor_id)
     terms = money.terms_of(rows[-1].criteria_id)
     lines = rules.settle(terms, account)

@@ -22,6 +22,7 @@ from apps.work.models import Assignment, Submission
 S = AssignmentState
 
 
+@windows.keeps_deadlines
 def submit(*, assignment_id: uuid.UUID, answer: dict, by: Actor, now: dt.datetime) -> Submission:
     """Hand in the answer. Schema and completeness are answered at once; a refusal loses nothing.
 
@@ -96,6 +97,7 @@ def _again(row: Assignment, answer: dict) -> Submission:
     raise Conflict("This item is already submitted; undo it first to change the answer.")
 
 
+@windows.keeps_deadlines
 def undo(*, assignment_id: uuid.UUID, by: Actor, now: dt.datetime) -> Assignment:
     """Take an answer back within the first seconds; it becomes the draft again."""
     with transaction.atomic():
@@ -127,6 +129,7 @@ def undo(*, assignment_id: uuid.UUID, by: Actor, now: dt.datetime) -> Assignment
         return row
 
 
+@windows.keeps_deadlines
 def give_back(
     *, assignment_id: uuid.UUID, reason: GiveBackReason, note: str, by: Actor, now: dt.datetime
 ) -> Assignment:

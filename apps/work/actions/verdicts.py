@@ -52,6 +52,7 @@ def _open(submission_id: uuid.UUID, by: Actor, now: dt.datetime) -> tuple[Assign
     return row, submission
 
 
+@windows.keeps_deadlines
 def accept(*, submission_id: uuid.UUID, by: Actor, now: dt.datetime) -> Assignment:
     """Accept. It books at once when the scores stand, else when they do, at latest in an hour."""
     with transaction.atomic():
@@ -61,7 +62,7 @@ def accept(*, submission_id: uuid.UUID, by: Actor, now: dt.datetime) -> Assignme
             return row
         wait = dt.timedelta(hours=settings.WAGEFILE["early_acceptance_wait_hours"])
         row.accept_requested_at, row.accept_requested_by_id = now, by.user_id
-        row.next_due_at = min(row.review_due_at, now + wait)
+        row.next_due_at = min(windows.deadline(row.review_due_at), now + wait)
         money.save([row])
         audit.record(decide.event(row, "assignment.accept_requested"), by=by, now=now)
         return row
@@ -73,6 +74,7 @@ def _criterion(row: Assignment, key: str) -> None:
         raise Invalid("Cite the line of the rubric that the answer misses.", field="criterion")
 
 
+@windows.keeps_deadlines
 def ask_rework(
     *, submission_id: uuid.UUID, criterion: str, note: str, by: Actor, now: dt.datetime
 ) -> Assignment:
@@ -84,7 +86,8 @@ def ask_rework(
             raise Invalid("Say what should be changed.", field="note")
         if row.kind != Kind.WORK:
             raise Conflict("A qualification is marked, not reworked.")
-        if row.rounds > 1:
+        if row.rework_due_at is not None:
+            # Also when nobody came for the second round and the first answer stands again.
             raise Conflict("Rework can be asked for once; accept or reject this answer.")
         decide.verdict(
             row,
@@ -129,6 +132,7 @@ def _post_or_say(entries: list[ledger.Entry]) -> None:
         ) from error
 
 
+@windows.keeps_deadlines
 def reject(
     *,
     submission_id: uuid.UUID,
@@ -182,7 +186,7 @@ def _reopen_if_funded(project: Project, row: Assignment) -> None:
     held = find_account(
         Purpose.HELD, currency=project.currency, holder=project.org_id, scope=project.id
     )
-    terms = money.terms_of(project.criteria_id)
+    terms = money.terms_of(project.criteria_in_force_id)
     again = rules.max_cost(
         terms, kind=Kind.WORK, triggers=frozenset(), cap_seconds=terms.paid_seconds_max
     )
@@ -283,6 +287,7 @@ def overturn(
         return decide.overturn(row, by=by, at=now, is_silence=is_lapse)
 
 
+@windows.keeps_deadlines
 def uphold(*, assignment_id: uuid.UUID, by: Actor, now: dt.datetime) -> None:
     """The rejection stands: the difference goes back to the project."""
     with transaction.atomic():
@@ -303,6 +308,7 @@ def _check_uninvolved(row: Assignment, by: Actor) -> None:
         raise NotAllowed("Whoever decided does not decide the appeal.")
 
 
+@windows.keeps_deadlines
 def hold_until(
     *, assignment_id: uuid.UUID, until: dt.datetime, by: Actor, now: dt.datetime
 ) -> Assignment:

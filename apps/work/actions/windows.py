@@ -6,11 +6,14 @@ stand, and finds for the contributor when an appeal was not decided in time.
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import cast
 
 from django.db import transaction
+from django.db.models import Q
 
-from apps.core.errors import NotAllowed
+from apps.core.errors import IllegalTransition, NotAllowed, WagefileError
 from apps.core.tenancy import Actor
 from apps.ledger import actions as ledger
 from apps.projects import rules
@@ -36,6 +39,29 @@ def lapse(*, assignment_ids: Sequence[uuid.UUID], by: Actor, now: dt.datetime) -
     return len(rows)
 
 
+def keeps_deadlines[**P, T](action: Callable[P, T]) -> Callable[P, T]:
+    """An action that settles what is overdue first, and then refuses, is rolled back whole.
+
+    The deadline has decided all the same: it is carried out again here, and kept.
+    """
+
+    @wraps(action)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return action(*args, **kwargs)
+        except WagefileError:
+            now = cast("dt.datetime", kwargs["now"])
+            due = Q(id=kwargs.get("assignment_id")) | Q(submissions=kwargs.get("submission_id"))
+            with transaction.atomic():
+                rows = Assignment.objects.filter(due, next_due_at__lte=now)
+                ids = list(rows.values_list("id", flat=True))
+                locked = Assignment.objects.select_for_update(of=("self",)).filter(id__in=ids)
+                settle_overdue(list(locked), now=now)
+            raise
+
+    return run
+
+
 def settle_overdue(rows: Sequence[Assignment], *, now: dt.datetime) -> None:
     """Carry out every deadline of these locked rows that has passed at `now`."""
     due = [row for row in rows if row.next_due_at is not None and row.next_due_at <= now]
@@ -44,13 +70,20 @@ def settle_overdue(rows: Sequence[Assignment], *, now: dt.datetime) -> None:
     by = decide.silence(due[0].org_id)
     _lapse_rework([row for row in due if row.state == S.REWORK], now=now)
     _expire([row for row in due if row.state == S.CLAIMED], by=by, now=now)
-    submitted = [row for row in due if row.state == S.SUBMITTED and row.next_due_at <= now]
+    submitted = [row for row in due if row.state == S.SUBMITTED and _acceptance_time(row) <= now]
     decide.accept_all(submitted, decider=Decider.SILENCE, by=by, now=now, at=_acceptance_time)
     _end_rejections([row for row in due if row.state == S.REJECTED], by=by, now=now)
 
 
+def deadline(moment: dt.datetime | None) -> dt.datetime:
+    """A deadline that the assignment's state guarantees (the constraint assignment_windows)."""
+    if moment is None:
+        raise IllegalTransition("In this state the work has no such deadline.")
+    return moment
+
+
 def _acceptance_time(row: Assignment) -> dt.datetime:
-    return row.next_due_at or row.review_due_at
+    return deadline(row.next_due_at or row.review_due_at)
 
 
 def review_window(row: Assignment, start: dt.datetime) -> dt.datetime:
@@ -64,7 +97,7 @@ def _lapse_rework(rows: Sequence[Assignment], *, now: dt.datetime) -> None:
         decide.move(row, S.SUBMITTED)
         row.rounds -= 1
         row.cap_seconds -= money.terms_of(row.criteria_id).paid_seconds_max
-        row.review_due_at = row.next_due_at = review_window(row, row.rework_due_at)
+        row.review_due_at = row.next_due_at = review_window(row, deadline(row.rework_due_at))
         terms = money.terms_of(row.criteria_id)
         facts = money.facts_of(row, Stage.OPEN)
         entries = money.rewrite(
@@ -97,9 +130,11 @@ def _expire(rows: Sequence[Assignment], *, by: Actor, now: dt.datetime) -> None:
 
 
 def _end_rejections(rows: Sequence[Assignment], *, by: Actor, now: dt.datetime) -> None:
-    contested = [row for row in rows if row.held_until is not None]
-    for row in contested:
-        # An appeal is open and its deadline has passed: silence finds for the contributor.
-        decide.overturn(row, by=by, at=row.held_until, is_silence=True)
-    uncontested = [row for row in rows if row not in contested]
+    uncontested = []
+    for row in rows:
+        if row.held_until is None:
+            uncontested.append(row)
+        else:
+            # An appeal is open and its deadline has passed: silence finds for the contributor.
+            decide.overturn(row, by=by, at=row.held_until, is_silence=True)
     decide.finalise_all(uncontested, by=by, now=now)

@@ -11,6 +11,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.generics import ListAPIView
 from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request as RestRequest
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -86,6 +87,7 @@ class NewestOffers(CursorPagination):
 class Offers(ListAPIView):
     """Listed, live offers, the newest first."""
 
+    request: Request
     pagination_class = NewestOffers
     serializer_class = OfferOut
     queryset = Offer.objects.none()
@@ -94,9 +96,9 @@ class Offers(ListAPIView):
         return offers.listed()
 
     @extend_schema(operation_id="offers", responses={200: OfferOut(many=True), **READS})
-    def get(self, request: Request) -> Response:
+    def get(self, request: RestRequest, *_args: Any, **_kwargs: Any) -> Response:  # noqa: ARG002 -- named above
         rows = self.paginate_queryset(self.get_queryset()) or []
-        views = offers.views(rows, offers.Reader(request.actor))
+        views = offers.views(rows, offers.Reader(self.request.actor))
         return self.get_paginated_response(OfferOut(views, many=True).data)
 
 
@@ -220,6 +222,7 @@ class LatestResults(CursorPagination):
 class Results(ListAPIView):
     """Own submissions with their verdicts and earning lines, the latest first."""
 
+    request: Request
     pagination_class = LatestResults
     serializer_class = ResultOut
     queryset = Submission.objects.none()
@@ -228,7 +231,7 @@ class Results(ListAPIView):
         return history.submissions(self.request.actor)
 
     @extend_schema(operation_id="results", responses={200: ResultOut(many=True), **READS})
-    def get(self, request: Request) -> Response:
+    def get(self, request: RestRequest, *_args: Any, **_kwargs: Any) -> Response:
         return self.list(request)
 
 

@@ -4,14 +4,14 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from django.conf import settings
 
 from apps.core.errors import NotThere
 from apps.core.tenancy import Actor
-from apps.projects import rules, uploads
+from apps.projects import rules
 from apps.projects.models import Asset
+from apps.projects.queries import pictures
 from apps.projects.rules import Facts, Kind, Stage, Terms
 from apps.tasktypes import registry
 from apps.work.enums import AssignmentState
@@ -159,7 +159,7 @@ def _with_links(assignment: Assignment) -> dict:
     )
     # The file's name stays inside: it may say what the picture shows.
     links = {
-        name: uploads.link(sha256=hashes[name], subject=assignment.id) if name in hashes else ""
+        name: pictures.link(sha256=hashes[name], subject=assignment.id) if name in hashes else ""
         for name in names
     }
     return {
@@ -211,7 +211,7 @@ def earns_now(assignment: Assignment) -> EarnsNow:
 
 
 def heartbeat_seconds() -> int:
-    return cast("int", settings.WAGEFILE["heartbeat_seconds"])
+    return settings.WAGEFILE["heartbeat_seconds"]
 
 
 @dataclass(frozen=True, slots=True)

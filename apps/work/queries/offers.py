@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from django.db.models import Q, QuerySet
 
@@ -17,6 +16,8 @@ from apps.projects.models import CriteriaVersion, Offer
 from apps.projects.rules import Account, Facts, Kind, Outcome, Stage, Terms
 from apps.tasktypes import registry
 from apps.work.models import Enrolment
+
+DEACTIVATED = "Your account is deactivated; your earnings stay payable."
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,20 +146,16 @@ class OfferView:
         return [tier for tier in self.tiers if not tier.gaps]
 
 
-class Reader:
-    """What decides which tiers are open to a person; three queries for any number of offers."""
+class Person:
+    """What decides which tiers are open to somebody; None is a visitor. Two queries in all."""
 
-    def __init__(self, actor: Actor) -> None:
-        self.profile = ContributorProfile.objects.filter(user=actor.user_id).first()
+    def __init__(self, user_id: uuid.UUID | None) -> None:
+        self.profile = ContributorProfile.objects.filter(user=user_id).first()
         self.credentials = frozenset(
-            Credential.objects.filter(
-                user=actor.user_id, state=Credential.State.VERIFIED
-            ).values_list("kind", flat=True)
+            Credential.objects.filter(user=user_id, state=Credential.State.VERIFIED).values_list(
+                "kind", flat=True
+            )
         )
-        self.enrolments = {
-            enrolment.project_id: enrolment
-            for enrolment in Enrolment.objects.of_contributor(actor).order_by("id")
-        }
 
     def gaps(self, tier: dict) -> list[str]:
         """Sentences that say what is missing; empty when the tier is open to this person."""
@@ -166,7 +163,7 @@ class Reader:
             return ["Fill in your contributor profile first: region, languages, 18 or older."]
         found = []
         if self.profile.deactivated_at is not None:
-            found.append("Your account is deactivated; what you earned stays payable.")
+            found.append(DEACTIVATED)
         if tier["regions"] and self.profile.region not in tier["regions"]:
             regions = ", ".join(tier["regions"])
             found.append(f"It is open to people in {regions}; you are in {self.profile.region}.")
@@ -177,6 +174,17 @@ class Reader:
         if lacking:
             found.append(f"It needs a verified credential: {', '.join(lacking)}.")
         return found
+
+
+class Reader(Person):
+    """Somebody who looks at offers, with what they have joined; three queries in all."""
+
+    def __init__(self, actor: Actor) -> None:
+        super().__init__(actor.user_id)
+        self.enrolments = {
+            enrolment.project_id: enrolment
+            for enrolment in Enrolment.objects.of_contributor(actor).order_by("id")
+        }
 
 
 def listed() -> QuerySet[Offer]:
@@ -208,8 +216,7 @@ def records_of(org_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Record]:
 
 
 def view(offer: Offer, reader: Reader, record: Record) -> OfferView:
-    # What is offered is published, and what is published has criteria (a constraint says so).
-    criteria = cast("CriteriaVersion", offer.project.criteria)
+    criteria = offer.project.criteria_in_force
     body = criteria.body
     terms = Terms.of(body, version=criteria.number)
     return OfferView(

@@ -18,6 +18,7 @@ from apps.pages.management.demo import people, projects, texts
 from apps.pages.management.demo.course import Course
 from apps.pages.management.demo.digits import ITEMS, digits
 from apps.pages.management.demo.stage import Stage, say
+from apps.payments import actions as payments
 from apps.projects.tasks import publish_figures
 from apps.work.tasks import figures
 
@@ -71,6 +72,8 @@ def seed(stage: Stage) -> None:
     say(f"project: {preference.title}, 24 pairs, nobody has begun")
     say(f"draft: {projects.begin_draft(stage, now=clock.now()).title}")
     say(f"release: {course.release()}")
+    # What beat does by itself, so that the first page already shows it.
+    payments.fetch_balance(now=clock.now())
     figures()
     publish_figures()
     say(f"{course.open_items()} pictures still have room for you")

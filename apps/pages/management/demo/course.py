@@ -92,7 +92,8 @@ class Course:
         wait("the scores", self._is_scored, instead=self._score_here)
         with acting(self.stage.system):
             run = ScoringRun.objects.filter(project=self.project).order_by("-created_at").first()
-        alpha = None if run is None else run.result.get("agreement", {}).get("alpha")
+        result = (run.result if run else None) or {}
+        alpha = result.get("agreement", {}).get("alpha")
         return "no agreement yet" if alpha is None else f"Krippendorff's alpha {alpha:.2f}"
 
     def _is_scored(self) -> bool:

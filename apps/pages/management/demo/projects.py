@@ -22,12 +22,14 @@ from apps.projects.models import Item, ItemImport, Project
 DIGITS_BUDGET = 1_600_00
 PREFERENCE_BUDGET = 300_00
 WALLET = 2_500_00
+CAPITAL = 500_00
 
 
 def fill_wallet(stage: Stage, *, now: dt.datetime) -> None:
     with stage.as_("finance"):
         wallet = find_account(Purpose.WALLET, currency="USD", holder=stage.org.id)
     if not wallet.credits_posted:
+        staging.capital(CAPITAL, now=now)
         staging.fund(stage.org, stage.people["finance"], WALLET, now=now)
 
 
@@ -85,7 +87,7 @@ def _load(stage: Stage, project: Project, name: str, content: bytes, purpose: It
         load = projects.start_import(
             project_id=project.id,
             name=name,
-            content=content,
+            content=[content],
             purpose=purpose,
             by=actor,
             now=clock.now(),

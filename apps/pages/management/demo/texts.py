@@ -5,7 +5,7 @@ from typing import Any
 from apps.projects.queries import DECISION_QUESTIONS
 
 BUYER = "Brightline Labs"
-OWNERS = "Brightline Labs is invented for this demo; nobody owns it."
+OWNERS = "Nobody: this buyer is invented for the demo."
 DIGITS = "Handwritten digits"
 PREFERENCE = "Which answer helps more?"
 DRAFT = "Street signs in photographs"
@@ -47,7 +47,8 @@ def digits() -> dict[str, dict[str, Any]]:
             "config": {
                 "question": "Which digit is in the picture?",
                 "content": "image",
-                "choices": [{"key": str(digit), "label": str(digit)} for digit in range(10)],
+                # From 1 to 9 and 0, as on a keyboard: the key 1 then chooses the digit 1.
+                "choices": [{"key": digit, "label": digit} for digit in "1234567890"],
             },
             "instructions": (
                 "Each picture holds one digit that somebody wrote by hand, in only 64 pixels that "

@@ -93,9 +93,9 @@ class Course:
         return int.from_bytes(digest[:8]) / 2**64
 
     def _name(self, worker: uuid.UUID) -> str:
-        if "names" not in self.notes:
-            self.notes["names"] = {v: k for k, v in self.stage.people.items()}
-        return self.notes["names"][worker]
+        if not self.names:
+            self.names.update({v: k for k, v in self.stage.people.items()})
+        return self.names[worker]
 
     def reject_share(self) -> None:
         """Reject a seeded share, at most ten of a person a day, while the windows are open."""
@@ -137,8 +137,7 @@ class Course:
             )
         except Conflict as refusal:
             # A window that closed, or the breaker: both are rules that the replay keeps.
-            refusals = self.notes.setdefault("refused_rejections", {})
-            refusals[refusal.sentence] = refusals.get(refusal.sentence, 0) + 1
+            self.refusals[refusal.sentence] += 1
 
     def appeal_and_decide(self) -> None:
         """Half of the rejected appeal; staff decides by gold, else for the contributor."""
@@ -168,11 +167,13 @@ class Course:
             self._decide(case, staff)
 
     def _decide(self, case: Case, staff: Actor) -> None:
+        if case.assignment is None:
+            raise NotThere("An appeal is about an assignment; this one names none.")
         item = case.assignment.item.external_id
         gold = self.crowd.keys.get(self.crowd.gold.get(item, ""))
         with acting(staff) as actor:
             given = (
-                Submission.objects.filter(assignment_id=case.assignment_id, undone_at=None)
+                Submission.objects.filter(assignment=case.assignment, undone_at=None)
                 .values_list("answer_key", flat=True)
                 .last()
             )
@@ -236,7 +237,11 @@ class Course:
                     "user_id", flat=True
                 )
             )
-        todo = [a.holder_id for a in payable if a.available >= minimum and a.holder_id not in asked]
+        todo = [
+            a.holder_id
+            for a in payable
+            if a.holder_id and a.available >= minimum and a.holder_id not in asked
+        ]
         for number, user_id in enumerate(todo, start=1):
             staging.verify([user_id], now=clock.now())
             with acting(staging.person(user_id)) as actor:
@@ -244,7 +249,7 @@ class Course:
             if number % PAYOUT_BATCH == 0 or number == len(todo):
                 self.say(f"payouts: {number} of {len(todo)}")
         self._push()
-        self.notes["payouts"] = len(asked) + len(todo)
+        self.payouts = len(asked) + len(todo)
 
     def _push(self) -> None:
         for _ in range(1_000):
@@ -270,6 +275,9 @@ class Course:
 
     def report(self, run: ScoringRun, release: Release, *, seconds: float) -> dict:
         """The keys of the design, and what else a reader would ask."""
+        if run.result is None:
+            message = "The scoring run has no result."
+            raise RuntimeError(message)
         with acting(actor_of(self.stage.staff)):
             project = self.stage.project
             states = Assignment.objects.filter(project=project, kind=Kind.WORK)
@@ -310,7 +318,7 @@ class Course:
                 "repeats": self.crowd.repeats,
                 "blank_answers": self.crowd.blanks,
                 "qualifications": project.assignments.filter(kind=Kind.QUALIFICATION).count(),
-                "payouts": self.notes.get("payouts", 0),
-                "refused_rejections": self.notes.get("refused_rejections", {}),
+                "payouts": self.payouts,
+                "refused_rejections": dict(self.refusals),
                 "unhandled_runs": len(pairs("scoring_unhandled")),
             }

@@ -131,7 +131,7 @@ def _rows(path: Path, needed: tuple[str, ...] = NEEDED) -> Iterator[tuple[int, d
             raise Invalid(f"{path.name}, after line {reader.line_num}: {error}.") from error
 
 
-def _check_columns(path: Path, names: object, needed: tuple[str, ...]) -> None:
+def _check_columns(path: Path, names: Sequence[str], needed: tuple[str, ...]) -> None:
     missing = [name for name in needed if name not in names]
     if missing:
         raise Invalid(f"{path.name} has no column {', '.join(missing)}.")

@@ -38,7 +38,7 @@ class Door(Protocol):
     ) -> Iterator[dt.datetime]: ...
 
 
-def qualifying(project_id: uuid.UUID, people: Sequence[uuid.UUID], by: object) -> set[uuid.UUID]:
+def qualifying(project_id: uuid.UUID, people: Sequence[uuid.UUID], by: Actor) -> set[uuid.UUID]:
     """People who have not yet passed the reading check."""
     with acting(by):
         return set(

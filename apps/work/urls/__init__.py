@@ -6,7 +6,7 @@ from apps.work.views import assignment, contributor, earnings
 
 app_name = "work"
 urlpatterns = [
-    path("", include("apps.work.buyer_urls")),
+    path("", include("apps.work.urls.buyer")),
     path("", contributor.board, name="board"),
     path("offers/<uuid:project_id>/", contributor.offer, name="offer"),
     path("offers/<uuid:project_id>/enrol/", contributor.enrol, name="enrol"),

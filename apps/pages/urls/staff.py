@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.pages import staff
+from apps.pages.views import staff
 
 urlpatterns = [
     path("", staff.show, name="staff"),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.pages import buyer
+from apps.pages.views import buyer
 
 urlpatterns = [
     path("projects/<uuid:project_id>/live/", buyer.project_live, name="project_live"),

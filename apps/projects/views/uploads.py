@@ -1,50 +1,27 @@
-"""Pictures of items, served from a second origin by signed links that expire.
+"""The second origin: pictures by signed links, and nothing else.
 
-A link names the subject it was made for (an assignment), the picture's SHA-256 and the second at
-which it ends. The uploads server knows neither sessions nor rows: it checks the signature and
-looks at the stored bytes alone, so nothing a buyer uploaded ever runs beside a signed-in page.
+It knows neither sessions nor rows: it checks the signature and looks at the stored bytes alone.
 """
 
-import time
-import uuid
-
-from django.conf import settings
-from django.core import signing
 from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase
-from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from apps.core import blobs
 from apps.core.errors import NotThere
 from apps.core.http import HttpRequest
+from apps.projects.queries import pictures
 
-SALT = "wagefile.uploads"
-LINK_SECONDS = 600
-# The same link for some minutes, so that a browser's cache is of use; the last one handed out of
-# it still holds for half of the time.
-_STEP_SECONDS = LINK_SECONDS // 2
-_URLCONF = "marketplace.uploads_urls"
 # The first bytes of what the upload re-encodes pictures to. Nothing else is ever served.
 _SIGNATURES = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"))
-
-
-def link(*, sha256: str, subject: uuid.UUID) -> str:
-    """The address of a picture, good for 5 to 10 minutes of real time."""
-    ends = (int(time.time()) // _STEP_SECONDS + 2) * _STEP_SECONDS
-    token = signing.Signer(salt=SALT).sign_object([str(subject), sha256, ends])
-    return settings.UPLOADS_URL.rstrip("/") + reverse("picture", args=[token], urlconf=_URLCONF)
 
 
 @require_safe
 def picture(request: HttpRequest, token: str) -> HttpResponseBase:  # noqa: ARG001 -- no session
     """The picture of a link that is genuine and has not ended; 404 for anything else."""
     try:
-        _, sha256, ends = signing.Signer(salt=SALT).unsign_object(token)
-        path = blobs.path(sha256)
-    except (signing.BadSignature, ValueError, NotThere) as refused:
-        raise Http404("This link is not valid.") from refused
-    if ends < time.time():
-        raise Http404("This link has ended. Load the page again for a new one.")
+        path = blobs.path(pictures.linked(token))
+    except NotThere as refused:
+        raise Http404(refused.sentence) from refused
     file = path.open("rb")
     head = file.read(8)
     file.seek(0)
@@ -56,7 +33,7 @@ def picture(request: HttpRequest, token: str) -> HttpResponseBase:  # noqa: ARG0
     response.headers["Content-Security-Policy"] = "sandbox"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Content-Disposition"] = "inline"
-    response.headers["Cache-Control"] = f"private, max-age={LINK_SECONDS}, immutable"
+    response.headers["Cache-Control"] = f"private, max-age={pictures.LINK_SECONDS}, immutable"
     return response
 
 

@@ -2,11 +2,11 @@
 
 from django.urls import path
 
-from apps.work.views import buyer
+from apps.work.views import buyer, verdict
 
 urlpatterns = [
     path("review/", buyer.everything, name="review-all"),
     path("review/projects/<uuid:project_id>/", buyer.queue, name="review"),
     path("review/projects/<uuid:project_id>/accept/", buyer.accept_chosen, name="review-accept"),
-    path("review/submissions/<uuid:submission_id>/", buyer.submission, name="review-submission"),
+    path("review/submissions/<uuid:submission_id>/", verdict.submission, name="review-submission"),
 ]

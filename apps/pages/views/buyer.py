@@ -171,8 +171,9 @@ def _named(figures: Mapping | None, *names: str) -> dict:
         return {}
     values = {name: figures.get(name) for name in names}
     for share in ("share_correct", "accuracy"):
-        if values.get(share) is not None:
-            values[share] = f"{100 * values[share]:.1f}%"
+        value = values.get(share)
+        if value is not None:
+            values[share] = f"{100 * value:.1f}%"
     return values
 
 
@@ -185,9 +186,9 @@ def band(alpha: float | None) -> Band | None:
     if alpha is None:
         return None
     value = Decimal(str(alpha))
-    if value >= Decimal(settings.WAGEFILE["alpha_reliable"]):
+    if value >= Decimal(str(settings.WAGEFILE["alpha_reliable"])):
         return Band("reliable", "good", "People who cannot see each other's answers agree.")
-    if value >= Decimal(settings.WAGEFILE["alpha_tentative"]):
+    if value >= Decimal(str(settings.WAGEFILE["alpha_tentative"])):
         return Band("tentative", "warn", "Enough for tentative conclusions only.")
     return Band(
         "low", "bad", "Question the rubric and the instructions before you question the people."

@@ -79,7 +79,7 @@ def api_docs(request: HttpRequest) -> HttpResponse:
 
 def _fields(content: dict, parts: dict) -> list[tuple[str, str, bool]]:
     """(name, type, required) of the JSON body, one level deep."""
-    shape = next((media.get("schema", {}) for media in content.values()), {})
+    shape: dict = next((media.get("schema", {}) for media in content.values()), {})
     if shape.get("type") == "array":
         shape = shape.get("items", {})
     shape = _resolved(shape, parts)

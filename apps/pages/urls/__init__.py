@@ -1,0 +1,13 @@
+"""Addresses of pages that read from several apps."""
+
+from django.urls import include, path
+
+from apps.pages.views import site
+
+app_name = "pages"
+urlpatterns = [
+    path("", include("apps.pages.urls.buyer")),
+    path("rules/", site.rules, name="rules"),
+    path("staff/books/", site.books, name="books"),
+    path("staff/", include("apps.pages.urls.staff")),
+]
