@@ -25,7 +25,7 @@ help:
 	@echo "make demo [DATA=crowd.csv] [PORT=8000] [GPU=1]   everything on one machine, with sign-ins"
 	@echo "make test [ARGS='-k name'] [WORKERS=2]           all tests"
 	@echo "make check                                       lock, lint, format, imports, types, ..."
-	@echo "make replay DATA=crowd.csv [ITEMS= GOLD= TYPE= LEVEL= SECONDS= REJECT= VIA= OUT= LIMIT=]"
+	@echo "make replay DATA=crowd.csv [ITEMS= GOLD= TYPE= LEVEL= SECONDS= REJECT= VIA= OUT= LIMIT= REPEATS=]"
 	@echo "make bench | lock [UPGRADE=1] | states | format | clean"
 
 web:
@@ -50,7 +50,7 @@ replay: web
 	  $(call option,DATA,data) $(call option,ITEMS,items) $(call option,GOLD,gold) \
 	  $(call option,TYPE,type) $(call option,LEVEL,level) $(call option,SECONDS,seconds) \
 	  $(call option,REJECT,reject) $(call option,VIA,via) $(call option,OUT,out) \
-	  $(call option,LIMIT,limit)
+	  $(call option,LIMIT,limit) $(call option,REPEATS,repeats)
 
 # `make --keep-going check` shows every fault at once; .ci/run does.
 check: check-lock check-lint check-format check-templates check-imports check-types \

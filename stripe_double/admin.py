@@ -9,7 +9,7 @@ from typing import Any
 from stripe_double import accounts, checkout, payouts
 from stripe_double.core import PLATFORM, Fault, Sim, iso
 from stripe_double.errors import ApiError
-from stripe_double.store import public
+from stripe_double.store import new_id, public
 from stripe_double.webhooks import Webhooks
 
 FAULTS = ("timeout_after_commit", "error_500", "error_429", "duplicate_event", "drop_event")
@@ -72,7 +72,41 @@ def _route(
             return _pay(sim, ident, params)
         case ("POST", "payouts", ident, "fail"):
             return public(payouts.fail(sim, ident))
+        case ("POST", "topups"):
+            return _top_up(sim, params)
     raise ApiError("There is no such endpoint.", status=404)
+
+
+def _top_up(sim: Sim, params: dict[str, Any]) -> dict[str, Any]:
+    """The operator's own money: a bank transfer to the platform's balance, available at once."""
+    amount = int(_number(params, "amount", 0))
+    if amount <= 0:
+        raise ApiError("amount must be a positive number of minor units.", param="amount")
+    currency = str(params.get("currency", "usd"))
+    ident = new_id("tu")
+    booked = sim.balances.book(
+        PLATFORM, kind="topup", amount=amount, currency=currency, source=ident
+    )
+    top_up = {
+        "id": ident,
+        "object": "topup",
+        "amount": amount,
+        "balance_transaction": booked["id"],
+        "created": sim.now,
+        "currency": currency,
+        "description": None,
+        "expected_availability_date": sim.now,
+        "failure_code": None,
+        "failure_message": None,
+        "livemode": False,
+        "metadata": {},
+        "source": None,
+        "statement_descriptor": None,
+        "status": "succeeded",
+        "transfer_group": None,
+        "_account": PLATFORM,
+    }
+    return public(sim.store.insert("topup", top_up))
 
 
 def _pay(sim: Sim, ident: str, params: dict[str, Any]) -> dict[str, Any]:

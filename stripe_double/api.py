@@ -73,6 +73,7 @@ EXPANDABLE = {
     "tr": "transfer",
     "trr": "transfer_reversal",
     "po": "payout",
+    "tu": "topup",
 }
 TEST_KEYS = ("sk_test_", "rk_test_")
 

@@ -18,7 +18,7 @@ from apps.accounts.forms import CredentialForm, DecisionForm, NameForm, ProfileF
 from apps.accounts.models import ContributorProfile, Credential
 from apps.core import ratelimit
 from apps.core.errors import WagefileError
-from apps.core.forms import show_refusal
+from apps.core.forms import show_refusal, status_of
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
 from apps.core.regions import COUNTRIES, LANGUAGES
@@ -47,7 +47,7 @@ def show_settings(request: HttpRequest) -> HttpResponse:
         "profile": queries.own_profile(request.actor),
         "credentials": queries.own_credentials(request.actor).count(),
     }
-    return render(request, "accounts/settings.html", context, status=_status(form))
+    return render(request, "accounts/settings.html", context, status=status_of(form))
 
 
 @login_required
@@ -73,7 +73,7 @@ def profile(request: HttpRequest) -> HttpResponse:
             messages.success(request, "Your profile is saved; offers follow it from now on.")
             return redirect("people:profile")
     return render(
-        request, "accounts/profile.html", {"form": form, "profile": found}, status=_status(form)
+        request, "accounts/profile.html", {"form": form, "profile": found}, status=status_of(form)
     )
 
 
@@ -93,7 +93,7 @@ def credentials(request: HttpRequest) -> HttpResponse:
             return redirect("people:credentials")
     rows = queries.own_credentials(request.actor)
     return render(
-        request, "accounts/credentials.html", {"form": form, "rows": rows}, status=_status(form)
+        request, "accounts/credentials.html", {"form": form, "rows": rows}, status=status_of(form)
     )
 
 
@@ -154,9 +154,4 @@ def decide_credential(request: HttpRequest, credential_id: uuid.UUID) -> HttpRes
             messages.success(request, "Decided; the person has a notice.")
             return redirect("people:staff-list")
     context = {"form": form, "credential": credential}
-    return render(request, "accounts/decide_credential.html", context, status=_status(form))
-
-
-def _status(form: object) -> int:
-    """422 for a form that came back with errors."""
-    return 422 if getattr(form, "errors", None) else 200
+    return render(request, "accounts/decide_credential.html", context, status=status_of(form))

@@ -43,7 +43,7 @@ FROM (
 CROSS JOIN LATERAL (
   SELECT count(*) AS events, encode(sha256(convert_to(s.previous_hash ||
       coalesce(string_agg(e.hash, ',' ORDER BY e.id), ''), 'UTF8')), 'hex') AS hash
-  FROM audit_auditevent e 
+  FROM audit_auditevent e
   WHERE e.xact >= pg_snapshot_xmin(s.before)::text::bigint
     AND pg_visible_in_snapshot(e.xact::text::xid8, s.snapshot::pg_snapshot)
     AND NOT pg_visible_in_snapshot(e.xact::text::xid8, s.before)

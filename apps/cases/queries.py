@@ -15,7 +15,7 @@ from apps.core.tenancy import Actor
 from apps.projects import queries as projects
 from apps.projects.models import Asset
 from apps.projects.queries import pictures
-from apps.projects.rules import Facts, Kind, Stage, max_remaining
+from apps.projects.rules import max_remaining
 from apps.tasktypes import registry
 from apps.work.models import Assignment, EarningLine, Submission, Verdict
 from apps.work.queries.history import shown_scores
@@ -81,14 +81,7 @@ def most_due(line: EarningLine) -> int:
 
 
 def _most(row: Assignment) -> int:
-    facts = Facts(
-        kind=Kind(row.kind),
-        stage=Stage.OPEN,
-        cap_seconds=row.cap_seconds,
-        triggers=frozenset(row.triggers),
-        rounds=row.rounds,
-    )
-    hold = max_remaining(projects.terms(row.criteria), facts)
+    hold = max_remaining(projects.terms(row.criteria), row.open_facts)
     return hold.pay + hold.extra
 
 

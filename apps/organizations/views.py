@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from apps.core import ratelimit
 from apps.core.errors import WagefileError
-from apps.core.forms import show_refusal
+from apps.core.forms import show_refusal, status_of
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
 from apps.core.regions import COUNTRIES
@@ -54,7 +54,7 @@ def create(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, f"{org.name} is founded, and you are its owner.")
             return redirect("organizations:show", org.slug)
-    return render(request, "organizations/new.html", {"form": form}, status=_status(form))
+    return render(request, "organizations/new.html", {"form": form}, status=status_of(form))
 
 
 @require_safe
@@ -99,7 +99,7 @@ def change(request: HttpRequest, slug: str) -> HttpResponse:
             messages.success(request, "Saved. Offers published from now on say this.")
             return redirect("organizations:show", org.slug)
     context = {"form": form, "org": org}
-    return render(request, "organizations/change.html", context, status=_status(form))
+    return render(request, "organizations/change.html", context, status=status_of(form))
 
 
 @login_required
@@ -125,7 +125,7 @@ def people(request: HttpRequest, slug: str) -> HttpResponse:
         "role_choices": ROLE_CHOICES,
         "role": request.actor.roles.get(org.id),
     }
-    return render(request, "organizations/people.html", context, status=_status(form))
+    return render(request, "organizations/people.html", context, status=status_of(form))
 
 
 def _invite(request: HttpRequest, org: Organization, form: InvitationForm) -> bool:
@@ -224,8 +224,3 @@ def _refused(request: HttpRequest, org: Organization, error: WagefileError) -> H
 def _may(request: HttpRequest, org: Organization) -> dict[str, bool]:
     """What to offer on the page; the actions check again."""
     return {p.name.lower(): permissions.can(request.actor, p, org_id=org.id) for p in Permission}
-
-
-def _status(form: object) -> int:
-    """422 for a form that came back with errors."""
-    return 422 if getattr(form, "errors", None) else 200

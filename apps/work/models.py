@@ -10,7 +10,7 @@ from apps.core.models import Row
 from apps.core.tenancy import Actor
 from apps.organizations.models import Organization
 from apps.projects.models import CriteriaVersion, Item, Project
-from apps.projects.rules import Kind, LineKind
+from apps.projects.rules import Facts, Kind, LineKind, Stage
 from apps.work.enums import (
     AssignmentState,
     Decider,
@@ -200,6 +200,17 @@ class Assignment(TwoSided):
     def paid_seconds(self) -> int:
         """Active time that counts: at most the cap of its criteria."""
         return min(self.active_seconds, self.cap_seconds) if self.is_time_counted else 0
+
+    @property
+    def open_facts(self) -> Facts:
+        """Facts for the pay rules as if nothing of it were decided yet."""
+        return Facts(
+            kind=Kind(self.kind),
+            stage=Stage.OPEN,
+            cap_seconds=self.cap_seconds,
+            triggers=frozenset(self.triggers),
+            rounds=self.rounds,
+        )
 
 
 class Submission(TwoSided):

@@ -49,7 +49,7 @@ class Story:
     def url(self, name: str) -> str:
         return {
             "live": f"/projects/{self.project}/live/",
-            "review": f"/work/projects/{self.project}/review/",
+            "review": f"/work/review/projects/{self.project}/",
             "offer": f"/work/offers/{self.project}/",
             "desk": f"/work/projects/{self.project}/",
             "releases": f"/releases/project/{self.project}/",
@@ -349,7 +349,7 @@ def reviewer_decides(story):
     berta.go(story.url("review"))
     assert page.locator("main tbody tr").count() == 4
     # The first answer is the wrong one (see contributor_works_by_keyboard); it comes first.
-    page.locator("main tbody a[href*='/work/submissions/']").first.click()
+    page.locator("main tbody a[href*='/review/submissions/']").first.click()
     page.wait_for_load_state("load")
     berta.look()
     decide(berta, "reject", note=NOTE, evidence="It ends with a question mark.", refused=422)

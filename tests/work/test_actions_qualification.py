@@ -7,6 +7,7 @@ import pytest
 from apps.core.errors import Conflict
 from apps.core.tenancy import acting
 from apps.notices.models import Notice
+from apps.organizations.queries import actor_of
 from apps.projects.models import GoldAnswer
 from apps.projects.rules import Kind
 from apps.work.errors import MayNotClaim
@@ -59,8 +60,9 @@ def test_the_feedback_says_which_and_why(desk, carol):
     assert [item["assignment"] for item in items] == [str(row.id) for row in rows]
     assert [item["correct"] for item in items] == [True, True, False, False, False]
     assert {item["explanation"] for item in items} == {"It is known."}
-    with acting(STAFF):
+    with acting(actor_of(carol)):
         assert Notice.objects.filter(user=carol, kind="qualification.result").count() == 1
+    with acting(STAFF):
         scores = Submission.objects.filter(contributor=carol).order_by("id")
         assert [row.scores["gold"] for row in scores] == [True, True, False, False, False]
 

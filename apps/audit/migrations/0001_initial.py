@@ -5,45 +5,71 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='ChainSeal',
+            name="ChainSeal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('snapshot', models.TextField(help_text='pg_snapshot')),
-                ('events', models.PositiveIntegerField()),
-                ('previous_hash', models.CharField(max_length=64)),
-                ('hash', models.CharField(max_length=64)),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("snapshot", models.TextField(help_text="pg_snapshot")),
+                ("events", models.PositiveIntegerField()),
+                ("previous_hash", models.CharField(max_length=64)),
+                ("hash", models.CharField(max_length=64)),
+                (
+                    "recorded_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='AuditEvent',
+            name="AuditEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('aggregate_type', models.CharField(max_length=30)),
-                ('aggregate_id', models.UUIDField()),
-                ('number', models.PositiveIntegerField()),
-                ('type', models.CharField(max_length=60)),
-                ('actor_kind', models.CharField(max_length=12)),
-                ('actor_id', models.UUIDField(null=True)),
-                ('org_id', models.UUIDField(null=True)),
-                ('data', models.JSONField(default=dict)),
-                ('at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('xact', models.BigIntegerField(help_text="Transaction that wrote it; PostgreSQL's own count")),
-                ('previous_hash', models.CharField(max_length=64)),
-                ('hash', models.CharField(max_length=64)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("aggregate_type", models.CharField(max_length=30)),
+                ("aggregate_id", models.UUIDField()),
+                ("number", models.PositiveIntegerField()),
+                ("type", models.CharField(max_length=60)),
+                ("actor_kind", models.CharField(max_length=12)),
+                ("actor_id", models.UUIDField(null=True)),
+                ("org_id", models.UUIDField(null=True)),
+                ("data", models.JSONField(default=dict)),
+                ("at", models.DateTimeField()),
+                (
+                    "recorded_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "xact",
+                    models.BigIntegerField(
+                        help_text="Transaction that wrote it; PostgreSQL's own count"
+                    ),
+                ),
+                ("previous_hash", models.CharField(max_length=64)),
+                ("hash", models.CharField(max_length=64)),
             ],
             options={
-                'indexes': [models.Index(fields=['org_id', '-id'], name='audit_event_org'), models.Index(fields=['xact'], name='audit_event_xact')],
-                'constraints': [models.UniqueConstraint(fields=('aggregate_id', 'number'), name='audit_event_one_per_number')],
+                "indexes": [
+                    models.Index(fields=["org_id", "-id"], name="audit_event_org"),
+                    models.Index(fields=["xact"], name="audit_event_xact"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("aggregate_id", "number"), name="audit_event_one_per_number"
+                    )
+                ],
             },
         ),
     ]

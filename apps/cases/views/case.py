@@ -15,7 +15,7 @@ from apps.cases.models import Case
 from apps.cases.views import staff
 from apps.cases.views.page import case_page
 from apps.core.errors import WagefileError
-from apps.core.forms import show_refusal
+from apps.core.forms import show_refusal, status_of
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
 from apps.core.money import written
@@ -75,7 +75,7 @@ def dispute(request: HttpRequest, line_id: uuid.UUID) -> HttpResponse:
         "most": most,
         "days": line.criteria.body["windows"]["appeal_decision_days"],
     }
-    return render(request, "cases/dispute.html", context, status=422 if form.errors else 200)
+    return render(request, "cases/dispute.html", context, status=status_of(form))
 
 
 def _most_says(most: int, line: EarningLine, *, is_contributor: bool) -> str:

@@ -13,7 +13,7 @@ from apps.cases import actions as cases
 from apps.cases import queries, rules
 from apps.cases.forms import AppealForm
 from apps.core.errors import WagefileError
-from apps.core.forms import show_refusal
+from apps.core.forms import show_refusal, status_of
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
 from apps.work.enums import AssignmentState
@@ -59,4 +59,4 @@ def appeal(request: HttpRequest, assignment_id: uuid.UUID) -> HttpResponse:
         "days": row.criteria.body["windows"]["appeal_decision_days"],
         "due_at": rules.decision_due(row.criteria.body["windows"], request.now),
     }
-    return render(request, "cases/appeal.html", context, status=422 if form.errors else 200)
+    return render(request, "cases/appeal.html", context, status=status_of(form))

@@ -17,7 +17,7 @@ from apps.cases.forms import DecideForm, ProposeForm
 from apps.cases.models import Case
 from apps.cases.views.page import bound_decision, case_page
 from apps.core.errors import WagefileError
-from apps.core.forms import show_refusal
+from apps.core.forms import show_refusal, status_of
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
 
@@ -118,4 +118,4 @@ def propose(request: HttpRequest, seen: Seen, user_id: uuid.UUID) -> HttpRespons
             return redirect("cases:detail", case.id)
     notice_days = settings.WAGEFILE["deactivation_notice_days"]
     context = {"form": form, "profile": profile, "notice_days": notice_days}
-    return render(request, "cases/propose.html", context, status=422 if form.errors else 200)
+    return render(request, "cases/propose.html", context, status=status_of(form))

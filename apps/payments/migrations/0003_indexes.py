@@ -4,30 +4,29 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('payments', '0002_sql'),
+        ("payments", "0002_sql"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='funding',
-            name='payment_intent_id',
+            model_name="funding",
+            name="payment_intent_id",
             field=models.CharField(blank=True, db_index=True, max_length=120),
         ),
         migrations.AlterField(
-            model_name='payout',
-            name='account_id',
+            model_name="payout",
+            name="account_id",
             field=models.CharField(db_index=True, max_length=60),
         ),
         migrations.AlterField(
-            model_name='payout',
-            name='transfer_id',
+            model_name="payout",
+            name="transfer_id",
             field=models.CharField(blank=True, db_index=True, max_length=120),
         ),
         migrations.AlterField(
-            model_name='refund',
-            name='stripe_id',
+            model_name="refund",
+            name="stripe_id",
             field=models.CharField(blank=True, db_index=True, max_length=120),
         ),
     ]

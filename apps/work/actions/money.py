@@ -126,6 +126,19 @@ def rewrite(
     return entries
 
 
+def rewrite_open(assignment: Assignment, *, now: dt.datetime) -> list[ledger.Entry]:
+    """Entries that leave held what an open assignment can still cost; else as `rewrite`."""
+    terms = terms_of(assignment.criteria_id)
+    facts = facts_of(assignment, Stage.OPEN)
+    return rewrite(
+        assignment,
+        rules.max_remaining(terms, facts),
+        currency=terms.currency,
+        bonus=bonus_in(terms, facts),
+        now=now,
+    )
+
+
 def bonus_in(terms: Terms, facts: Facts) -> int:
     """The part of the extra hold that waits for the quality bonus."""
     if facts.kind != Kind.WORK or facts.stage in {Stage.FINAL, Stage.UNSUBMITTED}:

@@ -10,7 +10,7 @@ from decimal import ROUND_FLOOR, Decimal
 import pyarrow as pa
 import pyarrow.parquet as pq
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from apps.core import blobs
 from apps.core.tenancy import Actor
@@ -21,8 +21,8 @@ from apps.scoring.enums import RunState
 from apps.scoring.models import ScoringRun
 from apps.tasktypes import registry
 from apps.work.actions import decide, money
-from apps.work.enums import AssignmentState, Decider
-from apps.work.models import Assignment, Submission
+from apps.work.enums import AssignmentState, Decider, VerdictOutcome
+from apps.work.models import Assignment, Submission, Verdict
 
 S = AssignmentState
 _SCHEMA = pa.schema(
@@ -41,33 +41,56 @@ def request_scores(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Sco
     """Ask for a run over all answers, if some are unscored and no run is under way."""
     with transaction.atomic():
         project = Project.objects.select_for_update(of=("self",)).get(id=project_id)
-        busy = ScoringRun.objects.filter(
-            project_id=project_id, state__in=[RunState.QUEUED, RunState.RUNNING]
-        ) | ScoringRun.objects.filter(project_id=project_id, state=RunState.DONE, handled_at=None)
-        fresh = Submission.objects.filter(
-            project_id=project_id,
-            kind=Kind.WORK,
-            scored_at=None,
-            undone_at=None,
-            undo_until__lte=now,
+        runs = ScoringRun.objects.filter(project_id=project_id)
+        busy = runs.filter(
+            Q(state__in=[RunState.QUEUED, RunState.RUNNING]) | Q(state=RunState.DONE, handled_at=None)
         )
-        if busy.exists() or not fresh.exists():
+        if busy.exists() or not _has_news(project_id, runs.first(), now):
             return None
         table = _answers(project, now)
         if table.num_rows == 0:
             return None
         buffer = io.BytesIO()
         pq.write_table(table, buffer, compression="zstd")
+        digest = blobs.put(buffer.getvalue())
+        if runs.filter(state=RunState.FAILED, input_sha256=digest).exists():
+            # The same input fails in the same way.
+            return None
         body = money.body_of(project.criteria_in_force_id)
         return scoring.request(
             project_id=project_id,
             org_id=project.org_id,
-            input_sha256=blobs.put(buffer.getvalue()),
+            input_sha256=digest,
             input_rows=table.num_rows,
             params=_params(body["task"]),
             by=by,
             now=now,
         )
+
+
+def _has_news(project_id: uuid.UUID, last: ScoringRun | None, now: dt.datetime) -> bool:
+    """Whether an answer that counts is unscored, or one went out or came back since the last run.
+
+    Rejected and replaced answers are never scored, so they must not ask for a run for ever.
+    """
+    fresh = Submission.objects.filter(
+        project_id=project_id,
+        kind=Kind.WORK,
+        scored_at=None,
+        undone_at=None,
+        undo_until__lte=now,
+        round=F("assignment__rounds"),
+    ).exclude(assignment__state__in=[S.REJECTED, S.FINAL])
+    if fresh.exists():
+        return True
+    return (
+        last is not None
+        and Verdict.objects.filter(
+            project_id=project_id,
+            outcome__in=[VerdictOutcome.REJECTED, VerdictOutcome.OVERTURNED],
+            decided_at__gte=last.created_at,
+        ).exists()
+    )
 
 
 def _params(task: dict) -> dict:

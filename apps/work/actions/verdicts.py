@@ -20,7 +20,7 @@ from apps.ledger.queries import find_account
 from apps.notices import actions as notices
 from apps.projects import rules
 from apps.projects.models import Project
-from apps.projects.rules import Kind, LineKind, Stage
+from apps.projects.rules import Kind, LineKind
 from apps.work.actions import decide, money, windows
 from apps.work.enums import AssignmentState, Decider, VerdictOutcome
 from apps.work.errors import TooLate
@@ -99,22 +99,14 @@ def ask_rework(
             criterion=criterion,
             note=note,
         ).save(force_insert=True)
-        terms = money.terms_of(row.criteria_id)
         decide.move(row, S.REWORK)
         row.rounds += 1
-        row.cap_seconds += terms.paid_seconds_max
+        row.cap_seconds += money.terms_of(row.criteria_id).paid_seconds_max
         hours = money.body_of(row.criteria_id)["windows"]["rework_hours"]
         row.rework_due_at = row.next_due_at = now + dt.timedelta(hours=hours)
         row.accept_requested_at = row.accept_requested_by_id = None
         row.last_beat_at = row.last_input_at = now
-        facts = money.facts_of(row, Stage.OPEN)
-        entries = money.rewrite(
-            row,
-            rules.max_remaining(terms, facts),
-            currency=terms.currency,
-            bonus=money.bonus_in(terms, facts),
-            now=now,
-        )
+        entries = money.rewrite_open(row, now=now)
         money.save([row])
         Assignment.objects.filter(id=row.id).update(draft=submission.answer)
         audit.record(decide.event(row, "assignment.rework", criterion=criterion), by=by, now=now)

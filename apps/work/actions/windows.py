@@ -16,8 +16,6 @@ from django.db.models import Q
 from apps.core.errors import IllegalTransition, NotAllowed, WagefileError
 from apps.core.tenancy import Actor
 from apps.ledger import actions as ledger
-from apps.projects import rules
-from apps.projects.rules import Stage
 from apps.work.actions import decide, money
 from apps.work.enums import AssignmentState, Decider
 from apps.work.models import Assignment
@@ -98,15 +96,7 @@ def _lapse_rework(rows: Sequence[Assignment], *, now: dt.datetime) -> None:
         row.rounds -= 1
         row.cap_seconds -= money.terms_of(row.criteria_id).paid_seconds_max
         row.review_due_at = row.next_due_at = review_window(row, deadline(row.rework_due_at))
-        terms = money.terms_of(row.criteria_id)
-        facts = money.facts_of(row, Stage.OPEN)
-        entries = money.rewrite(
-            row,
-            rules.max_remaining(terms, facts),
-            currency=terms.currency,
-            bonus=money.bonus_in(terms, facts),
-            now=now,
-        )
+        entries = money.rewrite_open(row, now=now)
         money.save([row])
         ledger.post(entries)
 

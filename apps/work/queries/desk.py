@@ -12,7 +12,7 @@ from apps.core.tenancy import Actor
 from apps.projects import rules
 from apps.projects.models import Asset
 from apps.projects.queries import pictures
-from apps.projects.rules import Facts, Kind, Stage, Terms
+from apps.projects.rules import Kind, Terms
 from apps.tasktypes import registry
 from apps.work.enums import AssignmentState
 from apps.work.models import Assignment, Enrolment, Submission
@@ -192,18 +192,11 @@ def is_first(assignment: Assignment) -> bool:
 def earns_now(assignment: Assignment) -> EarnsNow:
     """What this assignment pays if it is accepted or rejected, and the floor on its time so far."""
     terms = Terms.of(assignment.criteria.body, version=assignment.criteria.number)
-    facts = Facts(
-        kind=Kind(assignment.kind),
-        stage=Stage.OPEN,
-        cap_seconds=assignment.cap_seconds,
-        triggers=frozenset(assignment.triggers),
-        rounds=assignment.rounds,
-    )
-    accepted = rules.earn(terms, facts, rules.Outcome.ACCEPTED)
+    accepted = rules.earn(terms, assignment.open_facts, rules.Outcome.ACCEPTED)
     return EarnsNow(
         accepted=sum(line.net for line in accepted),
         fee=sum(line.fee for line in accepted),
-        rejected=rules.guaranteed_pay(terms, facts),
+        rejected=rules.guaranteed_pay(terms, assignment.open_facts),
         floor=terms.floor_for(min(assignment.active_seconds, assignment.cap_seconds)),
         bonus_max=terms.bonus_max if assignment.kind == Kind.WORK else 0,
         currency=terms.currency,

@@ -22,7 +22,7 @@ from apps.organizations.enums import Permission
 from apps.organizations.permissions import check
 from apps.projects import queries as projects
 from apps.projects import rules
-from apps.projects.rules import Facts, Kind, Outcome, Stage
+from apps.projects.rules import Facts, Outcome
 from apps.tasktypes import registry
 from apps.work import actions as work
 from apps.work.enums import AssignmentState, VerdictOutcome
@@ -109,14 +109,7 @@ class Stakes:
 
 def stakes(assignment: Assignment) -> Stakes:
     """The floor holds for rejected work too, so near the floor a rejection saves little."""
-    terms = projects.terms(assignment.criteria)
-    facts = Facts(
-        kind=Kind(assignment.kind),
-        stage=Stage.OPEN,
-        cap_seconds=assignment.cap_seconds,
-        triggers=frozenset(assignment.triggers),
-        rounds=assignment.rounds,
-    )
+    terms, facts = projects.terms(assignment.criteria), assignment.open_facts
     accepted = _with_top_up(terms, facts, Outcome.ACCEPTED, assignment.paid_seconds)
     rejected = _with_top_up(terms, facts, Outcome.REJECTED, assignment.paid_seconds)
 

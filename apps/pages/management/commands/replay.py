@@ -148,9 +148,7 @@ class Command(BaseCommand):
         if stage is None:
             key = hashlib.sha256(f"{state['options']}{time.time_ns()}".encode()).hexdigest()[:12]
             now = clock.now()
-            stage = stages.build(
-                crowd, key=key, seconds=options["seconds"], now=now, say=say
-            )
+            stage = stages.build(crowd, key=key, seconds=options["seconds"], now=now, say=say)
             state |= {
                 "key": key,
                 "project": str(stage.project.id),

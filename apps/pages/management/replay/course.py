@@ -5,6 +5,7 @@ import hashlib
 import json
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ from apps.cases import actions as cases
 from apps.cases.enums import CaseKind
 from apps.cases.models import Case
 from apps.core import blobs, clock
-from apps.core.errors import Conflict
+from apps.core.errors import Conflict, NotThere
 from apps.core.tasks import pairs
 from apps.core.tenancy import Actor, acting
 from apps.exports import actions as exports
@@ -56,7 +57,9 @@ class Course:
     stage: Stage
     reject: float
     say: Callable[[str], None]
-    notes: dict[str, object] = field(default_factory=dict)
+    names: dict[uuid.UUID, str] = field(default_factory=dict)
+    refusals: Counter[str] = field(default_factory=Counter)
+    payouts: int = 0
 
     # ── Scores ──────────────────────────────────────────────────────────────────────────────────
     def score(self) -> ScoringRun:

@@ -17,7 +17,7 @@ from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.core import clock
-from apps.core.tenancy import acting
+from apps.core.tenancy import Actor, acting
 from apps.pages.management import staging
 from apps.work import actions as work
 from apps.work.enums import EnrolmentState
