@@ -135,9 +135,17 @@ def _fill(release: Release, by: Actor) -> None:
 
 
 def _labels(project: Project, run: ScoringRun) -> Iterator[dict]:
+    """Aggregated labels; one that rests on an answer rejected since the run stays here."""
     names = queries.external_ids(project)
+    rejected = queries.rejected_answers(project.id)
+    inside = pq.read_table(
+        io.BytesIO(blobs.read(run.input_sha256)), columns=["submission_id", "item_id"]
+    )
+    withheld = {row["item_id"] for row in inside.to_pylist() if row["submission_id"] in rejected}
     table = pq.read_table(io.BytesIO(blobs.read(run.labels_sha256)))
     for row in table.to_pylist():
+        if row["item_id"] in withheld:
+            continue
         yield {
             "item_id": names[row["item_id"]],
             "answer": row["answer"],

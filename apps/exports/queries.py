@@ -207,6 +207,14 @@ def external_ids(project: Project) -> dict[str, str]:
     }
 
 
+def rejected_answers(project_id: uuid.UUID) -> set[str]:
+    """Ids of the submissions of rejected work, overturned ones left out."""
+    rows = Submission.objects.filter(
+        project_id=project_id, assignment__state__in=[S.REJECTED, S.FINAL]
+    )
+    return {str(pk) for pk in rows.values_list("id", flat=True)}
+
+
 def without_consent(project_id: uuid.UUID) -> int:
     """Answers whose author has no consent grant: none may leave."""
     granted = Enrolment.objects.filter(project_id=project_id).values("contributor_id")

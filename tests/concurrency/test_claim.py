@@ -38,9 +38,7 @@ def crowd(transactional_db, now):
 
 def enrol(project_id: uuid.UUID, person: Actor, now, tier: str = "general"):
     with acting(person):
-        return work.enrol(
-            project_id=project_id, tier=tier, has_consented=True, by=person, now=now
-        )
+        return work.enrol(project_id=project_id, tier=tier, has_consented=True, by=person, now=now)
 
 
 def claim(project_id: uuid.UUID, person: Actor, now):
@@ -82,7 +80,9 @@ def test_every_slot_is_given_exactly_once(project, acme, crowd, now, together, g
     # A claim passes over what another one has in hand; in the end nothing may be left over.
     taken += [until_nothing_is_left(person) for person in people]
     with acting(STAFF):
-        rows = list(Assignment.objects.filter(project=made).values_list("item_id", "contributor_id"))
+        rows = list(
+            Assignment.objects.filter(project=made).values_list("item_id", "contributor_id")
+        )
         items = {item.id: item for item in Item.objects.filter(project=made)}
         known = {item.id for item in Item.objects.filter(project=made, gold__isnull=False)}
         reserved = sum(row.held for row in Assignment.objects.filter(project=made))
@@ -111,9 +111,7 @@ def test_half_given_back_at_once_leaves_the_slots_right(project, acme, crowd, no
         row = claim(made.id, person, now)
         if not keeps:
             with acting(person):
-                work.give_back(
-                    assignment_id=row.id, reason="skip", note="", by=person, now=now
-                )
+                work.give_back(assignment_id=row.id, reason="skip", note="", by=person, now=now)
         return row.id
 
     results = together(
@@ -185,7 +183,10 @@ def test_two_verdicts_at_once_are_one(project, acme, rob, alice, crowd, now, tog
     row = claim(made.id, person, now)
     submission = submit(row, person, now)
     later = now + dt.timedelta(minutes=2)
-    note = "The sentence ends in a question mark and asks for a time of day; the answer denies it. " * 2
+    note = (
+        "The sentence ends in a question mark and asks for a time of day; the answer denies it. "
+        * 2
+    )
 
     def decide(user):
         by = actor_of(user)

@@ -172,7 +172,9 @@ def code_for(address: str, outbox: Path) -> str | None:
         for part in path.read_bytes().split(b"-" * 79):
             mail = email.message_from_bytes(part.lstrip(), policy=policy.default)
             if address in str(mail["To"]):
-                found = re.search(r"^\s*([A-Z0-9]{4}-[A-Z0-9]{4})\s*$", str(mail.get_content()), re.MULTILINE)
+                found = re.search(
+                    r"^\s*([A-Z0-9]{4}-[A-Z0-9]{4})\s*$", str(mail.get_content()), re.MULTILINE
+                )
                 if found:
                     return found[1]
     return None

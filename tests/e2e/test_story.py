@@ -491,8 +491,9 @@ def contributor_is_paid_out(story):
     cora.press("Pay me out")
     cora.reads("is reserved and on its way to you")
     cora.look()
-    cora.reloads_until("paid")
+    cora.reloads_until("At your Stripe account")
     story.house.double("clock", advance_seconds=3 * 86400)
+    cora.reloads_until("Sent to your bank")
     cora.look()
     cora.go("/work/earnings/")
     with page.expect_download() as got:

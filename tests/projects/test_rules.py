@@ -75,9 +75,9 @@ def net(lines) -> int:
 def test_the_numbers_of_the_published_criteria():
     terms = Terms.of(body(), version=4)
     assert (terms.kill_fee, terms.rework_pay, terms.bonus_max, terms.version) == (20, 20, 8, 4)
-    assert rules.max_cost(
-        terms, kind=Kind.WORK, triggers=frozenset(), cap_seconds=120
-    ) == Hold(pay=40, fee=6 + 2, extra=20 + 8)
+    assert rules.max_cost(terms, kind=Kind.WORK, triggers=frozenset(), cap_seconds=120) == Hold(
+        pay=40, fee=6 + 2, extra=20 + 8
+    )
 
 
 def test_an_engine_that_never_was_is_an_error():
@@ -203,9 +203,7 @@ def test_an_overturn_is_covered_by_what_stayed_after_the_rejection(terms, facts,
     )
     held = rules.max_remaining(terms, stay)
     assert net(rules.earn(terms, stay, Outcome.OVERTURNED)) == held.pay
-    accepted = dataclasses.replace(
-        stay, stage=Stage.ACCEPTED, earned=rules.full_pay(terms, facts)
-    )
+    accepted = dataclasses.replace(stay, stage=Stage.ACCEPTED, earned=rules.full_pay(terms, facts))
     assert rules.max_remaining(terms, accepted).total <= held.total
 
 
@@ -291,15 +289,15 @@ def test_settling_twice_pays_nothing_the_second_time(terms, account):
     ),
 )
 def test_all_settlements_together_never_exceed_the_holds(terms, weeks):
-    """Week by week some work is decided and settled; bonus, fee and top-up stay within the holds."""
+    """Week by week some work is decided and settled; what is paid stays within the holds."""
     extra = fees = bonus_holds = 0
     account = Account(earned=0, accepted_base=0, paid_seconds=0, gold_count=20)
     for week, is_good in weeks:
         for stage, seconds in week:
-            facts = Facts(
-                kind=Kind.WORK, stage=Stage.OPEN, cap_seconds=3_600, paid_seconds=seconds
+            facts = Facts(kind=Kind.WORK, stage=Stage.OPEN, cap_seconds=3_600, paid_seconds=seconds)
+            outcome = {Stage.ACCEPTED: Outcome.ACCEPTED, Stage.REJECTED: Outcome.REJECTED}.get(
+                stage
             )
-            outcome = {Stage.ACCEPTED: Outcome.ACCEPTED, Stage.REJECTED: Outcome.REJECTED}.get(stage)
             earned = net(rules.earn(terms, facts, outcome)) if outcome else 0
             held = rules.max_remaining(
                 terms, dataclasses.replace(facts, stage=stage, earned=earned)

@@ -113,9 +113,7 @@ class Desk:
 
     def reject(self, user: User, row: Assignment, **changes: str) -> Assignment:
         words = {"criterion": "accuracy", "note": NOTE, "evidence": "The mark at the end."}
-        return self._do(
-            work.reject, user, submission_id=self.answer_of(row).id, **words | changes
-        )
+        return self._do(work.reject, user, submission_id=self.answer_of(row).id, **words | changes)
 
     def ask_rework(self, user: User, row: Assignment, **changes: str) -> Assignment:
         words = {"criterion": "accuracy", "note": "Read it to the end."}
@@ -185,7 +183,7 @@ class Desk:
             )
 
     def open_pending(self, row: Assignment) -> int:
-        """What the ledger itself holds for an assignment: pending transfers that nothing resolved."""
+        """What the ledger holds for an assignment: pending transfers that nothing resolved."""
         with acting(STAFF):
             rows = Transfer.objects.filter(subject_id=row.id, kind=TransferKind.PENDING)
             resolved = Transfer.objects.filter(pending__in=rows).values("pending_id")

@@ -62,9 +62,7 @@ def test_a_claim_takes_one_slot_of_one_item(desk, carol):
 
 
 def test_nobody_gets_an_item_twice(desk_of, project, acme, carol):
-    desk = desk_of(
-        project(acme, how_many=4, gold=0, limits={"newcomer_share_percent": 100})
-    )
+    desk = desk_of(project(acme, how_many=4, gold=0, limits={"newcomer_share_percent": 100}))
     desk.enrol(carol)
     taken = [desk.hand_in(carol, seconds=0).item_id for _ in range(4)]
     assert len(set(taken)) == 4
@@ -73,9 +71,7 @@ def test_nobody_gets_an_item_twice(desk_of, project, acme, carol):
 
 
 def test_no_unfunded_work(desk_of, project, acme, carol, dave):
-    desk = desk_of(
-        project(acme, budget=sum(FIRST), gold=0, limits={"newcomer_share_percent": 100})
-    )
+    desk = desk_of(project(acme, budget=sum(FIRST), gold=0, limits={"newcomer_share_percent": 100}))
     row = desk.begin(carol)
     desk.enrol(dave)
     with pytest.raises(NothingToDo, match="funds are all reserved"):
@@ -128,7 +124,14 @@ def test_a_tier_that_is_not_there(desk, carol):
     assert refusal.value.field == "tier"
 
 
-TIER = {"key": "general", "title": "T", "regions": [], "languages": [], "credentials": [], "qualification": None}
+TIER = {
+    "key": "general",
+    "title": "T",
+    "regions": [],
+    "languages": [],
+    "credentials": [],
+    "qualification": None,
+}
 
 
 @pytest.mark.parametrize(
@@ -148,9 +151,7 @@ def test_who_is_not_in_the_tier(desk_of, project, acme, carol, wants, sentence):
 def test_a_verified_credential_opens_the_tier(desk_of, project, acme, carol, ada, now):
     desk = desk_of(project(acme, tiers=[TIER | {"credentials": ["nurse"]}]))
     with acting(actor_of(carol)):
-        row = Credential.objects.create(
-            user=carol, kind="nurse", statement="I am.", created_at=now
-        )
+        row = Credential.objects.create(user=carol, kind="nurse", statement="I am.", created_at=now)
     with pytest.raises(MayNotClaim):
         desk.enrol(carol)
     with acting(actor_of(ada)) as actor:
@@ -241,9 +242,13 @@ def test_nobody_claims_for_somebody_else_in_postgresql_itself(desk, carol, dave)
     """The claim function is open to the application's role; it asks who is acting."""
     desk.enrol(carol)
     steal = "SELECT * FROM work_take_item(%s, %s, 0, false, NULL)"
-    with acting(actor_of(dave)), pytest.raises(Error, match="claims are made"):
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(steal, [desk.project.id, carol.id])
+    with (
+        acting(actor_of(dave)),
+        pytest.raises(Error, match="claims are made"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(steal, [desk.project.id, carol.id])
     assert set(desk.slots().values()) == {3}
 
 

@@ -98,7 +98,9 @@ def test_a_draft_survives_and_is_input(desk, carol):
     assert desk.fresh(row).active_seconds == 50
 
 
-@pytest.mark.parametrize(("minutes", "state"), [(29.99, "claimed"), (30, "expired"), (90, "expired")])
+@pytest.mark.parametrize(
+    ("minutes", "state"), [(29.99, "claimed"), (30, "expired"), (90, "expired")]
+)
 def test_a_hold_ends_after_thirty_minutes_without_a_heartbeat(desk, carol, minutes, state):
     row = desk.begin(carol)
     desk.later(seconds=30)

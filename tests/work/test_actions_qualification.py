@@ -1,4 +1,4 @@
-"""A qualification is paid, pass or fail; its result says why; its attempts and seats are counted."""
+"""A qualification is paid, pass or fail; its result says why; attempts and seats are counted."""
 
 import datetime as dt
 
@@ -36,7 +36,9 @@ def attempt(desk, user, right: int) -> list:
     return rows
 
 
-@pytest.mark.parametrize(("right", "state"), [(5, "qualified"), (4, "qualified"), (3, "failed"), (0, "failed")])
+@pytest.mark.parametrize(
+    ("right", "state"), [(5, "qualified"), (4, "qualified"), (3, "failed"), (0, "failed")]
+)
 def test_every_item_is_paid_whatever_the_result(desk, carol, right, state):
     assert desk.enrol(carol, "tested").state == "qualifying"
     rows = attempt(desk, carol, right)

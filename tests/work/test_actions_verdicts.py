@@ -203,9 +203,12 @@ def test_postgresql_refuses_a_rejection_past_the_action(desk, row, rob, changes)
             assignment=row, submission=desk.answer_of(row), decided_at=desk.now, **values,
         )  # fmt: skip
 
-    with acting(actor_of(rob)), pytest.raises(IntegrityError, match="verdict_"):
-        with transaction.atomic():
-            insert(**words)
+    with (
+        acting(actor_of(rob)),
+        pytest.raises(IntegrityError, match="verdict_"),
+        transaction.atomic(),
+    ):
+        insert(**words)
     assert desk.verdicts(row) == []
 
 
@@ -220,9 +223,7 @@ def test_a_verdict_is_evidence(desk, row, rob):
     assert [verdict.note for verdict in desk.verdicts(row)] == [NOTE]
 
 
-def test_the_slot_opens_again_only_if_another_maximum_is_there(
-    desk_of, project, acme, rob, carol
-):
+def test_the_slot_opens_again_only_if_another_maximum_is_there(desk_of, project, acme, rob, carol):
     # Enough for one first claim, whose time is all due; a later one needs 76 more.
     for budget, opens in ((276, 0), (276 + 76, 1)):
         desk = desk_of(
@@ -294,9 +295,7 @@ def test_rework_says_what_and_why(desk, row, rob, changes, field):
 
 
 def test_rework_without_money_is_refused(desk_of, project, acme, rob, carol):
-    desk = desk_of(
-        project(acme, budget=276, gold=0, limits={"newcomer_share_percent": 100})
-    )
+    desk = desk_of(project(acme, budget=276, gold=0, limits={"newcomer_share_percent": 100}))
     desk.enrol(carol)
     row = desk.hand_in(carol)
     with pytest.raises(Conflict, match="top it up first"):
@@ -335,9 +334,7 @@ def test_ten_rejections_of_a_person_a_day(desk_of, project, acme, rob, carol):
 
 
 def test_above_thirty_percent_rejections_freeze(desk_of, project, acme, rob, carol, dave, ada):
-    desk = desk_of(
-        project(acme, how_many=12, gold=0, limits={"newcomer_share_percent": 100})
-    )
+    desk = desk_of(project(acme, how_many=12, gold=0, limits={"newcomer_share_percent": 100}))
     desk.enrol(carol)
     desk.enrol(dave)
     rows = [desk.hand_in(user, seconds=0) for user in (carol, dave) for _ in range(10)]
@@ -357,9 +354,7 @@ def test_above_thirty_percent_rejections_freeze(desk_of, project, acme, rob, car
 
 
 def test_thirty_percent_exactly_does_not_freeze(desk_of, project, acme, rob, carol, dave):
-    desk = desk_of(
-        project(acme, how_many=12, gold=0, limits={"newcomer_share_percent": 100})
-    )
+    desk = desk_of(project(acme, how_many=12, gold=0, limits={"newcomer_share_percent": 100}))
     desk.enrol(carol)
     desk.enrol(dave)
     rows = [desk.hand_in(user, seconds=0) for user in (carol, dave) for _ in range(10)]

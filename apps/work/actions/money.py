@@ -20,7 +20,7 @@ from apps.ledger.enums import Purpose, TransferKind
 from apps.projects import rules
 from apps.projects.models import CriteriaVersion
 from apps.projects.rules import Facts, Hold, Kind, Line, Stage, Terms
-from apps.work.models import Assignment, EarningLine
+from apps.work.models import Assignment, EarningLine, Settlement
 
 LEGS = ("pay", "fee", "extra")
 
@@ -173,13 +173,21 @@ def book(
 
 
 def earning_line(
-    assignment: Assignment, terms: Terms, line: Line, *, code: str, now: dt.datetime
+    assignment: Assignment,
+    terms: Terms,
+    line: Line,
+    *,
+    code: str,
+    settlement: Settlement | None = None,
+    now: dt.datetime,
 ) -> EarningLine:
+    """A line of this assignment, or of a settlement whose last assignment it is."""
     return EarningLine(
         org_id=assignment.org_id,
         project_id=assignment.project_id,
         contributor_id=assignment.contributor_id,
-        assignment_id=assignment.id,
+        assignment_id=None if settlement else assignment.id,
+        settlement=settlement,
         criteria_id=assignment.criteria_id,
         kind=line.kind,
         net=line.net,

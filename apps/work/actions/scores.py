@@ -20,7 +20,7 @@ from apps.scoring import actions as scoring
 from apps.scoring.enums import RunState
 from apps.scoring.models import ScoringRun
 from apps.tasktypes import registry
-from apps.work.actions import decide, money
+from apps.work.actions import decide, money, windows
 from apps.work.enums import AssignmentState, Decider, VerdictOutcome
 from apps.work.models import Assignment, Submission, Verdict
 
@@ -43,7 +43,8 @@ def request_scores(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Sco
         project = Project.objects.select_for_update(of=("self",)).get(id=project_id)
         runs = ScoringRun.objects.filter(project_id=project_id)
         busy = runs.filter(
-            Q(state__in=[RunState.QUEUED, RunState.RUNNING]) | Q(state=RunState.DONE, handled_at=None)
+            Q(state__in=[RunState.QUEUED, RunState.RUNNING])
+            | Q(state=RunState.DONE, handled_at=None)
         )
         if busy.exists() or not _has_news(project_id, runs.first(), now):
             return None
@@ -88,7 +89,7 @@ def _has_news(project_id: uuid.UUID, last: ScoringRun | None, now: dt.datetime) 
         and Verdict.objects.filter(
             project_id=project_id,
             outcome__in=[VerdictOutcome.REJECTED, VerdictOutcome.OVERTURNED],
-            decided_at__gte=last.created_at,
+            decided_at__gt=last.created_at,
         ).exists()
     )
 
@@ -212,6 +213,12 @@ def _book_waiting(project_id: uuid.UUID, *, by: Actor, now: dt.datetime) -> None
         .filter(project_id=project_id, state=S.SUBMITTED, accept_requested_at__isnull=False)
         .order_by("id")
     )
+    # An hour that was over before the scores came has decided at its own end.
+    windows.settle_overdue(rows, now=now)
     submissions = decide.latest_submissions(rows)
-    ready = [row for row in rows if submissions[row.id].scored_at is not None]
+    ready = [
+        row
+        for row in rows
+        if row.state == S.SUBMITTED and submissions[row.id].scored_at is not None
+    ]
     decide.accept_all(ready, decider=Decider.RULE, by=by, now=now)

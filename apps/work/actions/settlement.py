@@ -96,21 +96,7 @@ def _settle_person(
     entries = _pay_out_of(rows, bonus, top_up, currency=terms.currency, is_last=is_last, now=now)
     money.save(rows)
     EarningLine.objects.bulk_create(
-        EarningLine(
-            org_id=rows[0].org_id,
-            project_id=project_id,
-            contributor_id=contributor_id,
-            settlement=settlement,
-            criteria_id=rows[-1].criteria_id,
-            kind=line.kind,
-            net=line.net,
-            fee=line.fee,
-            gross=line.gross,
-            currency=terms.currency,
-            reason=line.reason,
-            code="settlement",
-            at=now,
-        )
+        money.earning_line(rows[-1], terms, line, code="settlement", settlement=settlement, now=now)
         for line in lines
     )
     audit.record(
