@@ -70,21 +70,20 @@ def site(request: HttpRequest) -> dict:
 
 
 def navigation(actor: Actor, path: str) -> list[Group]:
+    """The header's groups. Of all links that lead here the longest is the current one."""
     if actor.is_staff:
         groups = [STAFF]
     elif actor.user_id:
         groups = [BUY, WORK]
     else:
         groups = [PUBLIC]
-    return [_group(label, links, path) for label, links in groups]
-
-
-def _group(label: str, links: list[tuple[str, str]], path: str) -> Group:
-    """Of several links that lead here the longest is the current one."""
-    urls = {text: reverse(name) for text, name in links}
+    urls = {name: reverse(name) for _, links in groups for _, name in links}
     here = [url for url in urls.values() if path.startswith(url)]
     current = max(here, key=len, default=None)
-    return Group(label, [Link(text, url, url == current) for text, url in urls.items()])
+    return [
+        Group(label, [Link(text, urls[name], urls[name] == current) for text, name in links])
+        for label, links in groups
+    ]
 
 
 def own_organizations(actor: Actor) -> list[Organization]:

@@ -48,15 +48,22 @@ def kept_secrets(path: Path) -> dict[str, str]:
     return found
 
 
-def free_port(first: int, *, besides: set[int]) -> int:
-    """The first port from `first` on that nobody listens on."""
+def reserve(first: int) -> socket.socket:
+    """Take the first port from `first` on that nobody listens on; close it to hand it on.
+
+    Listening keeps it from another house that is starting now: an address that is only bound could
+    be bound twice.
+    """
     for port in range(first, min(first + PORTS_TRIED, 65536)):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                if port not in besides:
-                    return port
+        taken = socket.socket()
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind(("127.0.0.1", port))
+            taken.listen()
+        except OSError:
+            taken.close()
+        else:
+            return taken
     message = f"No free port from {first} to {first + PORTS_TRIED - 1}; name another with PORT=."
     raise RuntimeFault(message)
 
@@ -96,6 +103,7 @@ class House:
     name: str
     supervisor: Supervisor = field(default_factory=Supervisor)
     variables: dict[str, str] = field(default_factory=dict)
+    reserved: dict[str, socket.socket] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -153,7 +161,8 @@ class House:
     def _choose_ports(self) -> None:
         first = first_port()
         for name, start in (("web", first), ("uploads", first + 1), ("double", DOUBLE_PORT)):
-            self.ports[name] = free_port(start, besides=set(self.ports.values()))
+            self.reserved[name] = reserve(start)
+            self.ports[name] = self.reserved[name].getsockname()[1]
 
     def migrate(self) -> None:
         self.step("Tables (migrate)")
@@ -190,6 +199,7 @@ class House:
             *("--state", str(self.var / "stripe-double.sqlite3")),
             env={"WAGEFILE_DOUBLE": "1"},
         )
+        self.reserved.pop("double").close()
         self.supervisor.add(double)
         self.supervisor.wait_for(double, lambda: listens(self.ports["double"]))
 
@@ -201,6 +211,7 @@ class House:
             *("--access-logfile", "-"),
             env=env,
         )
+        self.reserved.pop(name).close()
         self.supervisor.add(web)
         self.supervisor.wait_for(web, lambda: answers(f"http://127.0.0.1:{port}/"))
 
@@ -215,6 +226,8 @@ class House:
         """Stop all of it, in order, and the servers if nobody else uses them."""
         (self.var / "services.json").unlink(missing_ok=True)
         self.supervisor.servers.clear()
+        for taken in self.reserved.values():
+            taken.close()
         self.supervisor.stop_all()
         instance.release(self.name)
 

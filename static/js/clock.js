@@ -17,6 +17,7 @@
   let lastInput = Date.now();
   let isOver = false;
   let isLeaving = false;
+  let isReading = Boolean(instructions && instructions.open);
 
   const written = (seconds) => {
     const whole = Math.floor(seconds);
@@ -56,7 +57,7 @@
     const sent = new URLSearchParams({
       had_input: hadInput ? "1" : "0",
       is_visible: isVisible ? "1" : "0",
-      on_instructions: instructions && instructions.open ? "1" : "0",
+      on_instructions: isReading ? "1" : "0",
     });
     hadInput = false;
     try {
@@ -96,6 +97,20 @@
   window.addEventListener("pageshow", () => {
     isLeaving = false;
   });
+  // Opening and closing the instructions is told at once, so that what was read counts as reading.
+  if (instructions) {
+    const read = instructions.querySelector("[data-instructions-read]");
+    instructions.addEventListener("toggle", () => {
+      if (instructions.open === isReading) return;
+      beat();
+      isReading = instructions.open;
+    });
+    read.hidden = false;
+    read.addEventListener("click", () => {
+      instructions.open = false;
+      instructions.querySelector("summary").focus();
+    });
+  }
   setInterval(beat, every);
   setInterval(() => {
     if (isOver) return;

@@ -1,7 +1,6 @@
 """A whole house of its own for a test: servers, web, uploads, workers, beat, Stripe double."""
 
 import contextlib
-import fcntl
 import json
 import os
 import subprocess
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from marketplace.runtime import instance
 from marketplace.runtime.house import OWNER_VARIABLES, running
-from marketplace.runtime.places import CHECKOUT, places, private
+from marketplace.runtime.places import CHECKOUT, places
 
 # Says that everything is up, then holds the house open until it is told to stop.
 HOLD = "import signal; print('everything is up', flush=True); signal.pause()"
@@ -108,30 +107,26 @@ def served(kind: str, *, port: int) -> Iterator[Served]:
         yield Served(name=name, variables=running(name))
         return
     name = f"{kind}-{os.getpid()}"
-    private(CHECKOUT / ".var", mode=0o711)
     env = {**clean_environment(), "PORT": str(port), "WAGEFILE_SWEEP_SECONDS": "1"}
-    with (CHECKOUT / ".var" / "e2e.lock").open("a") as lock:
-        # Ports are looked for at the beginning and taken at the end of a start.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "marketplace.runtime", "serve", name, "--",
-             sys.executable, "-c", HOLD],
-            cwd=CHECKOUT, env=env, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        assert process.stdout is not None
-        lines = []
-        for line in process.stdout:
-            lines.append(line.strip())
-            if lines[-1] == "everything is up":
-                break
+    process = subprocess.Popen(
+        [sys.executable, "-m", "marketplace.runtime", "serve", name, "--",
+         sys.executable, "-c", HOLD],
+        cwd=CHECKOUT, env=env, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line.strip())
+        if lines[-1] == "everything is up":
+            break
     try:
         assert lines and lines[-1] == "everything is up", "\n".join(lines)
         yield Served(name=name, variables=running(name), process=process, lines=lines)
     finally:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.communicate(timeout=90)
+            lines.extend(process.communicate(timeout=90)[0].splitlines())
         process.kill()
         process.communicate()
         instance.remove(name)

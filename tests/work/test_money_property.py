@@ -7,7 +7,13 @@ import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from apps.cases import actions as cases
 from apps.core.tenancy import acting
@@ -18,7 +24,6 @@ from apps.organizations.queries import actor_of
 from apps.projects import rules
 from apps.projects.rules import Facts, Kind, Outcome, Stage
 from apps.work import actions as work
-from apps.work.actions import money
 from apps.work.errors import NothingToDo
 from apps.work.models import Assignment, EarningLine, Enrolment
 from tests.work.conftest import STAFF, Desk
@@ -155,9 +160,7 @@ class Market(RuleBasedStateMachine):
         cap = self.terms.paid_seconds_max
         if person not in self.started:
             cap += self.terms.instruction_seconds_max
-        need = rules.max_cost(
-            self.terms, kind=Kind.WORK, triggers=frozenset(), cap_seconds=cap
-        )
+        need = rules.max_cost(self.terms, kind=Kind.WORK, triggers=frozenset(), cap_seconds=cap)
         free = self.held().available
         try:
             row = self.desk.claim(person)
@@ -322,9 +325,7 @@ class Market(RuleBasedStateMachine):
                 continue
             base = sum(self.terms.base for m in mine if m.stage == Stage.ACCEPTED)
             account = rules.Account(
-                earned=sum(m.earned for m in mine)
-                + self.bonus_paid[person]
-                + self.top_ups[person],
+                earned=sum(m.earned for m in mine) + self.bonus_paid[person] + self.top_ups[person],
                 accepted_base=base,
                 paid_seconds=sum(m.paid for m in mine),
                 bonus_paid=self.bonus_paid[person],
@@ -404,7 +405,9 @@ class Market(RuleBasedStateMachine):
     def each_assignment_holds_what_can_still_become_due(self) -> None:
         with acting(STAFF):
             fresh = {row.id: row for row in Assignment.objects.filter(project=self.desk.project)}
-            pending = Transfer.objects.filter(scope_id=self.desk.project.id, kind=TransferKind.PENDING)
+            pending = Transfer.objects.filter(
+                scope_id=self.desk.project.id, kind=TransferKind.PENDING
+            )
             resolved = set(
                 Transfer.objects.filter(pending__in=pending).values_list("pending_id", flat=True)
             )
@@ -450,7 +453,7 @@ def test_the_money_is_right_after_any_steps(
                 acme, budget=2_500, how_many=8, gold=0, qualification=0,
                 title=f"Any steps {next(number)}",
                 limits={"newcomer_share_percent": 100},
-                pay={"base": 37, "fee_bps": 1_530, "kill_fee_percent": 33, "quality_bonus_percent": 17},
+                pay={"fee_bps": 1_530, "kill_fee_percent": 33},
             ),
             now, clock_at,
         )  # fmt: skip

@@ -97,6 +97,13 @@ def is_checkbox(field: BoundField) -> bool:
 
 
 @register.filter
+def warning(text: str) -> str:
+    """A content warning, or nothing where the buyer wrote that there is none."""
+    stripped = text.strip()
+    return "" if stripped.lower().rstrip(".") in {"none", "no", "n/a", "-", "—"} else stripped
+
+
+@register.filter
 def get(mapping: dict, key: object) -> object:
     """`mapping[key]`, or nothing: templates cannot look up by a variable."""
     return mapping.get(key)

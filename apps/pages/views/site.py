@@ -2,7 +2,8 @@
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
@@ -39,6 +40,18 @@ def rules(request: HttpRequest) -> HttpResponse:
 def numbers() -> dict:
     """The domain's numbers for pages, with the fee in percent."""
     return {**settings.WAGEFILE, "fee_percent": settings.WAGEFILE["fee_bps"] / 100}
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What Django refuses before any view has looked at it: a sentence, as JSON for the API."""
+    sentence, status = "What was sent cannot be read as a request of this site.", 400
+    if isinstance(exception, RequestDataTooBig):
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2**20
+        sentence, status = f"What was sent is too large: a form holds at most {most} MB.", 413
+    if request.path.startswith("/api/"):
+        return JsonResponse({"detail": sentence}, status=status)
+    context = {"sentence": sentence, "status": status}
+    return render(request, "core/refused.html", context, partial="sentence", status=status)
 
 
 @login_required

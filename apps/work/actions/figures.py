@@ -16,6 +16,7 @@ from apps.work.models import Assignment, EarningLine, Enrolment
 S = AssignmentState
 
 # Effective hourly rate of each person: everything earned ÷ all active time, rejected included.
+# Who was active for less than five minutes is left out: a second of work gives no rate.
 _RATES = """
 WITH earned AS (
   SELECT contributor_id, sum(net) AS net FROM work_earningline WHERE project_id = %(project)s
@@ -25,7 +26,7 @@ WITH earned AS (
   WHERE project_id = %(project)s AND is_time_counted AND ended_at IS NOT NULL GROUP BY 1
 ), rate AS (
   SELECT e.net * 3600.0 / c.seconds AS hourly FROM earned e JOIN clocked c USING (contributor_id)
-  WHERE c.seconds > 0
+  WHERE c.seconds >= 300
 )
 SELECT count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY hourly),
   percentile_cont(0.25) WITHIN GROUP (ORDER BY hourly) FROM rate

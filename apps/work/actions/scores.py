@@ -25,6 +25,7 @@ from apps.work.enums import AssignmentState, Decider, VerdictOutcome
 from apps.work.models import Assignment, Submission, Verdict
 
 S = AssignmentState
+REST_FACTOR, REST_MAX = 5, dt.timedelta(minutes=1)
 _SCHEMA = pa.schema(
     [
         ("submission_id", pa.string()),
@@ -46,7 +47,8 @@ def request_scores(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Sco
             Q(state__in=[RunState.QUEUED, RunState.RUNNING])
             | Q(state=RunState.DONE, handled_at=None)
         )
-        if busy.exists() or not _has_news(project_id, runs.first(), now):
+        last = runs.first()
+        if busy.exists() or _is_resting(last, now) or not _has_news(project_id, last, now):
             return None
         table = _answers(project, now)
         if table.num_rows == 0:
@@ -67,6 +69,17 @@ def request_scores(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Sco
             by=by,
             now=now,
         )
+
+
+def _is_resting(last: ScoringRun | None, now: dt.datetime) -> bool:
+    """After a run the next one waits five times as long as that one took, at most a minute.
+
+    Each run reads every answer; a busy project would otherwise be scored without a pause.
+    """
+    if last is None or last.finished_at is None:
+        return False
+    rest = min(REST_FACTOR * (last.finished_at - last.created_at), REST_MAX)
+    return last.finished_at <= now < last.finished_at + rest
 
 
 def _has_news(project_id: uuid.UUID, last: ScoringRun | None, now: dt.datetime) -> bool:

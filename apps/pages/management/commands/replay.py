@@ -178,7 +178,10 @@ class Command(BaseCommand):
                     project=stage.project, kind=Kind.WORK, undone_at=None
                 ).values_list("item__external_id", "contributor_id")
             )
-        start = max(dt.datetime.fromisoformat(state["start"]), clock.now())
+        start = dt.datetime.fromtimestamp(max(state.get("end", 0), clock.now().timestamp()), dt.UTC)
+        if options["via"] == "actions":
+            # Ahead of the demo's clock, so that its beat does not score a crowd that still works.
+            start += dt.timedelta(days=1)
         latest = start
         total, done = len(crowd.answers), len(stored)
         began = time.monotonic()

@@ -119,8 +119,9 @@ def _rows(path: Path, needed: tuple[str, ...] = NEEDED) -> Iterator[tuple[int, d
         return
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
-        _check_columns(path, reader.fieldnames or [], needed)
         try:
+            # The first line is read here, and may be no text either.
+            _check_columns(path, reader.fieldnames or [], needed)
             for row in reader:
                 if None in row or None in row.values():
                     raise Invalid(
