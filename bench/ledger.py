@@ -25,7 +25,7 @@ from bench import turns
 from marketplace.runtime import Environment, ensure, instance
 
 INSTANCE = "bench"
-SECONDS = 4.0
+SECONDS = 3.0
 ROUNDS = 3
 CLIENTS = (1, 8)
 BATCH = 100
@@ -90,7 +90,7 @@ CASES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Ledger:
-    """rates: transfers a second, one a round, by (case, clients). proof: what check_ledger said."""
+    """rates: transfers a second, one a round, by (case, clients). proof: a sentence's part."""
 
     rates: dict[tuple[Case, int], list[float]]
     proof: str
@@ -141,8 +141,8 @@ def _measure(server: Environment) -> Ledger:
             found.append(rate)
             if case.writer == "ledger_post":
                 written += count + clients * WARM_UP * case.batch
-    _check_count(server, written + SPREAD)
-    return Ledger(rates=rates, proof=_manage(server, "check_ledger"), settings=settings)
+    proof = _prove(server, written + SPREAD)
+    return Ledger(rates=rates, proof=proof, settings=settings)
 
 
 def _open_accounts(app: psycopg.Connection) -> Accounts:
@@ -254,15 +254,34 @@ def _bare(session: psycopg.Connection, pairs: list[tuple[int, int]]) -> None:
     session.execute(INSERT + ", ".join([ROW] * len(pairs)), values)  # type: ignore[arg-type]
 
 
-def _check_count(server: Environment, expected: int) -> None:
-    """Every call that returned is in the ledger, and nothing else."""
+PROOF = """
+WITH leg AS (
+  SELECT debit_id AS account, amount AS debit, 0 AS credit FROM ledger_transfer
+  UNION ALL SELECT credit_id, 0, amount FROM ledger_transfer),
+total AS (SELECT account, sum(debit) AS debits, sum(credit) AS credits FROM leg GROUP BY account)
+SELECT (SELECT count(*) FROM ledger_transfer),
+  (SELECT count(*) FROM ledger_account a LEFT JOIN total t ON t.account = a.id
+   WHERE a.is_guarded AND (a.debits_posted, a.credits_posted)
+     IS DISTINCT FROM (coalesce(t.debits, 0), coalesce(t.credits, 0)))
+"""
+
+
+def _prove(server: Environment, expected: int) -> str:
+    """Every call that returned is in the ledger, nothing else, and each counter is its sum.
+
+    `check_ledger` proves more and would take longer than the benchmark.
+    """
     with psycopg.connect(server.database_admin_url) as admin:
-        found = admin.execute("SELECT count(*) FROM ledger_transfer").fetchone()[0]
-    if found != expected:
-        raise RuntimeError(f"{found:,} transfers are in the ledger, not {expected:,}")
+        found, wrong = admin.execute(PROOF).fetchone()
+    if found != expected or wrong:
+        raise RuntimeError(
+            f"{found:,} transfers are in the ledger, not {expected:,}; {wrong:,} accounts have "
+            "counters that are not their sums"
+        )
+    return f"{found:,} transfers, as many as the clients had counted"
 
 
-def _manage(server: Environment, *arguments: str) -> str:
+def _manage(server: Environment, *arguments: str) -> None:
     done = subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=turns.ROOT,
@@ -273,4 +292,3 @@ def _manage(server: Environment, *arguments: str) -> str:
     )
     if done.returncode:
         raise RuntimeError(f"manage.py {arguments[0]} failed: {done.stdout}{done.stderr}")
-    return done.stdout.strip()

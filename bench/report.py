@@ -30,15 +30,22 @@ def document(
         [
             "# Benchmarks",
             "",
-            f"Written by `make bench` on {today.isoformat()} in {seconds / 60:.1f} minutes; do not"
-            " edit. Peer and product ran in turns on one machine, so the ratios say more than the"
-            " absolute numbers below them.",
+            (
+                f"Written by `make bench` on {today.isoformat()} in {seconds / 60:.1f}"
+                " minutes; do not"
+                " edit. Peer and product ran in turns on one machine, so the ratios say"
+                " more than the"
+                " absolute numbers below them."
+            ),
             "",
-            f"Machine: {_processor()}, {os.process_cpu_count()} cores, {_memory()} GiB,"
-            f" {platform.system()} {platform.release().split('-')[0]}, Python"
-            f" {platform.python_version()}. It is shared with other work, which was not stopped:"
-            f" its load was {load[0]:.1f} before and {load[1]:.1f} after (average of a minute,"
-            " ours included). A wide range is that other work.",
+            (
+                f"Machine: {_processor()}, {os.process_cpu_count()} cores, {_memory()} GiB,"
+                f" {platform.system()} {platform.release().split('-')[0]}, Python"
+                f" {platform.python_version()}. It is shared with other work, which was"
+                " not stopped:"
+                f" its load was {load[0]:.1f} before and {load[1]:.1f} after (average of a minute,"
+                " ours included). A wide range is that other work."
+            ),
             "",
             *_scoring(scored),
             "",
@@ -55,24 +62,39 @@ def _scoring(scored: scoring.Scoring) -> list[str]:
     return [
         "## Scoring: `gpu_jobs` against crowd-kit and krippendorff",
         "",
-        f"Ours with {ours}; the peers ({peers}) in an environment of their own: crowd-kit for"
-        " majority and Dawid–Skene (100 iterations at most, same stop rule), krippendorff for"
-        " alpha, with its `value_counts`, the smaller of its inputs. Each side is one process"
-        " held to one thread. After an uncounted first run the two take turns, and who goes first"
-        " changes; the time is from a table of strings in memory to the result, reading the file"
-        " left out. Ours contains turning texts into sorted codes and checking repeats and"
-        " gold, theirs what they do instead (crowd-kit's majority also rates the workers). Our"
-        " second opinion, the package inside `agree`, is switched off here.",
+        (
+            f"Ours with {ours}; the peers ({peers}) in an environment of their own: crowd-kit for"
+            " majority and Dawid–Skene (100 iterations at most, same stop rule), krippendorff for"
+            " alpha, with its `value_counts`, the smaller of its inputs. Each side is one process"
+            " held to one thread. After an uncounted first run the two take turns, and"
+            " who goes first"
+            " changes; the time is from a table of strings in memory to the result,"
+            " reading the file"
+            " left out. Ours contains turning texts into sorted codes and checking repeats and"
+            " gold, theirs what they do instead (crowd-kit's majority also rates the workers). Our"
+            " second opinion, the package inside `agree`, is switched off here."
+        ),
         "",
         *_absent(scored.absent),
-        "Accuracy splits ties evenly on both sides. Same labels: share of the items with the same"
-        " label from both; ties are where they differ, as crowd-kit takes the first class and"
-        " ours the most frequent one, or none. Time ratio: the peer's seconds by ours, pair by"
-        " pair, so **above 1 ours is faster**.",
+        (
+            "Accuracy splits ties evenly on both sides. Same labels: share of the items"
+            " with the same"
+            " label from both; ties are where they differ, as crowd-kit takes the first class and"
+            " ours the most frequent one, or none. Time ratio: the peer's seconds by ours, pair by"
+            " pair, so **above 1 ours is faster**."
+        ),
         "",
         *_table(
-            ["crowd", "method", "ours", "peer", "same labels", "time ratio, median (range)"]
-            + ["CPU ratio", "pairs"],
+            [
+                "crowd",
+                "method",
+                "ours",
+                "peer",
+                "same labels",
+                "time ratio, median (range)",
+                "CPU ratio",
+                "pairs",
+            ],
             [_compared(one) for one in found],
         ),
         "",
@@ -87,9 +109,12 @@ def _scoring(scored: scoring.Scoring) -> list[str]:
         "",
         f"Texts into codes alone takes ours {_coding(scored)}.",
         "",
-        f"The generated crowd (seed {scoring.SEED}): {scoring.ITEMS:,} items,"
-        f" {scoring.OVERLAP} answers each, {scoring.WORKERS:,} workers, {scoring.CLASSES} classes;"
-        " a worker's accuracy is drawn from Beta(6, 2.5), wrong answers fall evenly.",
+        (
+            f"The generated crowd (seed {scoring.SEED}): {scoring.ITEMS:,} items,"
+            f" {scoring.OVERLAP} answers each, {scoring.WORKERS:,} workers,"
+            f" {scoring.CLASSES} classes;"
+            " a worker's accuracy is drawn from Beta(6, 2.5), wrong answers fall evenly."
+        ),
     ]
 
 
@@ -97,8 +122,10 @@ def _absent(names: list[str]) -> list[str]:
     if not names:
         return []
     return [
-        f"**Not there**: {', '.join(names)} (`../shared/data` holds no such file), so they are"
-        " left out.",
+        (
+            f"**Not there**: {', '.join(names)} (`../shared/data` holds no such file), so they are"
+            " left out."
+        ),
         "",
     ]
 
@@ -161,16 +188,22 @@ def _ledger(posted: ledger.Ledger) -> list[str]:
     return [
         "## Ledger: `ledger_post` against a bare INSERT",
         "",
-        f"PostgreSQL ({server}), an own embedded server, psycopg {version('psycopg')};"
-        f" {ledger.ROUNDS} rounds of {ledger.SECONDS:g} s for each line and number of clients, one"
-        " after the other in each round. A client is a process with one session and one"
-        " transaction a call, and shares the cores with the server. The bare table has the ledger's"
-        " columns and a primary key, and no check, other index, foreign key, trigger or policy;"
-        " both are written by the application's role. Transfers are posted at once (no pending"
-        " phase), between accounts as named.",
+        (
+            f"PostgreSQL ({server}), an own embedded server, psycopg {version('psycopg')};"
+            f" {ledger.ROUNDS} rounds of {ledger.SECONDS:g} s for each line and number"
+            " of clients, one"
+            " after the other in each round. A client is a process with one session and one"
+            " transaction a call, and shares the cores with the server. The bare table"
+            " has the ledger's"
+            " columns and a primary key, and no check, other index, foreign key, trigger or policy;"
+            " both are written by the application's role. Transfers are posted at once (no pending"
+            " phase), between accounts as named."
+        ),
         "",
-        "More clients: transfers a second with 8 clients by those with 1, median (range) of the"
-        " rounds.",
+        (
+            "More clients: transfers a second with 8 clients by those with 1, median (range) of the"
+            " rounds."
+        ),
         "",
         *_table(
             ["writer", "accounts", "a call", "8 clients by 1"],
@@ -182,8 +215,11 @@ def _ledger(posted: ledger.Ledger) -> list[str]:
         "",
         *_claims(posted),
         "",
-        "What the guarantees cost: transfers a second of `ledger_post` by those of the bare INSERT"
-        " with as many a call and as many clients (1 would be free).",
+        (
+            "What the guarantees cost: transfers a second of `ledger_post` by those of"
+            " the bare INSERT"
+            " with as many a call and as many clients (1 would be free)."
+        ),
         "",
         *_table(
             ["accounts", "a call", *(_counted(clients) for clients in ledger.CLIENTS)],
@@ -216,8 +252,10 @@ def _ledger(posted: ledger.Ledger) -> list[str]:
             ],
         ),
         "",
-        f"Afterwards the number of transfers was what the clients had counted, and `check_ledger`"
-        f" said: {posted.proof}",
+        (
+            f"Afterwards the ledger held {posted.proof}, and the counters of every guarded account"
+            " were the sums of its transfers."
+        ),
     ]
 
 

@@ -19,7 +19,7 @@ SETS = ("rte", "bluebird", "polarity", "music", "ducks")
 METHODS = ("majority", "dawid-skene", "alpha")
 CROWD_KIT = "1.4.2"
 PAIRS = 5
-SECONDS = 90
+SECONDS = 40
 """A method of one crowd starts no other pair after this long."""
 ITEMS, OVERLAP, WORKERS, CLASSES, SEED = 200_000, 5, 2_000, 4, 20
 GENERATED = f"generated, {ITEMS * OVERLAP:,} answers"

@@ -27,7 +27,6 @@ class Person:
         self.name, self.address, self.url = name, address, url
         self.password = f"{name} keeps bees in winter"
         self.faults: list[str] = []
-        self.seen: dict[str, str] = {}
         self.asked: int | None = None
         self.context = browser.new_context(viewport=DESK, base_url=url, accept_downloads=True)
         self.context.set_default_timeout(20_000)
@@ -81,7 +80,6 @@ class Person:
         self.phone.goto(self.page.url)
         self._fits(self.phone)
         name = IDS.sub("", self.page.url.removeprefix(self.url)).strip("/").replace("/", "_")
-        self.seen[name or "home"] = self.page.url
         if "SHOTS" in os.environ:
             self._shoot(re.sub(r"\W+", "_", name) or "home")
         assert not self.faults, "\n".join(self.faults)

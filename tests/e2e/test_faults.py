@@ -125,8 +125,15 @@ def said(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
 
 
-def test_each_process_dies_once_and_nothing_is_lost(house, crowd, tmp_path):
-    replay = Replay(house, crowd, tmp_path)
+@pytest.fixture
+def replay(house: Served, crowd: Path, tmp_path: Path) -> Iterator[Replay]:
+    made = Replay(house, crowd, tmp_path)
+    yield made
+    made.process.kill()
+    made.process.wait()
+
+
+def test_each_process_dies_once_and_nothing_is_lost(house, replay):
     for threshold, name in KILLED:
 
         def enough(threshold: int = threshold) -> bool:

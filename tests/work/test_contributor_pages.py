@@ -470,7 +470,7 @@ def test_rework_shows_what_is_asked_and_takes_a_second_answer(
 def test_earnings_add_up_line_by_line_and_as_csv(at_work, carol, rejected):
     page = text_of(at_work.get(reverse("work:earnings")))
     assert "$0.20" in page and "$0.06" in page and "$0.26" in page
-    assert "$24.00" in page  # 20 cents in 30 seconds
+    assert "$24.00" not in page and "not yet" in page  # 30 seconds give no rate an hour
     response = at_work.get(reverse("work:statement"))
     assert response["Content-Disposition"].startswith("attachment")
     rows = list(csv.DictReader(io.StringIO(response.content.decode())))

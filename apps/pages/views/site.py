@@ -4,6 +4,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpResponse, JsonResponse
+from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
@@ -50,8 +51,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         sentence, status = f"What was sent is too large: a form holds at most {most} MB.", 413
     if request.path.startswith("/api/"):
         return JsonResponse({"detail": sentence}, status=status)
-    context = {"sentence": sentence, "status": status}
-    return render(request, "core/refused.html", context, partial="sentence", status=status)
+    # The transaction around the view is broken by now: a page that asks the database nothing.
+    return HttpResponse(render_to_string("400.html", {"sentence": sentence}), status=status)
 
 
 @login_required

@@ -1,0 +1,81 @@
+"""The contributor's first half of the story: from signing up to four answers."""
+
+import re
+
+
+def contributor_signs_up_and_onboards(story):
+    cora, page = story.cora, story.cora.page
+    cora.sign_up(story.house.outbox)
+    cora.go("/people/profile/")
+    page.select_option("[name=region]", "US")
+    page.check("[name=languages][value=en]")
+    page.check("[name=is_adult]")
+    cora.press("Save the profile")
+    cora.go("/payments/payouts/")
+    cora.press("Set up payouts")
+    cora.follow("Continue to Stripe")
+    cora._fits(page)
+    cora.press("Finish with test data")
+    cora.reads("Stripe can pay you.")
+    cora.look()
+
+
+def contributor_agrees_and_qualifies(story):
+    cora, page = story.cora, story.cora.page
+    cora.go("/work/")
+    page.goto(story.url("offer"))
+    cora.look()
+    for words in ("Berta Maas owns all of it.", "A classifier of questions in mails.", "$4.00"):
+        assert words in cora.text()
+    page.check("[name=has_consented]")
+    cora.press("Agree and join")
+    cora.look()
+    for _ in range(2):
+        take_next(cora)
+        cora.look()
+        answer(cora, "1" if "Question one" in cora.text() else "2")
+        page.keyboard.press("Enter")
+        page.wait_for_url(re.compile("/work/projects/"))
+    cora.reads("Passed: 2 of 2 right.")
+    cora.look()
+    cora.follow("Go on")
+
+
+def take_next(cora):
+    """By keyboard: the button has the focus when the desk opens."""
+    cora.page.wait_for_load_state("load")
+    cora.page.keyboard.press("Enter")
+    cora.page.wait_for_url("**/work/assignments/**")
+    cora.page.wait_for_load_state("load")
+
+
+def answer(cora, key):
+    cora.page.keyboard.press(key)
+    assert cora.page.locator(f"[data-shortcut='{key}']").is_checked()
+
+
+def contributor_works_by_keyboard(story):
+    """Four items: the first with a reload in the middle and an undo."""
+    cora, page = story.cora, story.cora.page
+    take_next(cora)
+    answer(cora, "2")
+    page.locator("[data-draft-said]").get_by_text("Draft saved.").wait_for()
+    page.reload()
+    assert page.locator("[data-shortcut='2']").is_checked(), "the draft is lost"
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{story.url('desk')}")
+    cora.reads("You can take it back")
+    cora.look()
+    page.keyboard.press("u")
+    page.wait_for_url("**/work/assignments/**")
+    assert page.locator("[data-shortcut='2']").is_checked(), "undo lost the answer"
+    page.keyboard.press("?")
+    cora.reads("leave a text field")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{story.url('desk')}")
+    for _ in range(3):
+        take_next(cora)
+        answer(cora, "1" if "is it one?" in cora.text() else "2")
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"**{story.url('desk')}")
+    cora.go("/work/mine/")
