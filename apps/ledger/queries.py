@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q, Sum
 
 from apps.ledger.enums import Purpose
@@ -172,7 +172,12 @@ def prove() -> Proof:
     transfers, accounts = _row(
         "SELECT (SELECT count(*) FROM ledger_transfer), (SELECT count(*) FROM ledger_account)"
     ) or (0, 0)
-    fault = _malformed() or _not_zero() or _overdrawn() or _miscounted()
+    with transaction.atomic(), connection.cursor() as cursor:
+        # The policies hide from the planner how many accounts there are; joined row by row, the
+        # proof would read all legs once an account.
+        cursor.execute("SET LOCAL enable_nestloop = off")
+        fault = _malformed() or _not_zero() or _overdrawn() or _miscounted()
+        cursor.execute("SET LOCAL enable_nestloop = on")
     return Proof(transfers=transfers, accounts=accounts, fault=fault)
 
 

@@ -3,7 +3,8 @@
 import re
 
 QUESTION = "Does this sentence ask something?"
-# The first letter of an item says which answer is right.
+# The first letter of an item says which answer is right. Six of the eight are gold (see
+# buyer_uploads_items), so that any four that are given out hold some.
 ITEMS = [f"{'Q' if n % 2 else 'S'}{n}" for n in range(1, 9)]
 DECISIONS = (
     "judgement", "use", "consequence", "worker_brings", "worker_status", "wage_benchmark",
@@ -88,7 +89,7 @@ def buyer_writes_the_project(story):
 def buyer_uploads_items(story):
     berta, page = story.berta, story.berta.page
     items = story.folder / "items.csv"
-    rows = [f'{name},"{sentence(name)}",{right(name) if n < 2 else ""}\n'
+    rows = [f'{name},"{sentence(name)}",{right(name) if n < 6 else ""}\n'
             for n, name in enumerate(ITEMS)]  # fmt: skip
     items.write_text("item_id,text,gold\n" + "".join(rows) + "broken,,\n")
     upload(story, items, "work")

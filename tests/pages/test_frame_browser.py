@@ -152,8 +152,8 @@ def test_a_security_key_adds_a_passkey_and_signs_in(page, live_server, transacti
     page.get_by_role("button", name="Confirm").click()
     page.fill("#id_name", "My key")
     page.check("#id_passwordless")
-    page.click("#mfa_webauthn_add")
-    page.wait_for_url("**/2fa/**")
+    with page.expect_navigation():
+        page.click("#mfa_webauthn_add")
     page.get_by_role("heading", level=1).wait_for()
     page.context.clear_cookies()
     page.goto(base + reverse("account_login"))

@@ -125,12 +125,14 @@ CREATE TRIGGER ledger_account_stays BEFORE DELETE OR TRUNCATE ON ledger_account
 
 ALTER TABLE ledger_account ENABLE ROW LEVEL SECURITY;
 CREATE POLICY ledger_account_holder ON ledger_account FOR SELECT
-  USING (holder_id = ANY (app_org_ids()) OR holder_id = app_user_id() OR app_is_staff());
+  USING ((SELECT app_is_staff()) OR holder_id = ANY ((SELECT app_org_ids())::uuid[])
+    OR holder_id = (SELECT app_user_id()));
 ALTER TABLE ledger_transfer ENABLE ROW LEVEL SECURITY;
 CREATE POLICY ledger_transfer_party ON ledger_transfer FOR SELECT
-  USING (app_is_staff() OR EXISTS (SELECT 1 FROM ledger_account a
+  USING ((SELECT app_is_staff()) OR EXISTS (SELECT 1 FROM ledger_account a
     WHERE a.id IN (debit_id, credit_id)
-      AND (a.holder_id = ANY (app_org_ids()) OR a.holder_id = app_user_id())));
+      AND (a.holder_id = ANY ((SELECT app_org_ids())::uuid[])
+        OR a.holder_id = (SELECT app_user_id()))));
 
 ALTER TABLE ledger_account OWNER TO $LEDGER_OWNER;
 ALTER TABLE ledger_transfer OWNER TO $LEDGER_OWNER;
