@@ -251,7 +251,12 @@ def unfreeze_rejections(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -
 
 def _tell_contributor(row: Assignment, kind: str, title: str, body: str, now: dt.datetime) -> None:
     notices.tell(
-        [row.contributor_id], kind=kind, title=title, body=body, url=f"/work/{row.id}/", now=now
+        [row.contributor_id],
+        kind=kind,
+        title=title,
+        body=body,
+        url=f"/work/assignments/{row.id}/",
+        now=now,
     )
 
 
