@@ -3,6 +3,7 @@
 import datetime as dt
 
 from django.db import connection
+from django.urls import reverse
 
 from apps.audit import actions as audit
 from apps.audit.actions import Event
@@ -77,6 +78,6 @@ def _conclude(enrolment: Enrolment, row: Assignment, *, by: Actor, now: dt.datet
         kind="qualification.result",
         title="You passed the qualification" if passed else "The qualification was not passed",
         body=f"{right} of {done} right. Every item was paid.",
-        url=f"/work/projects/{row.project_id}/qualification/",
+        url=reverse("work:qualification", args=[row.project_id]),
         now=now,
     )

@@ -6,6 +6,7 @@ import uuid
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Q
+from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.audit import actions as audit
@@ -255,7 +256,7 @@ def _tell_contributor(row: Assignment, kind: str, title: str, body: str, now: dt
         kind=kind,
         title=title,
         body=body,
-        url=f"/work/assignments/{row.id}/",
+        url=reverse("work:assignment", args=[row.id]),
         now=now,
     )
 
