@@ -3,13 +3,13 @@
 import datetime as dt
 import random
 import uuid
+from typing import NamedTuple
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Q, QuerySet
 
-from apps.accounts.models import ContributorProfile
 from apps.audit import actions as audit
 from apps.audit.actions import Event
+from apps.core import rows
 from apps.core.errors import Conflict, Invalid, NotThere
 from apps.core.tenancy import Actor
 from apps.ledger import actions as ledger
@@ -136,6 +136,24 @@ def _check_attempt(
     return attempts + 1
 
 
+class Scene(NamedTuple):
+    """What a claim looks at, as `work_claim_scene` found it; the enrolment is locked."""
+
+    open_claim: uuid.UUID | None
+    org_id: uuid.UUID
+    project_state: str
+    visibility: str
+    criteria_id: uuid.UUID
+    enrolment_id: uuid.UUID | None
+    enrolment_state: str
+    tier: str
+    attempts: int
+    cursor: int
+    instruction_seconds: int
+    gold_count: int
+    is_deactivated: bool
+
+
 def claim(
     *, project_id: uuid.UUID, by: Actor, now: dt.datetime, item: str | None = None
 ) -> Assignment:
@@ -145,71 +163,60 @@ def claim(
     external id and is for assigned projects only.
     """
     with transaction.atomic():
-        already = _open_claim(project_id, by, now)
-        if already:
-            return already
-        enrolment = (
-            Enrolment.objects.select_for_update(of=("self",))
-            .filter(project_id=project_id, contributor_id=by.user_id)
-            .first()
-        )
-        # Whoever asked at the same moment had the enrolment first, and has the item now.
-        already = _claimed(project_id, by).first()
-        if already:
-            return already
-        project, enrolment = _check_may_claim(
-            Project.objects.filter(id=project_id).first(), enrolment, item
-        )
-        if enrolment.state != EnrolmentState.QUALIFYING:
-            taken, kind, key = _take_work(project, enrolment, item)
+        scene = _scene(project_id, by)
+        while scene.open_claim:
+            already = _open_claim(scene, now)
+            if already:
+                return already
+            scene = _scene(project_id, by)
+        _check_may_claim(scene, item)
+        if scene.enrolment_state != EnrolmentState.QUALIFYING:
+            taken, kind, key = _take_work(project_id, scene, item, by)
         else:
-            taken, kind, key = _take_qualification(project, enrolment), Kind.QUALIFICATION, None
+            taken, kind, key = _take_qualification(project_id, scene, by), Kind.QUALIFICATION, None
         if taken is None:
             raise NothingToDo("There is no item for you now; more may come when others give back.")
-        return _assign(project, enrolment, taken, kind, key, by=by, now=now)
+        return _assign(project_id, scene, taken, kind, key, by=by, now=now)
 
 
-def _claimed(project_id: uuid.UUID, by: Actor) -> QuerySet[Assignment]:
-    return Assignment.objects.filter(
-        project_id=project_id, contributor_id=by.user_id, state=AssignmentState.CLAIMED
-    )
+def _scene(project_id: uuid.UUID, by: Actor) -> Scene:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM work_claim_scene(%s, %s)", [project_id, by.user_id])
+        row = cursor.fetchone()
+    if row:
+        return Scene(*row)
+    # PostgreSQL shows a contributor listed projects and those they are enrolled in.
+    if Project.objects.filter(id=project_id).exists():
+        raise MayNotClaim("Read the offer and agree to its terms before you claim.")
+    raise NotThere("There is no such project.")
 
 
-def _open_claim(project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Assignment | None:
-    row = _claimed(project_id, by).select_for_update(of=("self",)).first()
-    if row is None:
-        return None
-    windows.settle_overdue([row], now=now)
+def _open_claim(scene: Scene, now: dt.datetime) -> Assignment | None:
+    """What is in hand already, unless its hold has run out."""
+    row = Assignment.objects.get(id=scene.open_claim)
+    if scene.enrolment_id is None and row.next_due_at is not None and row.next_due_at <= now:
+        row = Assignment.objects.select_for_update(of=("self",)).get(id=row.id)
+        windows.settle_overdue([row], now=now)
     return row if row.state == AssignmentState.CLAIMED else None
 
 
-def _check_may_claim(
-    project: Project | None, enrolment: Enrolment | None, item: str | None
-) -> tuple[Project, Enrolment]:
-    if project is None:
-        raise NotThere("There is no such project.")
-    if enrolment is None:
-        raise MayNotClaim("Read the offer and agree to its terms before you claim.")
-    if enrolment.state == EnrolmentState.FAILED:
+def _check_may_claim(scene: Scene, item: str | None) -> None:
+    if scene.enrolment_state == EnrolmentState.FAILED:
         raise MayNotClaim(
             "The qualification of this tier is not passed; see when you can retake it."
         )
-    if project.state != ProjectState.LIVE:
+    if scene.project_state != ProjectState.LIVE:
         raise Conflict("This project takes no new work now; what you have in hand you can finish.")
-    if item is not None and project.visibility != Visibility.ASSIGNED:
+    if item is not None and scene.visibility != Visibility.ASSIGNED:
         raise Invalid("Items of this project are given out by the queue.", field="item")
-    deactivated = ContributorProfile.objects.filter(
-        Q(user_id=enrolment.contributor_id), Q(deactivated_at__isnull=False)
-    ).exists()
-    if deactivated:
+    if scene.is_deactivated:
         raise MayNotClaim(offers.DEACTIVATED)
-    return project, enrolment
 
 
 def _take_work(
-    project: Project, enrolment: Enrolment, item: str | None
+    project_id: uuid.UUID, scene: Scene, item: str | None, by: Actor
 ) -> tuple[int | None, Kind, int | None]:
-    percent = body_of(project.criteria_in_force_id)["gold_percent"]
+    percent = body_of(scene.criteria_id)["gold_percent"]
     # Gold is mixed in by chance alone: nothing in id, order, price or timing tells it apart.
     wants_gold = item is None and random.random() * 100 < percent  # noqa: S311 -- sampling
     row = None
@@ -217,7 +224,7 @@ def _take_work(
         for gold in (True, False) if wants_gold else (False,):
             cursor.execute(
                 "SELECT item_id, item_sort_key FROM work_take_item(%s, %s, %s, %s, %s)",
-                [project.id, enrolment.contributor_id, enrolment.cursor, gold, item],
+                [project_id, by.user_id, scene.cursor, gold, item],
             )
             row = cursor.fetchone()
             if row:
@@ -225,18 +232,18 @@ def _take_work(
     return (row[0], Kind.WORK, row[1]) if row else (None, Kind.WORK, None)
 
 
-def _take_qualification(project: Project, enrolment: Enrolment) -> int | None:
+def _take_qualification(project_id: uuid.UUID, scene: Scene, by: Actor) -> int | None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT work_take_qualification_item(%s, %s, %s)",
-            [project.id, enrolment.contributor_id, enrolment.attempts],
+            [project_id, by.user_id, scene.attempts],
         )
         return cursor.fetchone()[0]
 
 
 def _assign(
-    project: Project,
-    enrolment: Enrolment,
+    project_id: uuid.UUID,
+    scene: Scene,
     item_id: int,
     kind: Kind,
     sort_key: int | None,
@@ -244,18 +251,17 @@ def _assign(
     by: Actor,
     now: dt.datetime,
 ) -> Assignment:
-    criteria_id = project.criteria_in_force_id
-    terms, body = terms_of(criteria_id), body_of(criteria_id)
-    is_first = enrolment.instruction_seconds == 0
+    terms, body = terms_of(scene.criteria_id), body_of(scene.criteria_id)
+    is_first = scene.instruction_seconds == 0
     assignment = Assignment(
-        org_id=project.org_id,
-        project_id=project.id,
-        contributor_id=enrolment.contributor_id,
+        org_id=scene.org_id,
+        project_id=project_id,
+        contributor_id=by.user_id,
         item_id=item_id,
-        criteria_id=criteria_id,
+        criteria_id=scene.criteria_id,
         kind=kind,
-        tier=enrolment.tier,
-        attempt=enrolment.attempts if kind == Kind.QUALIFICATION else 0,
+        tier=scene.tier,
+        attempt=scene.attempts if kind == Kind.QUALIFICATION else 0,
         triggers=[],
         claimed_at=now,
         last_beat_at=now,
@@ -264,27 +270,31 @@ def _assign(
         cap_seconds=terms.paid_seconds_max + (terms.instruction_seconds_max if is_first else 0),
         next_due_at=now + dt.timedelta(minutes=body["windows"]["hold_minutes"]),
     )
-    facts = facts_of(assignment, rules.Stage.OPEN)
-    hold = rules.max_remaining(terms, facts)
+    hold = rules.max_remaining(terms, facts_of(assignment, rules.Stage.OPEN))
     if kind == Kind.WORK:
         # Qualifications are bounded by their seats (invariant 16).
-        _check_newcomer(project, enrolment, hold, terms.gold_minimum, body)
+        _check_newcomer(project_id, scene, hold, terms.gold_minimum, body)
     bonus = terms.bonus_max if kind == Kind.WORK else 0
     entries = rewrite(assignment, hold, currency=terms.currency, bonus=bonus, now=now)
     assignment.unreviewed = hold.total if kind == Kind.WORK else 0
-    assignment.save(force_insert=True)
-    enrolment.unreviewed_held += assignment.unreviewed
-    if is_first:
-        enrolment.instruction_seconds = terms.instruction_seconds_max or 1
-    if sort_key is not None:
-        enrolment.cursor = sort_key
-    enrolment.save(update_fields=["unreviewed_held", "instruction_seconds", "cursor"])
+    rows.insert(assignment)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE work_enrolment SET unreviewed_held = unreviewed_held + %s, "
+            "instruction_seconds = %s, cursor = %s WHERE id = %s",
+            [
+                assignment.unreviewed,
+                scene.instruction_seconds or terms.instruction_seconds_max or 1,
+                scene.cursor if sort_key is None else sort_key,
+                scene.enrolment_id,
+            ],
+        )
     audit.record(
         Event(
             "assignment.claimed",
             ("assignment", assignment.id),
-            project.org_id,
-            {"item": item_id, "criteria": criteria_id, "reserved": hold.total},
+            scene.org_id,
+            {"item": item_id, "criteria": scene.criteria_id, "reserved": hold.total},
         ),
         by=by,
         now=now,
@@ -299,17 +309,17 @@ def _assign(
 
 
 def _check_newcomer(
-    project: Project, enrolment: Enrolment, hold: Hold, gold_minimum: int, body: dict
+    project_id: uuid.UUID, scene: Scene, hold: Hold, gold_minimum: int, body: dict
 ) -> None:
     """Accounts that nobody knows yet hold at most a share of the budget, together."""
     share = body["limits"]["newcomer_share_percent"]
-    if share >= 100 or enrolment.gold_count >= gold_minimum:
+    if share >= 100 or scene.gold_count >= gold_minimum:
         return
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(project.id)])
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(project_id)])
         cursor.execute(
             "SELECT work_newcomers_held(%s, %s), work_budget(%s)",
-            [project.id, gold_minimum, project.id],
+            [project_id, gold_minimum, project_id],
         )
         held, budget = cursor.fetchone()
     if (held + hold.total) * 100 > budget * share:

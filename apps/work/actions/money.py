@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from django.db import connection
 
+from apps.core import rows
 from apps.core.ids import derived
 from apps.ledger import actions as ledger
 from apps.ledger.enums import Purpose, TransferKind
@@ -251,13 +252,16 @@ def _plain(value: object) -> object:
 
 def save(assignments: Iterable[Assignment]) -> None:
     """Write back what decisions change, all rows in one statement."""
-    rows = [
-        {"id": str(a.id), **{name: _plain(getattr(a, name)) for name in _COLUMNS}}
-        for a in assignments
-    ]
-    if rows:
+    changed = list(assignments)
+    if len(changed) == 1:
+        rows.update(changed[0], tuple(_COLUMNS))
+    elif changed:
+        plain = [
+            {"id": str(a.id), **{name: _plain(getattr(a, name)) for name in _COLUMNS}}
+            for a in changed
+        ]
         with connection.cursor() as cursor:
-            cursor.execute(_SAVE, [json.dumps(rows)])
+            cursor.execute(_SAVE, [json.dumps(plain)])
 
 
 def no_longer_unreviewed(assignments: Iterable[Assignment]) -> None:

@@ -6,6 +6,7 @@ import uuid
 from django.db import IntegrityError, connection, transaction
 
 from apps.audit import actions as audit
+from apps.core import rows
 from apps.core.errors import Conflict, Invalid
 from apps.core.tenancy import Actor
 from apps.notices import actions as notices
@@ -86,7 +87,7 @@ def _write(row: Assignment, answer: dict, key: str, *, now: dt.datetime) -> Subm
         # A qualification is marked at once, so there is nothing to take back.
         undo_until=now + dt.timedelta(seconds=0 if row.kind == Kind.QUALIFICATION else undo),
     )
-    submission.save(force_insert=True)
+    rows.insert(submission)
     return submission
 
 
