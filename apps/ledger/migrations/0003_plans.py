@@ -1,0 +1,11 @@
+"""Postings go by index from the first one on: see sql/plans.sql."""
+
+from django.db import migrations
+
+from apps.core.sqlfiles import run
+
+
+class Migration(migrations.Migration):
+    dependencies = [("ledger", "0002_sql")]
+
+    operations = [run(__file__, "plans")]
