@@ -24,6 +24,11 @@ from tests.factories.projects import body as criteria_body
 pytestmark = pytest.mark.django_db
 
 
+# The most that one attempt costs: two items of two minutes and ten minutes of instructions at the
+# floor, and the time of three items that are given back.
+SEAT = 2 * 55 + 275 + 3 * 55
+
+
 def problems_of(project, owner, now):
     with acting(owner):
         return queries.problems(Project.objects.get(id=project.id), now=now)
@@ -42,10 +47,14 @@ def test_a_complete_project_is_published(ready, owner, acme, mia, now):
     with acting(owner):
         project = Project.objects.select_related("org", "criteria").get(id=project.id)
         assert (project.state, project.criteria, project.published_at) == ("live", criteria, now)
-        assert queries.held(project).available == 500_00
+        assert project.seats == {"tested": 3}
+        seats = 3 * SEAT
+        assert queries.held(project).available == 500_00 - seats
+        funds = queries.funds(project)
+        assert (funds.put_in, funds.free, funds.seats.available) == (500_00, 500_00 - seats, seats)
         assert queries.wallet(acme).available == 500_00
-        moved = Transfer.objects.get(code="fund_project")
-        assert (moved.amount, moved.scope_id) == (500_00, project.id)
+        moved = Transfer.objects.filter(scope_id=project.id).values_list("code", "amount")
+        assert sorted(moved) == [("fund_project", 500_00 - seats), ("fund_seats", seats)]
     with acting(actor_of(mia)):
         assert Notice.objects.get(user=mia).title == "Is it a question? is live"
     offer = Offer.objects.get(project=project)
@@ -367,7 +376,7 @@ def test_closing_gives_the_rest_back(ready, owner, acme, now):
         closed = projects.finish_close(project_id=project.id, by=worker, now=now)
     with acting(owner):
         assert (closed.state, closed.closed_at) == ("closed", now)
-        assert queries.held(closed).available == 0
+        assert queries.held(closed).available == queries.funds(closed).balance == 0
         assert queries.wallet(acme).available == 1_000_00
 
 
@@ -377,12 +386,12 @@ def test_top_up_comes_from_the_wallet(ready, owner, acme, vic, now):
     with acting(owner):
         projects.top_up(project_id=project.id, amount=300_00, by=owner, now=now)
         projects.top_up(project_id=project.id, amount=100_00, by=owner, now=now)
-        assert queries.held(Project.objects.get(id=project.id)).available == 900_00
+        assert queries.held(Project.objects.get(id=project.id)).available == 900_00 - 3 * SEAT
         with pytest.raises(Conflict, match="fund it first"):
             projects.top_up(project_id=project.id, amount=100_01, by=owner, now=now)
         with pytest.raises(Invalid):
             projects.top_up(project_id=project.id, amount=0, by=owner, now=now)
-        assert queries.held(Project.objects.get(id=project.id)).available == 900_00
+        assert queries.held(Project.objects.get(id=project.id)).available == 900_00 - 3 * SEAT
     with acting(actor_of(vic)) as viewer, pytest.raises(NotAllowed):
         projects.top_up(project_id=project.id, amount=1, by=viewer, now=now)
 
@@ -438,7 +447,8 @@ def test_the_sweep_counts_what_this_floor_knows(ready, owner, now):
     assert body["items"] == {"work": 5, "work_gold": 5, "qualification": 2, "qualification_gold": 2}
     assert body["slots_left"] == 10
     assert body["budget"] == {
-        "funded": 500_00, "paid_or_returned": 0, "reserved": 0, "free": 500_00,
+        "funded": 500_00, "paid_or_returned": 0, "reserved": 0, "free": 500_00 - 3 * SEAT,
+        "seats": 3 * SEAT,
     }  # fmt: skip
     assert Offer.objects.get(project=project).figures == {"items": 5, "volume_left": 10}
 

@@ -255,6 +255,7 @@ def _limits(visibility: str) -> dict:
         # Named contributors are no newcomers that nobody knows.
         "newcomer_share_percent": 100 if visibility == Visibility.ASSIGNED else share,
         "unsubmitted_paid_per_day": numbers["unsubmitted_paid_per_day"],
+        "unsubmitted_paid_per_attempt": numbers["unsubmitted_paid_per_attempt"],
         "attempts_per_week": numbers["qualification_attempts_per_week"],
         "attempts_per_year": numbers["qualification_attempts_per_year"],
         "retake_days": numbers["retake_days"],

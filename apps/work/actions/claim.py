@@ -18,7 +18,7 @@ from apps.projects import rules
 from apps.projects.enums import ProjectState, Visibility
 from apps.projects.models import Project
 from apps.projects.rules import Hold, Kind
-from apps.work.actions import windows
+from apps.work.actions import seats, windows
 from apps.work.actions.money import body_of, facts_of, rewrite, terms_of
 from apps.work.enums import AssignmentState, EnrolmentState
 from apps.work.errors import MayNotClaim, NothingToDo
@@ -126,12 +126,7 @@ def _check_attempt(
         raise Conflict(f"You can try again from {enrolment.retake_at:%d %B %Y, %H:%M} UTC.")
     if attempts >= body["limits"]["attempts_per_year"]:
         raise Conflict("All paid attempts at this qualification are used for this year.")
-    with connection.cursor() as cursor:
-        # Two people must not take the last seat: the seats of a project are counted one at a time.
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [str(project.id)])
-        cursor.execute("SELECT work_seats_taken(%s)", [project.id])
-        taken = cursor.fetchone()[0]
-    if taken >= qualification["seats"]:
+    if not seats.is_one_left(project, tier):
         raise Conflict("All funded seats of this qualification are taken; the buyer can add more.")
     return attempts + 1
 
@@ -255,6 +250,7 @@ def _assign(
         criteria_id=criteria_id,
         kind=kind,
         tier=enrolment.tier,
+        funded_from=seats.account_of(project, kind),
         attempt=enrolment.attempts if kind == Kind.QUALIFICATION else 0,
         triggers=[],
         claimed_at=now,
@@ -292,9 +288,7 @@ def _assign(
     try:
         ledger.post(entries)
     except InsufficientFunds as error:
-        raise NothingToDo(
-            "The project's funds are all reserved now; it opens again when the buyer adds money."
-        ) from error
+        raise NothingToDo(seats.SHORT[assignment.funded_from]) from error
     return assignment
 
 

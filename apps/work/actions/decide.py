@@ -262,8 +262,25 @@ def end_unsubmitted_all(
 
 
 def _may_still_count(assignment: Assignment, when: dt.datetime) -> bool:
-    """At most so many unsubmitted assignments a contributor, project and day are paid."""
+    """At most so many unsubmitted assignments a contributor, project and day are paid.
+
+    In a qualification also at most so many an attempt.
+    """
     limits = money.body_of(assignment.criteria_id)["limits"]
+    most = limits.get("unsubmitted_paid_per_attempt")
+    if assignment.kind == Kind.QUALIFICATION and most is not None:
+        # The seat of this attempt has money for so many; more would be somebody else's.
+        earlier = Assignment.objects.filter(
+            contributor_id=assignment.contributor_id,
+            project_id=assignment.project_id,
+            kind=Kind.QUALIFICATION,
+            attempt=assignment.attempt,
+            state__in=UNSUBMITTED,
+            is_time_counted=True,
+            active_seconds__gt=0,
+        ).count()
+        if earlier >= most:
+            return False
     day = when.replace(hour=0, minute=0, second=0, microsecond=0)
     counted = Assignment.objects.filter(
         contributor_id=assignment.contributor_id,

@@ -61,7 +61,10 @@ def facts_of(assignment: Assignment, stage: Stage, *, earned: int = 0) -> Facts:
 
 def _accounts(assignment: Assignment, currency: str) -> tuple[int, dict[str, int]]:
     held = ledger.account(
-        Purpose.HELD, currency=currency, holder=assignment.org_id, scope=assignment.project_id
+        Purpose(assignment.funded_from),
+        currency=currency,
+        holder=assignment.org_id,
+        scope=assignment.project_id,
     )
     payable = ledger.account(Purpose.PAYABLE, currency=currency, holder=assignment.contributor_id)
     fees = ledger.account(Purpose.FEES, currency=currency)
