@@ -20,6 +20,7 @@ from apps.projects.errors import NotReady
 from apps.projects.models import CriteriaVersion, Offer, Project
 from apps.projects.queries.criteria import floor_per_hour
 from tests.factories.projects import body as criteria_body
+from tests.projects.conftest import SECTIONS
 
 pytestmark = pytest.mark.django_db
 
@@ -288,6 +289,35 @@ def version(project, owner, now, **changes):
                 by=owner, now=now,
             )  # fmt: skip
         return projects.publish_version(project_id=project.id, by=owner, now=now)
+
+
+def test_a_later_version_funds_the_seats_that_it_adds_or_makes_dearer(ready, owner, now):
+    project = ready()
+    publish(project, owner, now)
+
+    def seats():
+        with acting(owner):
+            row = Project.objects.select_related("org", "criteria").get(id=project.id)
+            return row.seats, queries.funds(row).seats.available
+
+    [tier] = SECTIONS["tiers"]["tiers"]
+    more = {**tier, "qualification": {**tier["qualification"], "seats": 5}}
+    version(project, owner, now, tiers={"tiers": [more]})
+    assert seats() == ({"tested": 5}, 5 * SEAT)
+    # An estimate of 80 seconds pays 240 of them: each item of an attempt costs double.
+    version(project, owner, now, work={"estimate_seconds": 80})
+    assert seats() == ({"tested": 5}, 5 * (SEAT + 5 * 55))
+    # A version that says fewer takes no funded seat back.
+    version(project, owner, now, tiers={"tiers": [tier]}, pay={"base": 41})
+    assert seats() == ({"tested": 5}, 5 * (SEAT + 5 * 55))
+    many = {**tier, "qualification": {**tier["qualification"], "seats": 500}}
+    with pytest.raises(NotReady) as refusal:
+        version(project, owner, now, tiers={"tiers": [many]})
+    assert any("fund it first" in problem for problem in refusal.value.problems)
+    none = {**tier, "qualification": None}
+    with pytest.raises(NotReady) as refusal:
+        version(project, owner, now, tiers={"tiers": [none]})
+    assert any("drop the qualification" in problem for problem in refusal.value.problems)
 
 
 def test_a_later_version_holds_for_new_claims_only(ready, owner, now):

@@ -45,13 +45,14 @@ def add(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
     tiers = seats.seats_of(project)
     asked = request.POST if request.method == "POST" else request.GET or None
     form, status = SeatsForm(asked, tiers=tiers, initial={"count": 10}), 200
+    is_valid = form.is_valid()
     if request.method == "POST":
         most = request.POST.get("most", "")
         status = 422
-        if form.is_valid() and most.isdecimal():
+        if is_valid and most.isdecimal():
             try:
                 work.add_seats(
-                    project_id=project.id, most=int(most), by=request.actor, now=request.now,
+                    project_id=project.id, most=int(most[:18]), by=request.actor, now=request.now,
                     **form.cleaned_data,
                 )  # fmt: skip
             except WagefileError as refusal:
