@@ -87,7 +87,7 @@ def test_settings_act_on_the_next_publishing_only(ready, owner, now, monkeypatch
     with acting(owner):
         again = CriteriaVersion.objects.get(id=criteria.id)
         assert again.body["pay"]["fee_bps"] == 1500
-        assert queries.terms(again).fee_bps == 1500
+        assert queries.terms(again.id).fee_bps == 1500
         assert (
             queries.draft_body(Project.objects.get(id=again.project_id))["pay"]["fee_bps"] == 9000
         )

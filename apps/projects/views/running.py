@@ -85,7 +85,7 @@ def _topping_up(project: Project, funds: dict) -> list[str]:
 def _extending(project: Project, funds: dict) -> list[str]:
     if project.criteria is None:
         return []
-    terms = queries.terms(project.criteria)
+    terms = queries.terms(project.criteria_in_force_id)
     per_item = rules.earn(
         terms,
         rules.Facts(

@@ -19,16 +19,11 @@ from apps.ledger import actions as ledger
 from apps.ledger.enums import Purpose, TransferKind
 from apps.projects import rules
 from apps.projects.models import CriteriaVersion
+from apps.projects.queries import criteria
 from apps.projects.rules import Facts, Hold, Kind, Line, Stage, Terms
 from apps.work.models import Assignment, EarningLine, Settlement
 
 LEGS = ("pay", "fee", "extra")
-
-
-@lru_cache(maxsize=4096)
-def _terms(criteria_id: uuid.UUID, _database: str) -> Terms:
-    criteria = CriteriaVersion.objects.get(id=criteria_id)
-    return Terms.of(criteria.body, version=criteria.number)
 
 
 @lru_cache(maxsize=1024)
@@ -37,8 +32,8 @@ def _body(criteria_id: uuid.UUID, _database: str) -> dict:
 
 
 def terms_of(criteria_id: uuid.UUID) -> Terms:
-    """The pay rules of a criteria version; kept, since a version never changes."""
-    return _terms(criteria_id, connection.settings_dict["NAME"])
+    """The pay rules of a criteria version, from the one cache of them."""
+    return criteria.terms(criteria_id)
 
 
 def body_of(criteria_id: uuid.UUID) -> dict:
