@@ -374,6 +374,7 @@ WAGEFILE: dict[str, Any] = {
     "paid_minutes_minimum": 2,
     "instruction_minutes_max": 10,
     "unsubmitted_paid_per_day": 3,
+    "unsubmitted_paid_per_attempt": 3,
     "newcomer_share_percent": 25,
     "hold_minutes": 30,
     "hold_hours_max": 24,

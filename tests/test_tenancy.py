@@ -78,6 +78,7 @@ WALLS = {
     "work.Assignment": Wall(BOTH),
     "work.EarningLine": Wall(BOTH),
     "work.Enrolment": Wall(BOTH),
+    "work.SeatCount": Wall(TENANT),
     "work.Settlement": Wall(BOTH),
     "work.Submission": Wall(BOTH),
     "work.Verdict": Wall(BOTH),

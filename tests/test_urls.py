@@ -176,6 +176,7 @@ WALK: dict[str, Rule] = {
     "work:history": ANYBODY_SIGNED_IN,
     "work:offer": PUBLIC,
     "work:qualification": CAROL,
+    "work:add-seats": Rule(ok="alice mia fay", forbidden=f"rob vic {STAFF}"),
     "work:review": REVIEWERS,
     "work:review-accept": REVIEWERS,
     "work:review-all": ANYBODY_SIGNED_IN,

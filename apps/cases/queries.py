@@ -81,7 +81,7 @@ def most_due(line: EarningLine) -> int:
 
 
 def _most(row: Assignment) -> int:
-    hold = max_remaining(projects.terms(row.criteria), row.open_facts)
+    hold = max_remaining(projects.terms(row.criteria_id), row.open_facts)
     return hold.pay + hold.extra
 
 

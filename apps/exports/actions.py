@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
+from django.urls import reverse
 
 from apps.audit import actions as audit
 from apps.audit.actions import Event
@@ -108,7 +109,7 @@ def build(*, release_id: uuid.UUID, by: Actor, now: dt.datetime) -> Release:
             kind="release.done",
             title=f"Release {release.number} is {release.state}",
             body=release.error,
-            url=f"/releases/{release.id}/",
+            url=reverse("exports:detail", args=[release.id]),
             now=now,
         )
         return release

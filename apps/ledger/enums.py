@@ -18,6 +18,7 @@ class Purpose(models.TextChoices):
     STRIPE = "stripe"  # money at Stripe; unguarded, the mirror of Stripe's balance
     WALLET = "wallet"  # an organization's money that is not yet promised to a project
     HELD = "held"  # a project's held funds
+    SEATS = "seats"  # a project's money for qualification seats, apart from its held funds
     PAYABLE = "payable"  # what a contributor has earned and not yet withdrawn
     FEES = "fees"  # the platform's fees; unguarded, written by every acceptance
     CAPITAL = "capital"  # the operator's own money: bears Stripe's fees and losses
@@ -26,4 +27,4 @@ class Purpose(models.TextChoices):
 
 # A guarded account may never promise more than it has: a pending debit counts at once.
 # Unguarded ones carry no counters, so that the whole marketplace does not queue for one row.
-GUARDED = frozenset({Purpose.WALLET, Purpose.HELD, Purpose.PAYABLE})
+GUARDED = frozenset({Purpose.WALLET, Purpose.HELD, Purpose.SEATS, Purpose.PAYABLE})

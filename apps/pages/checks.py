@@ -32,6 +32,8 @@ SETTLED = frozenset(
         AssignmentState.EXPIRED,
     }
 )
+# What assignments are paid from.
+_FUNDING = (Purpose.HELD, Purpose.SEATS)
 _HELD = F("held_pay") + F("held_fee") + F("held_extra")
 
 
@@ -132,7 +134,7 @@ def _closed_projects(_now: dt.datetime) -> str | None:
     if row is not None:
         return f"Assignment {row.id} of the closed project {row.project_id} still holds {row.held}."
     account = (
-        AccountRow.objects.filter(purpose=Purpose.HELD, scope_id__in=closed.values("id"))
+        AccountRow.objects.filter(purpose__in=_FUNDING, scope_id__in=closed.values("id"))
         .exclude(credits_posted=F("debits_posted"))
         .order_by("id")
         .first()
@@ -145,12 +147,13 @@ def _closed_projects(_now: dt.datetime) -> str | None:
 
 def _reserves(_now: dt.datetime) -> str | None:
     """What assignments say is held for them is what the ledger has pending."""
-    holds = dict(Assignment.objects.order_by().values_list("project_id").annotate(total=Sum(_HELD)))
-    for account in AccountRow.objects.filter(purpose=Purpose.HELD).order_by("id"):
-        held = holds.get(account.scope_id) or 0
+    rows = Assignment.objects.order_by().values_list("project_id", "funded_from")
+    holds = {(scope, name): total for scope, name, total in rows.annotate(total=Sum(_HELD))}
+    for account in AccountRow.objects.filter(purpose__in=_FUNDING).order_by("id"):
+        held = holds.get((account.scope_id, account.purpose)) or 0
         if held != account.debits_pending:
             return (
-                f"Project {account.scope_id}: assignments hold {held}, "
+                f"Project {account.scope_id}, {account.purpose}: assignments hold {held}, "
                 f"the ledger has {account.debits_pending} pending."
             )
     return None

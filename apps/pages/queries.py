@@ -152,7 +152,7 @@ def books(actor: Actor) -> list[Books]:
             currency=currency,
             at_stripe=told.get(currency),
             contributors=sums.get((currency, Purpose.PAYABLE), 0),
-            held=sums.get((currency, Purpose.HELD), 0),
+            held=sums.get((currency, Purpose.HELD), 0) + sums.get((currency, Purpose.SEATS), 0),
             wallets=sums.get((currency, Purpose.WALLET), 0),
         )
         for currency in currencies

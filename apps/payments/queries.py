@@ -31,7 +31,7 @@ from apps.payments.rules import (
     next_weekly,
 )
 from apps.projects.models import Project
-from apps.projects.queries import held
+from apps.projects.queries import funds
 
 # ── The buyer's wallet ──────────────────────────────────────────────────────────────────────────
 
@@ -51,7 +51,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What lies in one project's held funds, and how much of it assignments have reserved."""
+    """What lies in one project, seats included, and how much of it assignments have reserved."""
 
     project: Project
     balance: Money
@@ -92,10 +92,10 @@ def _unrefunded(org: Organization) -> int:
 def _held(org: Organization, actor: Actor) -> list[Held]:
     found = []
     for project in Project.objects.visible_to(actor).filter(org=org).order_by("-created_at"):
-        account = held(project)
+        account = funds(project)
         if account.balance:
             balance = Money(account.balance, project.currency)
-            reserved = Money(account.debits_pending, project.currency)
+            reserved = Money(account.reserved, project.currency)
             found.append(Held(project, balance, reserved))
     return found
 

@@ -40,6 +40,10 @@ class Project(Row):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
+    # Null for projects published while seats were still paid from the held funds: they stay so.
+    seats = models.JSONField(
+        null=True, help_text="Funded qualification seats of each tier, by its key"
+    )
     published_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
 

@@ -391,21 +391,35 @@ class Exposure:
         object.__setattr__(self, "total", self.qualification + self.newcomers)
 
 
+def seat_cost(terms: Terms, *, items: int, unsubmitted: int) -> int:
+    """The most that one whole attempt at a qualification can cost: its price and its allowance.
+
+    All items with the top-up to the floor, the time for the instructions, and the paid time of
+    the `unsubmitted` items (given back, broken, expired) that count in an attempt.
+    """
+    if not items:
+        return 0
+    each = max_cost(
+        terms,
+        kind=Kind.QUALIFICATION,
+        triggers=frozenset(),
+        cap_seconds=terms.paid_seconds_max,
+    ).total
+    instructions = terms.floor_for(terms.instruction_seconds_max)
+    return items * each + instructions + unsubmitted * terms.floor_for(terms.paid_seconds_max)
+
+
 def exposure(
-    terms: Terms, *, budget: int, seats: int, items_per_seat: int, newcomer_percent: int
+    terms: Terms,
+    *,
+    budget: int,
+    seats: int,
+    items_per_seat: int,
+    newcomer_percent: int,
+    unsubmitted: int = 0,
 ) -> Exposure:
     """Seats × (price + allowance) + share × budget."""
-    seat = (
-        items_per_seat
-        * max_cost(
-            terms,
-            kind=Kind.QUALIFICATION,
-            triggers=frozenset(),
-            cap_seconds=terms.paid_seconds_max,
-        ).total
-    )
-    if items_per_seat:
-        seat += terms.floor_for(terms.instruction_seconds_max)
+    seat = seat_cost(terms, items=items_per_seat, unsubmitted=unsubmitted)
     return Exposure(qualification=seats * seat, newcomers=budget * newcomer_percent // 100)
 
 

@@ -12,7 +12,7 @@ from apps.core.tasks import enqueue, one_at_a_time, pairs, tenant_task
 from apps.core.tenancy import Actor, system
 from apps.projects import actions as projects
 from apps.projects.models import Item, Project
-from apps.projects.queries import held, item_counts
+from apps.projects.queries import funds, item_counts
 
 # An import renews its claim with every batch; one that is silent for so long has lost its worker.
 STALE_AFTER = dt.timedelta(minutes=2)
@@ -52,17 +52,18 @@ def publish_figures_of(*, id: uuid.UUID, by: Actor, now: dt.datetime) -> None:  
         project=project, state="active", purpose="work", open_slots__gt=0
     )
     slots_left = open_items.aggregate(slots=Sum("open_slots"))["slots"] or 0
-    counts, account = item_counts(project), held(project)
+    counts, account = item_counts(project), funds(project)
     projects.store_figures(
         project_id=project.id,
         body={
             "items": asdict(counts),
             "slots_left": slots_left,
             "budget": {
-                "funded": account.credits_posted,
-                "paid_or_returned": account.debits_posted,
-                "reserved": account.debits_pending,
-                "free": account.available,
+                "funded": account.put_in,
+                "paid_or_returned": account.gone,
+                "reserved": account.reserved,
+                "free": account.free,
+                "seats": account.seats.available,
             },
         },
         offer_figures={"items": counts.work, "volume_left": slots_left},

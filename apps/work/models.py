@@ -8,6 +8,7 @@ from django.db.models.lookups import GreaterThanOrEqual
 
 from apps.core.models import Row
 from apps.core.tenancy import Actor
+from apps.ledger.enums import Purpose
 from apps.organizations.models import Organization
 from apps.projects.models import CriteriaVersion, Item, Project
 from apps.projects.rules import Facts, Kind, LineKind, Stage
@@ -22,6 +23,7 @@ from apps.work.enums import (
 # The floor of the setting of the same name: PostgreSQL refuses shorter notes whatever is set.
 REJECTION_NOTE_MINIMUM = 100
 KINDS = [(kind.value, kind.value) for kind in Kind]
+FUNDED_FROM = [(purpose.value, purpose.label) for purpose in (Purpose.HELD, Purpose.SEATS)]
 LINE_KINDS = [(kind.value, kind.value) for kind in LineKind]
 
 
@@ -101,6 +103,9 @@ class Assignment(TwoSided):
         max_length=10, choices=AssignmentState, default=AssignmentState.CLAIMED
     )
     tier = models.CharField(max_length=40)
+    # The funding account, of the project: a column, since the qualifications of projects that were
+    # published before seats had money of their own go on being paid from the held funds.
+    funded_from = models.CharField(max_length=12, choices=FUNDED_FROM, default=Purpose.HELD)
     attempt = models.PositiveIntegerField(default=0, help_text="Qualification attempt")
     triggers = models.JSONField(default=list)
     rounds = models.PositiveSmallIntegerField(default=1)
@@ -160,6 +165,10 @@ class Assignment(TwoSided):
                     held_extra__gte=F("held_bonus"),
                 ),
             ),
+            models.CheckConstraint(
+                name="assignment_seats_are_for_qualifications",
+                condition=~Q(funded_from="seats") | Q(kind="qualification"),
+            ),
             # No unfunded work: an open assignment has its pay reserved.
             models.CheckConstraint(
                 name="assignment_funded",
@@ -187,6 +196,12 @@ class Assignment(TwoSided):
             models.Index(fields=["contributor", "-claimed_at"], name="assignment_of_person"),
             models.Index(fields=["contributor", "project"], name="assignment_person_project"),
             models.Index(fields=["item"], name="assignment_of_item"),
+            # Seats are counted from the attempts.
+            models.Index(
+                fields=["project", "tier", "contributor", "attempt"],
+                name="assignment_attempts",
+                condition=Q(kind="qualification"),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -211,6 +226,23 @@ class Assignment(TwoSided):
             triggers=frozenset(self.triggers),
             rounds=self.rounds,
         )
+
+
+class SeatCount(Row):
+    """Seats of a tier's qualification that are taken: attempts begun. One row is one queue."""
+
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    tier = models.CharField(max_length=40)
+    taken = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "tier"], name="seat_count_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.taken} of {self.tier}"
 
 
 class Submission(TwoSided):

@@ -166,7 +166,7 @@ def test_the_last_seats_of_a_qualification_are_taken_once(project, acme, crowd, 
 
 def test_the_share_of_newcomers_holds_when_all_come_at_once(project, acme, crowd, now, together):
     # One first claim reserves 276; a quarter of 5,000 holds four of them.
-    made = project(acme, budget=5_000, gold=0)
+    made = project(acme, budget=5_000, gold=0, qualification=0)
     people = crowd(10)
     for person in people:
         enrol(made.id, person, now)

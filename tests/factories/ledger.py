@@ -22,6 +22,10 @@ def held(org_id: uuid.UUID, project_id: uuid.UUID, currency: str = "USD") -> int
     return ledger.account(Purpose.HELD, currency=currency, holder=org_id, scope=project_id)
 
 
+def seats(org_id: uuid.UUID, project_id: uuid.UUID, currency: str = "USD") -> int:
+    return ledger.account(Purpose.SEATS, currency=currency, holder=org_id, scope=project_id)
+
+
 def payable(user_id: uuid.UUID, currency: str = "USD") -> int:
     return ledger.account(Purpose.PAYABLE, currency=currency, holder=user_id)
 
@@ -44,6 +48,8 @@ def fund(org_id: uuid.UUID, amount: int, *, currency: str = "USD", now: dt.datet
     """Put money of a card payment into an organization's wallet; the wallet's account id."""
     with acting(system(org_id)):
         account = wallet(org_id, currency)
+        if not amount:
+            return account
         ledger.post(
             [
                 entry(

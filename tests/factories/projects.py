@@ -21,6 +21,7 @@ from apps.projects.models import (
     Project,
     ProjectFigures,
 )
+from apps.projects.queries import qualification_exposure, seats_of
 from tests.factories import ledger as money
 
 CHOICES = ("yes", "no", "unclear")
@@ -96,6 +97,7 @@ BODY: dict = {
     "limits": {
         "newcomer_share_percent": 25,
         "unsubmitted_paid_per_day": 3,
+        "unsubmitted_paid_per_attempt": 3,
         "attempts_per_week": 1,
         "attempts_per_year": 3,
         "retake_days": 7,
@@ -174,9 +176,20 @@ def draft(org: Organization, *, by: Actor, now: dt.datetime, title: str = "A dra
 
 
 def publish(
-    project: Project, *, by: Actor, now: dt.datetime, criteria: dict, budget: int
+    project: Project,
+    *,
+    by: Actor,
+    now: dt.datetime,
+    criteria: dict,
+    budget: int,
+    with_seats: bool = True,
 ) -> CriteriaVersion:
-    """Freeze the criteria, list the offer and move the budget from the wallet."""
+    """Freeze the criteria, list the offer and move the budget from the wallet.
+
+    Qualification seats are funded beside the budget, out of money of their own.
+    """
+    for_seats = qualification_exposure(criteria).qualification if with_seats else 0
+    money.fund(project.org_id, for_seats, currency=project.currency, now=now)
     with acting(by):
         version = CriteriaVersion.objects.create(
             project=project,
@@ -191,6 +204,7 @@ def publish(
         project.criteria = version
         project.visibility = criteria["visibility"]
         project.published_at = now
+        project.seats = seats_of(criteria) if with_seats else None
         project.save()
         is_listed = criteria["visibility"] == "public"
         Offer.objects.create(
@@ -212,7 +226,22 @@ def publish(
                     currency=project.currency,
                     scope=project.id,
                     at=now,
-                )
+                ),
+                *(
+                    [
+                        money.entry(
+                            money.wallet(project.org_id, project.currency),
+                            money.seats(project.org_id, project.id, project.currency),
+                            for_seats,
+                            code="fund_seats",
+                            currency=project.currency,
+                            scope=project.id,
+                            at=now,
+                        )
+                    ]
+                    if for_seats
+                    else []
+                ),
             ]
         )
     return version
@@ -271,12 +300,14 @@ def published(
     overlap: int = 3,
     wallet: int | None = None,
     title: str = "Is it a question?",
+    with_seats: bool = True,
     **changes: object,
 ) -> Project:
     """A live choice project with items, gold, a tier without and a tier with a qualification.
 
     `wallet` is put into the organization's wallet first (default: the budget).
-    `changes` are those of `body`.
+    Without seats it is a project from before they had money of their own. `changes` are those of
+    `body`.
     """
     money.fund(org.id, budget if wallet is None else wallet, currency=org.currency, now=now)
     project = draft(org, by=by, now=now, title=title)
@@ -290,7 +321,8 @@ def published(
             gold=qualification,
             purpose=ItemPurpose.QUALIFICATION,
         )
-    publish(project, by=by, now=now, criteria=criteria, budget=budget)
+    has_seats = with_seats and qualification > 0
+    publish(project, by=by, now=now, criteria=criteria, budget=budget, with_seats=has_seats)
     return project
 
 

@@ -25,7 +25,7 @@ HOUR = dt.timedelta(hours=1)
 
 @pytest.fixture
 def published(acme, project) -> Project:
-    return project(acme, limits={"newcomer_share_percent": 100}, gold=0)
+    return project(acme, limits={"newcomer_share_percent": 100}, gold=0, qualification=0)
 
 
 @pytest.fixture
@@ -115,6 +115,38 @@ def test_pay_held_for_decided_work_is_named(claimed, now):
         Assignment.objects.filter(id=claimed.id).update(state="given_back", next_due_at=None)
     (fault,) = faults(now).values()
     assert str(claimed.id) in fault
+
+
+def test_the_seats_are_in_the_books(acme, project, carol, now):
+    made = project(acme)
+    person = actor_of(carol)
+    with acting(person):
+        work.enrol(project_id=made.id, tier="tested", has_consented=True, by=person, now=now)
+        row = work.claim(project_id=made.id, by=person, now=now)
+    assert faults(now) == {}
+    # What a seat holds is not what the held funds hold.
+    with acting(STAFF):
+        Assignment.objects.filter(id=row.id).update(funded_from="held")
+    (fault,) = faults(now).values()
+    assert f"Project {made.id}, held: assignments hold {row.held}" in fault
+    with acting(STAFF):
+        Assignment.objects.filter(id=row.id).update(funded_from="seats", held_pay=0, held_extra=0,
+            state="given_back", next_due_at=None)  # fmt: skip
+    (fault,) = faults(now).values()
+    assert f"Project {made.id}, seats: assignments hold 0" in fault
+
+
+def test_seats_of_a_closed_project_are_given_back(acme, project, now):
+    made = project(acme)
+    with acting(STAFF):
+        Project.objects.filter(id=made.id).update(state="closed", closed_at=now)
+        ledger.post(
+            [
+                money.entry(money.held(acme.id, made.id), money.wallet(acme.id), 500_00),
+            ]
+        )
+    (fault,) = faults(now).values()
+    assert fault == f"The closed project {made.id} still holds $104.00."
 
 
 def test_a_closed_project_holds_nothing(published, now):

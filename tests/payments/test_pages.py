@@ -131,7 +131,8 @@ def test_refunding_from_the_page(money, acme, client_of, fay, as_):
 def test_held_funds_are_shown_by_project(money, acme, client_of, alice, project):
     project(acme, budget=40_00, title="Held here")
     page = text(client_of(alice).get(wallet_url(acme)))
-    assert "Held here $40.00" in page
+    # 40.00 for work, 104.00 for twenty qualification seats.
+    assert "Held here $144.00" in page
 
 
 def test_a_foreign_funding_is_not_there(money, acme, client_of, gus, globex, fay, vic, as_):

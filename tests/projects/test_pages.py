@@ -153,7 +153,9 @@ def test_from_nothing_to_a_live_project(buyer, acme, alice, funded, as_, now):
         assert project.state == "live"
         assert project.criteria.body["pay"]["base"] == 40
         assert project.criteria.body["tiers"][0]["regions"] == ["US", "DE"]
-        assert queries.held(project).balance == 150_00
+        funds = queries.funds(project)
+        assert funds.balance == 150_00
+        assert funds.seats.balance == queries.qualification_exposure(project.criteria.body).total
         assert queries.wallet(project.org).available == 50_00
     live = buyer.get(published.url)
     assert live.status_code == 200

@@ -20,8 +20,14 @@ from apps.projects.errors import NotReady
 from apps.projects.models import CriteriaVersion, Offer, Project
 from apps.projects.queries.criteria import floor_per_hour
 from tests.factories.projects import body as criteria_body
+from tests.projects.conftest import SECTIONS
 
 pytestmark = pytest.mark.django_db
+
+
+# The most that one attempt costs: two items of two minutes and ten minutes of instructions at the
+# floor, and the time of three items that are given back.
+SEAT = 2 * 55 + 275 + 3 * 55
 
 
 def problems_of(project, owner, now):
@@ -42,10 +48,14 @@ def test_a_complete_project_is_published(ready, owner, acme, mia, now):
     with acting(owner):
         project = Project.objects.select_related("org", "criteria").get(id=project.id)
         assert (project.state, project.criteria, project.published_at) == ("live", criteria, now)
-        assert queries.held(project).available == 500_00
+        assert project.seats == {"tested": 3}
+        seats = 3 * SEAT
+        assert queries.held(project).available == 500_00 - seats
+        funds = queries.funds(project)
+        assert (funds.put_in, funds.free, funds.seats.available) == (500_00, 500_00 - seats, seats)
         assert queries.wallet(acme).available == 500_00
-        moved = Transfer.objects.get(code="fund_project")
-        assert (moved.amount, moved.scope_id) == (500_00, project.id)
+        moved = Transfer.objects.filter(scope_id=project.id).values_list("code", "amount")
+        assert sorted(moved) == [("fund_project", 500_00 - seats), ("fund_seats", seats)]
     with acting(actor_of(mia)):
         assert Notice.objects.get(user=mia).title == "Is it a question? is live"
     offer = Offer.objects.get(project=project)
@@ -77,7 +87,7 @@ def test_settings_act_on_the_next_publishing_only(ready, owner, now, monkeypatch
     with acting(owner):
         again = CriteriaVersion.objects.get(id=criteria.id)
         assert again.body["pay"]["fee_bps"] == 1500
-        assert queries.terms(again).fee_bps == 1500
+        assert queries.terms(again.id).fee_bps == 1500
         assert (
             queries.draft_body(Project.objects.get(id=again.project_id))["pay"]["fee_bps"] == 9000
         )
@@ -281,6 +291,35 @@ def version(project, owner, now, **changes):
         return projects.publish_version(project_id=project.id, by=owner, now=now)
 
 
+def test_a_later_version_funds_the_seats_that_it_adds_or_makes_dearer(ready, owner, now):
+    project = ready()
+    publish(project, owner, now)
+
+    def seats():
+        with acting(owner):
+            row = Project.objects.select_related("org", "criteria").get(id=project.id)
+            return row.seats, queries.funds(row).seats.available
+
+    [tier] = SECTIONS["tiers"]["tiers"]
+    more = {**tier, "qualification": {**tier["qualification"], "seats": 5}}
+    version(project, owner, now, tiers={"tiers": [more]})
+    assert seats() == ({"tested": 5}, 5 * SEAT)
+    # An estimate of 80 seconds pays 240 of them: each item of an attempt costs double.
+    version(project, owner, now, work={"estimate_seconds": 80})
+    assert seats() == ({"tested": 5}, 5 * (SEAT + 5 * 55))
+    # A version that says fewer takes no funded seat back.
+    version(project, owner, now, tiers={"tiers": [tier]}, pay={"base": 41})
+    assert seats() == ({"tested": 5}, 5 * (SEAT + 5 * 55))
+    many = {**tier, "qualification": {**tier["qualification"], "seats": 500}}
+    with pytest.raises(NotReady) as refusal:
+        version(project, owner, now, tiers={"tiers": [many]})
+    assert any("fund it first" in problem for problem in refusal.value.problems)
+    none = {**tier, "qualification": None}
+    with pytest.raises(NotReady) as refusal:
+        version(project, owner, now, tiers={"tiers": [none]})
+    assert any("drop the qualification" in problem for problem in refusal.value.problems)
+
+
 def test_a_later_version_holds_for_new_claims_only(ready, owner, now):
     project = ready()
     first = publish(project, owner, now)
@@ -367,7 +406,7 @@ def test_closing_gives_the_rest_back(ready, owner, acme, now):
         closed = projects.finish_close(project_id=project.id, by=worker, now=now)
     with acting(owner):
         assert (closed.state, closed.closed_at) == ("closed", now)
-        assert queries.held(closed).available == 0
+        assert queries.held(closed).available == queries.funds(closed).balance == 0
         assert queries.wallet(acme).available == 1_000_00
 
 
@@ -377,12 +416,12 @@ def test_top_up_comes_from_the_wallet(ready, owner, acme, vic, now):
     with acting(owner):
         projects.top_up(project_id=project.id, amount=300_00, by=owner, now=now)
         projects.top_up(project_id=project.id, amount=100_00, by=owner, now=now)
-        assert queries.held(Project.objects.get(id=project.id)).available == 900_00
+        assert queries.held(Project.objects.get(id=project.id)).available == 900_00 - 3 * SEAT
         with pytest.raises(Conflict, match="fund it first"):
             projects.top_up(project_id=project.id, amount=100_01, by=owner, now=now)
         with pytest.raises(Invalid):
             projects.top_up(project_id=project.id, amount=0, by=owner, now=now)
-        assert queries.held(Project.objects.get(id=project.id)).available == 900_00
+        assert queries.held(Project.objects.get(id=project.id)).available == 900_00 - 3 * SEAT
     with acting(actor_of(vic)) as viewer, pytest.raises(NotAllowed):
         projects.top_up(project_id=project.id, amount=1, by=viewer, now=now)
 
@@ -438,7 +477,8 @@ def test_the_sweep_counts_what_this_floor_knows(ready, owner, now):
     assert body["items"] == {"work": 5, "work_gold": 5, "qualification": 2, "qualification_gold": 2}
     assert body["slots_left"] == 10
     assert body["budget"] == {
-        "funded": 500_00, "paid_or_returned": 0, "reserved": 0, "free": 500_00,
+        "funded": 500_00, "paid_or_returned": 0, "reserved": 0, "free": 500_00 - 3 * SEAT,
+        "seats": 3 * SEAT,
     }  # fmt: skip
     assert Offer.objects.get(project=project).figures == {"items": 5, "volume_left": 10}
 

@@ -8,8 +8,9 @@ import pytest
 from apps.accounts.models import User
 from apps.core.tenancy import Actor, acting, system
 from apps.ledger import queries as ledger
-from apps.ledger.enums import TransferKind
+from apps.ledger.enums import Purpose, TransferKind
 from apps.ledger.models import Transfer
+from apps.ledger.queries import AccountRow
 from apps.organizations.models import Organization
 from apps.organizations.queries import actor_of
 from apps.projects import actions as projects
@@ -148,6 +149,16 @@ class Desk:
     def fresh(self, row: Assignment) -> Assignment:
         with acting(STAFF):
             return Assignment.objects.get(id=row.id)
+
+    def account(self, purpose: Purpose) -> AccountRow:
+        with acting(STAFF):
+            name = {"holder": self.project.org_id, "scope": self.project.id}
+            return ledger.find_account(purpose, currency="USD", **name)
+
+    def put_in(self) -> int:
+        """Everything ever funded: for work, and for qualification seats."""
+        accounts = (self.account(purpose) for purpose in (Purpose.HELD, Purpose.SEATS))
+        return sum(account.credits_posted for account in accounts)
 
     def state(self, row: Assignment) -> str:
         return self.fresh(row).state

@@ -84,7 +84,7 @@ def test_no_unfunded_work(desk_of, project, acme, carol, dave):
 
 
 def test_newcomers_together_hold_a_share(desk_of, project, acme, carol, dave):
-    desk = desk_of(project(acme, budget=4 * sum(FIRST), gold=0))
+    desk = desk_of(project(acme, budget=4 * sum(FIRST), gold=0, qualification=0))
     desk.begin(carol)
     desk.enrol(dave)
     with pytest.raises(NothingToDo, match="25%"):

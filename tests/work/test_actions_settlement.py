@@ -203,7 +203,7 @@ def test_closing_gives_back_everything_that_was_not_earned(desk, acme, alice, ca
     assert all(row.held == 0 for row in rows_of(desk))
     # 630 seconds of the floor; fees of one acceptance and one rejection of 6 each.
     assert payable(carol.id) == 210
-    assert wallet(acme.id) == 500_00 - 210 - 12
+    assert wallet(acme.id) == desk.put_in() - 210 - 12
     desk.prove()
     assert desk.close() is False
 
@@ -222,7 +222,7 @@ def test_closing_after_a_bonus_holds_back_no_fee(desk, acme, alice, carol):
     desk.later(days=1)
     assert desk.close()
     assert held(acme.id, desk.project.id) == (0, 0)
-    assert wallet(acme.id) == 500_00 - 48 - 7
+    assert wallet(acme.id) == desk.put_in() - 48 - 7
     assert desk.fresh(row).held == desk.open_pending(row) == 0
     desk.prove()
 
@@ -230,7 +230,7 @@ def test_closing_after_a_bonus_holds_back_no_fee(desk, acme, alice, carol):
 def test_a_project_nobody_worked_on_closes_at_once(desk, acme, alice):
     desk.begin_close(alice)
     assert desk.close()
-    assert wallet(acme.id) == 500_00
+    assert wallet(acme.id) == desk.put_in()
     assert state(desk) == "closed"
 
 

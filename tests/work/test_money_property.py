@@ -16,6 +16,7 @@ from hypothesis.stateful import (
 )
 
 from apps.cases import actions as cases
+from apps.core.errors import Conflict
 from apps.core.tenancy import acting
 from apps.ledger import queries as ledger
 from apps.ledger.enums import Purpose, TransferKind
@@ -26,18 +27,30 @@ from apps.projects.rules import Facts, Kind, Outcome, Stage
 from apps.work import actions as work
 from apps.work.errors import NothingToDo
 from apps.work.models import Assignment, EarningLine, Enrolment
+from tests.factories import accounts
 from tests.work.conftest import STAFF, Desk
+from tests.work.test_actions_qualification import known
 
 START = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 REASON = "The sentence asks for nothing: it is a quotation, as the rubric's own example says."
+TIERS = [
+    {
+        "key": key, "title": key, "regions": [], "languages": [], "credentials": [],
+        "qualification": qualification,
+    }
+    for key, qualification in (
+        ("general", None), ("tested", {"items": 2, "pass_percent": 100, "seats": 2}),
+    )
+]  # fmt: skip
 DECISIONS = [None, "accept", "reject", "ask_rework"]
 
 
 class Model:
     """What the rules say of one assignment, kept beside the database and never read from it."""
 
-    def __init__(self, *, cap: int, at: dt.datetime) -> None:
+    def __init__(self, *, cap: int, at: dt.datetime, kind: Kind = Kind.WORK) -> None:
+        self.kind = kind
         self.cap, self.state, self.rounds, self.active = cap, "claimed", 1, 0
         self.beat_at = self.claimed_at = at
         self.due: dt.datetime | None = at + HOUR / 2
@@ -53,7 +66,7 @@ class Model:
 
     def facts(self, stage: Stage) -> Facts:
         return Facts(
-            kind=Kind.WORK,
+            kind=self.kind,
             stage=stage,
             cap_seconds=self.cap,
             rounds=self.rounds,
@@ -71,7 +84,10 @@ class Model:
 
 
 class Market(RuleBasedStateMachine):
-    """Two contributors on one project; its budget is small enough to run out."""
+    """Two contributors on one project; its budget is small enough to run out.
+
+    The seats of its qualification have money of their own.
+    """
 
     make: object  # set by the test: a fresh desk and the people
 
@@ -81,9 +97,13 @@ class Market(RuleBasedStateMachine):
         self.sandbox.__enter__()
         transaction.set_rollback(False)
         self.desk, self.people, self.rob, self.alice, self.ada = self.make()
+        *self.workers, self.learner = self.people
+        self.seats = self.desk.account(Purpose.SEATS).balance
+        self.right: list[bool] = []
         self.terms = rules.Terms.of(self.desk.project.criteria.body)
         self.rows: dict[Assignment, Model] = {}
         self.started: set = set()
+        self.given = 0
         self.is_closing = self.is_closed = False
         self.bonus_paid = dict.fromkeys(self.people, 0)
         self.bonus_fees = dict.fromkeys(self.people, 0)
@@ -120,6 +140,10 @@ class Market(RuleBasedStateMachine):
         day = (row.contributor_id, at.date())
         used = self.unsubmitted.get(day, 0)
         model.counts = used < 3
+        if model.kind == Kind.QUALIFICATION:
+            # In a qualification also three an attempt.
+            model.counts &= self.given < 3
+            self.given += bool(model.counts and model.active)
         if model.counts and model.active:
             self.unsubmitted[day] = used + 1
         model.state, model.due = state, None
@@ -152,7 +176,7 @@ class Market(RuleBasedStateMachine):
     @precondition(lambda self: not self.is_closing)
     @rule(data=st.data())
     def claim(self, data) -> None:
-        self.claim_for(data.draw(st.sampled_from(self.people)))
+        self.claim_for(data.draw(st.sampled_from(self.workers)))
 
     def claim_for(self, person) -> None:
         if any(model.state == "claimed" for model in self.of(person)):
@@ -178,7 +202,7 @@ class Market(RuleBasedStateMachine):
     def a_whole_answer(self, data, minutes, step) -> None:
         """The usual way, so that many examples come far; the single steps bring the odd orders."""
         before = len(self.rows)
-        self.claim_for(data.draw(st.sampled_from(self.people)))
+        self.claim_for(data.draw(st.sampled_from(self.workers)))
         if len(self.rows) == before:
             return
         row, model = list(self.rows.items())[-1]
@@ -301,7 +325,7 @@ class Market(RuleBasedStateMachine):
 
     @rule(data=st.data(), is_good=st.booleans())
     def scores_change(self, data, is_good) -> None:
-        person = data.draw(st.sampled_from(self.people))
+        person = data.draw(st.sampled_from(self.workers))
         self.is_good[person] = is_good
         with acting(STAFF):
             Enrolment.objects.filter(project=self.desk.project, contributor=person).update(
@@ -323,7 +347,9 @@ class Market(RuleBasedStateMachine):
             mine = [m for m in self.of(person) if m.stage != Stage.OPEN]
             if not mine:
                 continue
-            base = sum(self.terms.base for m in mine if m.stage == Stage.ACCEPTED)
+            base = sum(
+                self.terms.base for m in mine if m.stage == Stage.ACCEPTED and m.kind == Kind.WORK
+            )
             account = rules.Account(
                 earned=sum(m.earned for m in mine) + self.bonus_paid[person] + self.top_ups[person],
                 accepted_base=base,
@@ -356,9 +382,10 @@ class Market(RuleBasedStateMachine):
         if can:
             self.is_closed = True
             self.settled()
-            assert (self.held().balance, self.held().debits_pending) == (0, 0)
+            for account in (self.held(), self.desk.account(Purpose.SEATS)):
+                assert (account.balance, account.debits_pending) == (0, 0)
             spent = sum(self.gross(person) for person in self.people)
-            assert self.wallet() == self.budget - spent
+            assert self.wallet() == self.budget + self.seats - spent
 
     # ── What must hold after every step ─────────────────────────────────────────────────────────
 
@@ -398,8 +425,12 @@ class Market(RuleBasedStateMachine):
                 assert sum(line.gross for line in lines) == self.gross(person)
         held = self.held()
         assert held.available >= 0
-        spent = sum(self.gross(person) for person in self.people)
+        # Work and qualification are paid from one account each, and from no other.
+        spent = sum(self.gross(person) for person in self.workers)
         assert held.balance == (0 if self.is_closed else self.budget - spent)
+        seats, learned = self.desk.account(Purpose.SEATS), self.gross(self.learner)
+        assert seats.available >= 0 and learned <= self.seats
+        assert seats.balance == (0 if self.is_closed else self.seats - learned)
 
     @invariant()
     def each_assignment_holds_what_can_still_become_due(self) -> None:
@@ -438,19 +469,85 @@ class Market(RuleBasedStateMachine):
             assert paid_bonus == sum(self.bonus_paid.values())
 
     def bonus_of(self, model: Model) -> int:
-        return 0 if model.stage in {Stage.FINAL, Stage.UNSUBMITTED} else self.terms.bonus_max
+        if model.kind != Kind.WORK or model.stage in {Stage.FINAL, Stage.UNSUBMITTED}:
+            return 0
+        return self.terms.bonus_max
+
+
+class MarketWithSeats(Market):
+    """The same with a third person who tries the qualification again and again."""
+
+    @precondition(lambda self: not self.is_closing)
+    @rule(
+        minutes=st.integers(0, 4),
+        is_right=st.booleans(),
+        gives_back=st.sampled_from([False, False, True]),
+    )
+    def a_qualification_item(self, minutes, is_right, gives_back) -> None:
+        """Paid from the seats, also when work has reserved everything else."""
+        if not self.is_learning():
+            return
+        cap = self.terms.paid_seconds_max
+        if self.learner not in self.started:
+            cap += self.terms.instruction_seconds_max
+        held, seats = self.held().available, self.desk.account(Purpose.SEATS).available
+        row = self.desk.claim(self.learner)
+        self.started.add(self.learner)
+        assert self.held().available == held
+        assert self.desk.account(Purpose.SEATS).available == seats - row.held
+        model = self.rows[row] = Model(cap=cap, at=self.desk.now, kind=Kind.QUALIFICATION)
+        for _ in range(minutes):
+            self.desk.later(seconds=59)
+            self.desk.beat(self.learner, row)
+            self.count(model)
+        if gives_back:
+            self.desk.give_back(self.learner, row)
+            self.count(model)
+            self.end(row, model, "given_back", self.desk.now)
+        else:
+            self.desk.submit(self.learner, row, known(row) if is_right else "unclear")
+            self.count(model)
+            self.earn(model, Outcome.ACCEPTED)
+            model.state, model.due, model.counts = "accepted", None, True
+            self.right.append(is_right)
+            if len(self.right) == 2:
+                passed = "qualified" if all(self.right) else "failed"
+                assert self.enrolment()[0] == passed
+        self.sweep()
+
+    def is_learning(self) -> bool:
+        """In an attempt; the next one of two begins when the day of the retake has come."""
+        state, attempts = self.enrolment()
+        if state == "qualifying":
+            return True
+        if attempts >= 2 or state == "qualified":
+            return False
+        try:
+            self.desk.enrol(self.learner, "tested")
+        except Conflict:
+            return False
+        self.right, self.given = [], 0
+        return True
+
+    def enrolment(self) -> tuple[str, int]:
+        with acting(STAFF):
+            found = Enrolment.objects.filter(
+                project=self.desk.project, contributor=self.learner
+            ).first()
+        return (found.state, found.attempts) if found else ("", 0)
 
 
 @pytest.mark.django_db
 def test_the_money_is_right_after_any_steps(
     project, acme, alice, rob, ada, carol, dave, now, clock_at, monkeypatch
 ):
+    erin = accounts.contributor("erin", now=now)
     number = iter(range(10_000))
 
     def make():
         desk = Desk(
             project(
-                acme, budget=2_500, how_many=8, gold=0, qualification=0,
+                acme, budget=2_500, how_many=8, gold=0, qualification=2, tiers=TIERS,
                 title=f"Any steps {next(number)}",
                 limits={"newcomer_share_percent": 100},
                 pay={"fee_bps": 1_530, "kill_fee_percent": 33},
@@ -459,7 +556,7 @@ def test_the_money_is_right_after_any_steps(
         )  # fmt: skip
         for person in (carol, dave):
             desk.enrol(person)
-        return desk, (carol, dave), rob, alice, ada
+        return desk, (carol, dave, erin), rob, alice, ada
 
     # The breaker has its own tests; here as many may be rejected as come.
     monkeypatch.setattr("apps.work.actions.verdicts._trip_breaker", lambda *_, **__: None)
@@ -469,19 +566,22 @@ def test_the_money_is_right_after_any_steps(
     def count(machine: Market) -> None:
         seen.update(model.state for model in machine.rows.values())
         seen.update(closed=machine.is_closed, bonus=any(machine.bonus_paid.values()))
-        seen.update(top_up=any(machine.top_ups.values()))
+        seen.update(
+            top_up=any(machine.top_ups.values()), learned=machine.gross(machine.learner) > 0
+        )
 
     monkeypatch.setattr(Market, "seen", staticmethod(count), raising=False)
-    run_state_machine_as_test(
-        Market,
-        settings=settings(
-            max_examples=30,
-            stateful_step_count=20,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            derandomize=True,
-        ),
-    )
+    for machine, examples in ((Market, 30), (MarketWithSeats, 12)):
+        run_state_machine_as_test(
+            machine,
+            settings=settings(
+                max_examples=examples,
+                stateful_step_count=20,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+                derandomize=True,
+            ),
+        )
     # The walk came everywhere; a machine that stays at the door proves nothing.
     everywhere = {"accepted", "rejected", "overturned", "final", "expired", "given_back"}
-    assert all(seen[name] for name in everywhere | {"closed", "bonus", "top_up"}), seen
+    assert all(seen[name] for name in everywhere | {"closed", "bonus", "top_up", "learned"}), seen

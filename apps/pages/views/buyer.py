@@ -24,6 +24,7 @@ from apps.scoring.enums import RunState
 from apps.scoring.models import ScoringRun
 from apps.work.enums import AssignmentState
 from apps.work.models import Assignment, EarningLine, Enrolment
+from apps.work.queries import seats
 
 S = AssignmentState
 UNFINISHED = frozenset({RunState.QUEUED, RunState.RUNNING})
@@ -31,12 +32,16 @@ UNFINISHED = frozenset({RunState.QUEUED, RunState.RUNNING})
 
 @dataclass(frozen=True, slots=True)
 class Funds:
-    """Budget burn in minor units. `put_in` is everything ever funded: paid, reserved or free."""
+    """Budget burn in minor units. `put_in` is everything ever funded: paid, reserved or free.
+
+    `free` is for work; `for_seats` what qualifications can still reserve.
+    """
 
     put_in: int
     held: int
     reserved: int
     free: int
+    for_seats: int
     paid: int
     net: int
     fee: int
@@ -75,6 +80,9 @@ def project_live(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
         "currency": project.currency,
         "is_moving": project.state != ProjectState.CLOSED,
         "can_manage": permissions.can_manage(request.actor, project),
+        "can_add_seats": project.seats is not None
+        and project.state in {ProjectState.LIVE, ProjectState.PAUSED}
+        and permissions.can_add_seats(request.actor, project),
         "can_review": can(request.actor, Permission.DECIDE_VERDICTS, org_id=project.org_id),
         "can_release": can(request.actor, Permission.RELEASE, org_id=project.org_id),
     }
@@ -109,20 +117,22 @@ def _progress(project: Project) -> dict:
         "items": items,
         "people": Enrolment.objects.filter(project=project).count(),
         "funds": _funds(project),
+        "seats": seats.seats_of(project),
     }
 
 
 def _funds(project: Project) -> Funds:
-    account = queries.held(project)
+    account = queries.funds(project)
     paid = EarningLine.objects.filter(project=project).aggregate(
         net=Sum("net", default=0), fee=Sum("fee", default=0)
     )
     return Funds(
-        put_in=account.credits_posted,
+        put_in=account.put_in,
         held=account.balance,
-        reserved=account.debits_pending,
-        free=account.available,
-        paid=account.debits_posted,
+        reserved=account.reserved,
+        free=account.free,
+        for_seats=account.seats.available,
+        paid=account.gone,
         net=paid["net"],
         fee=paid["fee"],
         wallet=queries.wallet(project.org, project.currency).available,

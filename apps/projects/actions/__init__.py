@@ -18,6 +18,7 @@ the wizard may save several. Amounts are minor units of the organization's curre
 
 from apps.projects.actions.assets import AssetReport, add_assets
 from apps.projects.actions.drafts import create, save_draft
+from apps.projects.actions.funds import add_seats, top_up
 from apps.projects.actions.importing import run_import
 from apps.projects.actions.imports import discard, keep_good, start_import
 from apps.projects.actions.publishing import publish, publish_version
@@ -28,12 +29,12 @@ from apps.projects.actions.running import (
     pause,
     resume,
     store_figures,
-    top_up,
 )
 
 __all__ = [
     "AssetReport",
     "add_assets",
+    "add_seats",
     "begin_close",
     "create",
     "discard",

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 
 from django.db import transaction
+from django.urls import reverse
 
 from apps.core import blobs
 from apps.core.errors import Conflict, IllegalTransition, Invalid, NotAllowed, NotThere
@@ -133,7 +134,7 @@ def tell_importer(load: ItemImport, title: str, body: str, *, now: dt.datetime) 
         kind="import",
         title=title,
         body=body,
-        url=f"/projects/{load.project_id}/",
+        url=reverse("projects:detail", args=[load.project_id]),
         now=now,
     )
 

@@ -3,6 +3,8 @@
 import datetime as dt
 import uuid
 
+from django.urls import reverse
+
 from apps.audit import actions as audit
 from apps.core.errors import IllegalTransition, NotThere
 from apps.core.tenancy import Actor
@@ -56,6 +58,6 @@ def tell_managers(project: Project, title: str, body: str, *, now: dt.datetime) 
         kind="project",
         title=title,
         body=body,
-        url=f"/projects/{project.id}/",
+        url=reverse("projects:detail", args=[project.id]),
         now=now,
     )

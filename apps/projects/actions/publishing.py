@@ -7,12 +7,9 @@ from collections.abc import Mapping
 from django.db import transaction
 
 from apps.core.errors import Conflict, NotAllowed
-from apps.core.ids import derived
 from apps.core.tenancy import Actor
-from apps.ledger import actions as ledger
-from apps.ledger.enums import Purpose, TransferKind
-from apps.ledger.errors import InsufficientFunds
 from apps.projects import permissions
+from apps.projects.actions.funds import deposit, post_from_wallet, seat_deposit
 from apps.projects.actions.moves import locked, move, record, tell_managers
 from apps.projects.enums import ProjectState, Visibility
 from apps.projects.errors import NotReady
@@ -22,8 +19,11 @@ from apps.projects.queries import (
     draft_body,
     item_counts,
     problems,
+    qualification_exposure,
+    seats_of,
     sha256_of,
     version_problems,
+    version_seats,
 )
 from apps.projects.queries.criteria import draft_of
 
@@ -45,9 +45,11 @@ def publish(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> CriteriaVe
         budget = int(draft_of(project)["budget"]["amount"])
         project.published_at = now
         _adopt(project, criteria)
+        project.seats = seats_of(criteria.body)
+        for_seats = qualification_exposure(criteria.body).qualification
         move(
             project, ProjectState.LIVE, by=by, now=now,
-            criteria=str(criteria.id), sha256=criteria.sha256, budget=budget,
+            criteria=str(criteria.id), sha256=criteria.sha256, budget=budget, seats=for_seats,
         )  # fmt: skip
         _offer(project, criteria, now=now)
         ProjectFigures.objects.get_or_create(
@@ -59,7 +61,13 @@ def publish(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> CriteriaVe
             "Criteria v1 is frozen and the budget is held for this project.",
             now=now,
         )
-        fund(project, budget, step="publish", code="fund_project", now=now)
+        # The seats get money of their own: work that is claimed first cannot use it up.
+        entries = [
+            deposit(project, budget - for_seats, step="publish", code="fund_project", now=now)
+        ]
+        if for_seats:
+            entries.append(seat_deposit(project, for_seats, step="publish", now=now))
+        post_from_wallet(entries)
         return criteria
 
 
@@ -78,11 +86,12 @@ def publish_version(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Cr
             raise NotReady(blocking)
         number = project.criteria.number + 1
         criteria = _freeze(project, draft_body(project), number=number, by=by, now=now)
+        project.seats, for_seats = version_seats(project, criteria.body)
         _adopt(project, criteria)
         project.save()
         record(
             project, "version", by=by, now=now,
-            criteria=str(criteria.id), number=number, sha256=criteria.sha256,
+            criteria=str(criteria.id), number=number, sha256=criteria.sha256, seats=for_seats,
         )  # fmt: skip
         _offer(project, criteria, now=now)
         tell_managers(
@@ -91,35 +100,9 @@ def publish_version(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Cr
             "It holds for claims from now on; assignments already accepted keep their version.",
             now=now,
         )
+        if for_seats:
+            post_from_wallet([seat_deposit(project, for_seats, step=f"v{number}", now=now)])
         return criteria
-
-
-def fund(project: Project, amount: int, *, step: str, code: str, now: dt.datetime) -> uuid.UUID:
-    """Wallet → held funds of the project. Call it last: it locks the accounts."""
-    transfer = derived(project.id, "fund", step)
-    entry = ledger.Entry(
-        id=transfer,
-        kind=TransferKind.POSTED,
-        code=code,
-        at=now,
-        amount=amount,
-        debit=ledger.account(Purpose.WALLET, holder=project.org_id, currency=project.currency),
-        credit=held_account(project),
-        currency=project.currency,
-        scope=project.id,
-        subject=project.id,
-    )
-    try:
-        ledger.post([entry])
-    except InsufficientFunds as refusal:
-        raise InsufficientFunds("The wallet does not hold that much: fund it first.") from refusal
-    return transfer
-
-
-def held_account(project: Project) -> int:
-    return ledger.account(
-        Purpose.HELD, holder=project.org_id, scope=project.id, currency=project.currency
-    )
 
 
 def _freeze(

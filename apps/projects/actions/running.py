@@ -1,4 +1,4 @@
-"""A project that is live: pause, resume, top up, extend, close, and its published figures."""
+"""A project that is live: pause, resume, extend, close, and its published figures."""
 
 import datetime as dt
 import uuid
@@ -8,18 +8,15 @@ from django.db import transaction
 from django.db.models import F
 
 from apps.core.errors import Conflict, Invalid, NotThere
-from apps.core.ids import derived, uuid7
 from apps.core.tenancy import Actor
 from apps.ledger import actions as ledger
-from apps.ledger.enums import Purpose, TransferKind
 from apps.projects import permissions
+from apps.projects.actions.funds import RUNNING, returns
 from apps.projects.actions.moves import locked, move, record, tell_managers
-from apps.projects.actions.publishing import fund, held_account
 from apps.projects.enums import ItemPurpose, ItemState, ProjectState
 from apps.projects.models import Item, Offer, Project, ProjectFigures
-from apps.projects.queries import held
+from apps.projects.queries import funds
 
-_RUNNING = frozenset({ProjectState.LIVE, ProjectState.PAUSED})
 OVERLAP_MAX = 1000
 
 
@@ -50,56 +47,22 @@ def begin_close(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Projec
 
 
 def finish_close(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Project:
-    """Nothing is reserved any more: the rest of the held funds goes back to the wallet."""
+    """Nothing is reserved any more: the rest, seats included, goes back to the wallet."""
     with transaction.atomic():
         project = locked(project_id, by=by)
         permissions.check_is_system(by, project)
-        account = held(project)
-        if account.debits_pending:
+        account = funds(project)
+        if account.reserved:
             raise Conflict("Money of this project is still reserved; it cannot be closed yet.")
-        rest = account.available
-        move(project, ProjectState.CLOSED, by=by, now=now, returned=rest)
+        move(project, ProjectState.CLOSED, by=by, now=now, returned=account.balance)
         tell_managers(
             project,
             f"{project.title} is closed",
             "Every window is over. What was not spent is back in the wallet.",
             now=now,
         )
-        if rest > 0:
-            wallet = ledger.account(
-                Purpose.WALLET, holder=project.org_id, currency=project.currency
-            )
-            ledger.post(
-                [
-                    ledger.Entry(
-                        id=derived(project.id, "return_unspent"),
-                        kind=TransferKind.POSTED,
-                        code="return_unspent",
-                        at=now,
-                        amount=rest,
-                        debit=held_account(project),
-                        credit=wallet,
-                        currency=project.currency,
-                        scope=project.id,
-                        subject=project.id,
-                    )
-                ]
-            )
+        ledger.post(returns(project, account, now=now))
         return project
-
-
-def top_up(*, project_id: uuid.UUID, amount: int, by: Actor, now: dt.datetime) -> uuid.UUID:
-    """More budget, from the wallet; the id of the transfer."""
-    with transaction.atomic():
-        project = locked(project_id, by=by)
-        permissions.check_can_manage(by, project)
-        if project.state not in _RUNNING:
-            raise Conflict("Only a live or paused project can be given more budget.")
-        if amount <= 0:
-            raise Invalid("The amount must be more than zero.", field="amount")
-        step = str(uuid7())
-        record(project, "topped_up", by=by, now=now, amount=amount)
-        return fund(project, amount, step=step, code="top_up_project", now=now)
 
 
 def extend(*, project_id: uuid.UUID, overlap: int, by: Actor, now: dt.datetime) -> int:
@@ -110,7 +73,7 @@ def extend(*, project_id: uuid.UUID, overlap: int, by: Actor, now: dt.datetime) 
     with transaction.atomic():
         project = locked(project_id, by=by)
         permissions.check_can_manage(by, project)
-        if project.state not in _RUNNING:
+        if project.state not in RUNNING:
             raise Conflict("Only a live or paused project can be extended.")
         if not 1 <= overlap <= OVERLAP_MAX:
             raise Invalid("The overlap must be from 1 to 1,000 answers an item.", field="overlap")

@@ -7,6 +7,10 @@ from apps.projects.queries.costs import (
     cost_preview,
     extension_slots,
     minimum_budget,
+    qualification_exposure,
+    seat_costs,
+    seats_of,
+    version_seats,
 )
 from apps.projects.queries.criteria import (
     DECISION_QUESTIONS,
@@ -16,7 +20,7 @@ from apps.projects.queries.criteria import (
     sha256_of,
     terms,
 )
-from apps.projects.queries.funds import held, wallet
+from apps.projects.queries.funds import Funds, funds, held, wallet
 from apps.projects.queries.problems import ItemCounts, item_counts, problems, version_problems
 
 __all__ = [
@@ -24,18 +28,24 @@ __all__ = [
     "SECTIONS",
     "CostPreview",
     "Example",
+    "Funds",
     "ItemCounts",
     "Split",
     "configured_type",
     "cost_preview",
     "draft_body",
     "extension_slots",
+    "funds",
     "held",
     "item_counts",
     "minimum_budget",
     "problems",
+    "qualification_exposure",
+    "seat_costs",
+    "seats_of",
     "sha256_of",
     "terms",
     "version_problems",
+    "version_seats",
     "wallet",
 ]

@@ -59,20 +59,53 @@ class CostPreview:
 
 def qualification_exposure(body: Mapping, *, budget: int = 0) -> rules.Exposure:
     """The most that unknown accounts can take: all seats of all tiers, and the newcomers' share."""
-    terms = rules.Terms.of(body)
-    seats = 0
-    for tier in body["tiers"]:
-        wanted = tier["qualification"]
-        if wanted:
-            seats += rules.exposure(
-                terms,
-                budget=0,
-                seats=wanted["seats"],
-                items_per_seat=wanted["items"],
-                newcomer_percent=0,
-            ).qualification
+    costs = seat_costs(body)
+    seats = sum(count * costs[tier] for tier, count in seats_of(body).items())
     share = body["limits"]["newcomer_share_percent"]
     return rules.Exposure(qualification=seats, newcomers=budget * share // 100)
+
+
+def seats_of(body: Mapping) -> dict[str, int]:
+    """How many qualification seats the criteria say, of each tier that has a qualification."""
+    return {
+        tier["key"]: tier["qualification"]["seats"]
+        for tier in body["tiers"]
+        if tier["qualification"]
+    }
+
+
+def seat_costs(body: Mapping) -> dict[str, int]:
+    """The most that one whole attempt can cost, of each tier that has a qualification."""
+    terms = rules.Terms.of(body)
+    # Criteria from before this limit have none: their seats are paid from the held funds.
+    unsubmitted = body["limits"].get("unsubmitted_paid_per_attempt", 0)
+    return {
+        tier["key"]: rules.seat_cost(
+            terms, items=tier["qualification"]["items"], unsubmitted=unsubmitted
+        )
+        for tier in body["tiers"]
+        if tier["qualification"]
+    }
+
+
+def version_seats(project: Project, body: Mapping) -> tuple[dict[str, int] | None, int]:
+    """Seats of each tier under a later version, and what they cost beyond what is funded.
+
+    Nothing for a project whose seats are paid from its held funds. A seat that is funded stays,
+    also when the version says fewer, so that seats added on the live project are not lost; each
+    is paid up to what it can cost now, as an attempt that is under way goes on under the version.
+    """
+    if project.seats is None:
+        return None, 0
+    before, costs = seat_costs(project.criteria_in_force.body), seat_costs(body)
+    seats, amount = dict(project.seats), 0
+    for tier, wanted in seats_of(body).items():
+        had = seats.get(tier, 0)
+        added = max(0, wanted - had)
+        dearer = max(0, costs[tier] - before.get(tier, 0))
+        amount += added * costs[tier] + had * dearer
+        seats[tier] = had + added
+    return seats, amount
 
 
 def reserve_of(body: Mapping, kind: rules.Kind) -> int:

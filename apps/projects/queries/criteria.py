@@ -3,10 +3,12 @@
 import hashlib
 import uuid
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import rfc8785
 from django.conf import settings
+from django.db import connection
 
 from apps.core.errors import Invalid
 from apps.projects import rules
@@ -33,21 +35,21 @@ DECISION_QUESTIONS = {
 SIGNALS = ["time against the item's own distribution", "gold items", "agreement with others"]
 GATES = ["schema", "completeness", "item_time"]
 
-_TERMS: dict[uuid.UUID, rules.Terms] = {}
-
 
 def sha256_of(body: Mapping) -> str:
     """SHA-256 in hex over the JSON canonicalization scheme (RFC 8785) of the body."""
     return hashlib.sha256(rfc8785.dumps(dict(body))).hexdigest()
 
 
-def terms(criteria: CriteriaVersion) -> rules.Terms:
-    """The part of a published version that decides about money; a version never changes."""
-    if criteria.id not in _TERMS:
-        if len(_TERMS) >= 1024:
-            _TERMS.clear()
-        _TERMS[criteria.id] = rules.Terms.of(criteria.body, version=criteria.number)
-    return _TERMS[criteria.id]
+def terms(criteria_id: uuid.UUID) -> rules.Terms:
+    """The pay rules of a published version; kept, since a version never changes."""
+    return _terms(criteria_id, connection.settings_dict["NAME"])
+
+
+@lru_cache(maxsize=4096)
+def _terms(criteria_id: uuid.UUID, _database: str) -> rules.Terms:
+    criteria = CriteriaVersion.objects.get(id=criteria_id)
+    return rules.Terms.of(criteria.body, version=criteria.number)
 
 
 def configured_type(project: Project) -> tuple[registry.TaskType, dict]:
@@ -255,6 +257,7 @@ def _limits(visibility: str) -> dict:
         # Named contributors are no newcomers that nobody knows.
         "newcomer_share_percent": 100 if visibility == Visibility.ASSIGNED else share,
         "unsubmitted_paid_per_day": numbers["unsubmitted_paid_per_day"],
+        "unsubmitted_paid_per_attempt": numbers["unsubmitted_paid_per_attempt"],
         "attempts_per_week": numbers["qualification_attempts_per_week"],
         "attempts_per_year": numbers["qualification_attempts_per_year"],
         "retake_days": numbers["retake_days"],

@@ -12,7 +12,7 @@ from apps.core.money import written
 from apps.projects import rules
 from apps.projects.enums import ImportState, Layer, Unit, Visibility
 from apps.projects.models import CriteriaVersion, GoldAnswer, Item, ItemImport, Project
-from apps.projects.queries.costs import minimum_budget
+from apps.projects.queries.costs import minimum_budget, seats_of, version_seats
 from apps.projects.queries.criteria import (
     DECISION_QUESTIONS,
     draft_body,
@@ -94,8 +94,13 @@ def version_problems(project: Project, *, now: dt.datetime | None = None) -> lis
     found += [
         f"A later version cannot drop the tier {key}: people are in it." for key in sorted(gone)
     ]
+    found += [
+        f"A later version cannot drop the qualification of {key}: people are in it."
+        for key in sorted(set(seats_of(before)) - gone - set(seats_of(body)))
+    ]
     if not found:
         found += _of_rate(project, body, now or clock.now())
+        found += _of_seats(project, body)
     return found
 
 
@@ -292,6 +297,16 @@ def _of_budget(project: Project, body: Mapping, budget: int) -> Iterator[str]:
         yield (
             f"The wallet has {written(available, currency)}, the budget is "
             f"{written(budget, currency)}: fund the wallet first."
+        )
+
+
+def _of_seats(project: Project, body: Mapping) -> Iterator[str]:
+    _, amount = version_seats(project, body)
+    available = wallet(project.org, project.currency).available
+    if amount > available:
+        yield (
+            f"The qualification seats of this version need {written(amount, project.currency)} "
+            f"more, the wallet has {written(available, project.currency)}: fund it first."
         )
 
 

@@ -218,5 +218,13 @@ def version(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
                 request, f"Criteria v{made.number} is in force for claims from now on."
             )
             return redirect("projects:criteria-version", project.id, made.number)
-    context = {"project": project, "problems": problems, "number": project.criteria.number + 1}
+    context = {
+        "project": project,
+        "problems": problems,
+        "number": project.criteria.number + 1,
+        # Worked out only from criteria that can be published.
+        "for_seats": (
+            0 if problems else queries.version_seats(project, queries.draft_body(project))[1]
+        ),
+    }
     return render(request, "projects/version.html", context, status=status)

@@ -36,11 +36,12 @@ class Step:
 
 
 def _money(project: Project) -> dict:
-    account = queries.held(project)
+    account = queries.funds(project)
     return {
         "held": account.balance,
-        "reserved": account.debits_pending,
-        "free": account.available,
+        "reserved": account.reserved,
+        "free": account.free,
+        "seats": account.seats.available,
         "wallet": queries.wallet(project.org, project.currency).available,
     }
 
@@ -73,7 +74,10 @@ def _topping_up(project: Project, funds: dict) -> list[str]:
             f"The amount moves at once from the wallet ({_said(project, funds['wallet'])}) "
             "to the held funds of this project."
         ),
-        f"{_said(project, funds['held'])} is held now, {_said(project, funds['free'])} of it free.",
+        (
+            f"{_said(project, funds['held'])} is held now, {_said(project, funds['free'])} of it "
+            "free for work."
+        ),
         "It can be spent on this project only, until the project closes.",
     ]
 
@@ -81,7 +85,7 @@ def _topping_up(project: Project, funds: dict) -> list[str]:
 def _extending(project: Project, funds: dict) -> list[str]:
     if project.criteria is None:
         return []
-    terms = queries.terms(project.criteria)
+    terms = queries.terms(project.criteria_in_force_id)
     per_item = rules.earn(
         terms,
         rules.Facts(
@@ -111,7 +115,10 @@ def _closing(project: Project, funds: dict) -> list[str]:
             f"{_said(project, funds['reserved'])} stays reserved until the last review and appeal "
             "window is over; what is due from it is paid."
         ),
-        f"What is left then goes back to the wallet; {_said(project, funds['free'])} is free now.",
+        (
+            f"What is left then goes back to the wallet; {_said(project, funds['free'])} is free "
+            f"now, and {_said(project, funds['seats'])} is left for qualification seats."
+        ),
     ]
 
 

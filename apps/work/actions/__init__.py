@@ -4,6 +4,7 @@ from apps.work.actions.claim import claim, enrol
 from apps.work.actions.clock import Clock, beat, clock_of, save_draft
 from apps.work.actions.figures import refresh_figures
 from apps.work.actions.scores import request_scores, take_scores
+from apps.work.actions.seats import add as add_seats
 from apps.work.actions.settlement import close_when_done, settle
 from apps.work.actions.submit import give_back, submit, undo
 from apps.work.actions.verdicts import (
@@ -21,6 +22,7 @@ from apps.work.actions.windows import lapse
 __all__ = [
     "Clock",
     "accept",
+    "add_seats",
     "adjust",
     "ask_rework",
     "beat",

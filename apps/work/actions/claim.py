@@ -18,7 +18,7 @@ from apps.projects import rules
 from apps.projects.enums import ProjectState, Visibility
 from apps.projects.models import Project
 from apps.projects.rules import Hold, Kind
-from apps.work.actions import windows
+from apps.work.actions import seats, windows
 from apps.work.actions.money import body_of, facts_of, rewrite, terms_of
 from apps.work.enums import AssignmentState, EnrolmentState
 from apps.work.errors import MayNotClaim, NothingToDo
@@ -64,7 +64,7 @@ def enrol(
         )
         if enrolment and enrolment.state != EnrolmentState.FAILED:
             return enrolment
-        attempt = _check_attempt(project, enrolment, wanted, body, now)
+        attempt = _check_attempt(enrolment, wanted, body, now)
         enrolment = enrolment or Enrolment(
             org_id=project.org_id, project=project, contributor_id=person, created_at=now
         )
@@ -78,6 +78,8 @@ def enrol(
         try:
             with transaction.atomic():
                 enrolment.save()
+                if attempt:
+                    seats.take(project, wanted)
         except IntegrityError:
             # The same person joined at the same moment, by a second click.
             return Enrolment.objects.get(project=project, contributor_id=person)
@@ -114,9 +116,7 @@ def _check_door(project: Project, person: uuid.UUID, by: Actor) -> None:
         raise MayNotClaim("The buyer's own people do not work on the buyer's public projects.")
 
 
-def _check_attempt(
-    project: Project, enrolment: Enrolment | None, tier: dict, body: dict, now: dt.datetime
-) -> int:
+def _check_attempt(enrolment: Enrolment | None, tier: dict, body: dict, now: dt.datetime) -> int:
     """The number of the attempt that begins now; 0 when the tier needs no qualification."""
     qualification = tier["qualification"]
     if not qualification:
@@ -126,13 +126,6 @@ def _check_attempt(
         raise Conflict(f"You can try again from {enrolment.retake_at:%d %B %Y, %H:%M} UTC.")
     if attempts >= body["limits"]["attempts_per_year"]:
         raise Conflict("All paid attempts at this qualification are used for this year.")
-    with connection.cursor() as cursor:
-        # Two people must not take the last seat: the seats of a project are counted one at a time.
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [str(project.id)])
-        cursor.execute("SELECT work_seats_taken(%s)", [project.id])
-        taken = cursor.fetchone()[0]
-    if taken >= qualification["seats"]:
-        raise Conflict("All funded seats of this qualification are taken; the buyer can add more.")
     return attempts + 1
 
 
@@ -152,6 +145,7 @@ class Scene(NamedTuple):
     instruction_seconds: int
     gold_count: int
     is_deactivated: bool
+    has_seats: bool
 
 
 def claim(
@@ -261,6 +255,7 @@ def _assign(
         criteria_id=scene.criteria_id,
         kind=kind,
         tier=scene.tier,
+        funded_from=seats.account_of(kind, has_seats=scene.has_seats),
         attempt=scene.attempts if kind == Kind.QUALIFICATION else 0,
         triggers=[],
         claimed_at=now,
@@ -302,9 +297,7 @@ def _assign(
     try:
         ledger.post(entries)
     except InsufficientFunds as error:
-        raise NothingToDo(
-            "The project's funds are all reserved now; it opens again when the buyer adds money."
-        ) from error
+        raise NothingToDo(seats.SHORT[assignment.funded_from]) from error
     return assignment
 
 

@@ -64,22 +64,25 @@ type Step = tuple[list[ledger.Entry], list[EarningLine], Event]
 
 def _carry_out(
     assignments: Sequence[Assignment],
-    step: Callable[[Assignment], Step],
+    steps: Iterable[Step],
     *,
     by: Actor,
     now: dt.datetime,
+    opens_slots: bool = False,
 ) -> None:
-    """Run a step for each row, then write everything in one statement a table; money last."""
+    """Write what the steps say in one statement a table; money last, since it locks accounts."""
     entries: list[ledger.Entry] = []
     lines: list[EarningLine] = []
     events: list[Event] = []
-    for assignment in assignments:
-        new_entries, new_lines, new_event = step(assignment)
+    for new_entries, new_lines, new_event in steps:
         entries += new_entries
         lines += new_lines
         events.append(new_event)
     money.no_longer_unreviewed(assignments)
     money.save(assignments)
+    if opens_slots:
+        # Slots are counted from the states that have just been written.
+        return_slots(assignments)
     EarningLine.objects.bulk_create(lines)
     audit.record_all(events, by=by, now=now)
     ledger.post(entries)
@@ -157,11 +160,10 @@ def accept_all(
         )
         return entries, rows, event(assignment, "assignment.accepted", decider=str(decider))
 
+    steps = [step(assignment) for assignment in assignments]
     # Verdicts are evidence of the step; they are written with it.
-    prepared = [(a, step(a)) for a in assignments]
     Verdict.objects.bulk_create(verdicts)
-    steps = {a.id: result for a, result in prepared}
-    _carry_out(assignments, lambda a: steps[a.id], by=by, now=now)
+    _carry_out(assignments, steps, by=by, now=now)
 
 
 def reject(
@@ -178,7 +180,7 @@ def reject(
         entries, rows = money.book(a, Stage.REJECTED, lines, code="kill_fee", now=now)
         return entries, rows, event(a, "assignment.rejected", criterion=row.criterion)
 
-    _carry_out([assignment], step, by=by, now=now)
+    _carry_out([assignment], [step(assignment)], by=by, now=now)
 
 
 def overturn(
@@ -213,7 +215,7 @@ def overturn(
         )
         return entries, rows, event(a, "assignment.overturned", silence=is_silence)
 
-    _carry_out([assignment], step, by=by, now=at)
+    _carry_out([assignment], [step(assignment)], by=by, now=at)
     return transfer if pays else None
 
 
@@ -231,7 +233,7 @@ def finalise_all(assignments: Sequence[Assignment], *, by: Actor, now: dt.dateti
         return entries, rows, event(a, "assignment.final")
 
     if assignments:
-        _carry_out(assignments, step, by=by, now=now)
+        _carry_out(assignments, [step(a) for a in assignments], by=by, now=now)
 
 
 def end_unsubmitted_all(
@@ -254,16 +256,30 @@ def end_unsubmitted_all(
         entries, rows = money.book(a, Stage.UNSUBMITTED, [], code="release", now=when)
         return entries, rows, event(a, f"assignment.{to}", seconds=a.paid_seconds)
 
-    prepared = {a.id: step(a) for a in assignments}
-    # The slot is counted from the states, so the states are written first.
-    money.save(assignments)
-    return_slots(assignments)
-    _carry_out(assignments, lambda a: prepared[a.id], by=by, now=now)
+    steps = [step(assignment) for assignment in assignments]
+    _carry_out(assignments, steps, by=by, now=now, opens_slots=True)
 
 
 def _may_still_count(assignment: Assignment, when: dt.datetime) -> bool:
-    """At most so many unsubmitted assignments a contributor, project and day are paid."""
+    """At most so many unsubmitted assignments a contributor, project and day are paid.
+
+    In a qualification also at most so many an attempt.
+    """
     limits = money.body_of(assignment.criteria_id)["limits"]
+    most = limits.get("unsubmitted_paid_per_attempt")
+    if assignment.kind == Kind.QUALIFICATION and most is not None:
+        # The seat of this attempt has money for so many; more would be somebody else's.
+        earlier = Assignment.objects.filter(
+            contributor_id=assignment.contributor_id,
+            project_id=assignment.project_id,
+            kind=Kind.QUALIFICATION,
+            attempt=assignment.attempt,
+            state__in=UNSUBMITTED,
+            is_time_counted=True,
+            active_seconds__gt=0,
+        ).count()
+        if earlier >= most:
+            return False
     day = when.replace(hour=0, minute=0, second=0, microsecond=0)
     counted = Assignment.objects.filter(
         contributor_id=assignment.contributor_id,

@@ -20,16 +20,11 @@ from apps.ledger import actions as ledger
 from apps.ledger.enums import Purpose, TransferKind
 from apps.projects import rules
 from apps.projects.models import CriteriaVersion
+from apps.projects.queries import criteria
 from apps.projects.rules import Facts, Hold, Kind, Line, Stage, Terms
 from apps.work.models import Assignment, EarningLine, Settlement
 
 LEGS = ("pay", "fee", "extra")
-
-
-@lru_cache(maxsize=4096)
-def _terms(criteria_id: uuid.UUID, _database: str) -> Terms:
-    criteria = CriteriaVersion.objects.get(id=criteria_id)
-    return Terms.of(criteria.body, version=criteria.number)
 
 
 @lru_cache(maxsize=1024)
@@ -38,8 +33,8 @@ def _body(criteria_id: uuid.UUID, _database: str) -> dict:
 
 
 def terms_of(criteria_id: uuid.UUID) -> Terms:
-    """The pay rules of a criteria version; kept, since a version never changes."""
-    return _terms(criteria_id, connection.settings_dict["NAME"])
+    """The pay rules of a criteria version, from the one cache of them."""
+    return criteria.terms(criteria_id)
 
 
 def body_of(criteria_id: uuid.UUID) -> dict:
@@ -62,7 +57,10 @@ def facts_of(assignment: Assignment, stage: Stage, *, earned: int = 0) -> Facts:
 
 def _accounts(assignment: Assignment, currency: str) -> tuple[int, dict[str, int]]:
     held = ledger.account(
-        Purpose.HELD, currency=currency, holder=assignment.org_id, scope=assignment.project_id
+        Purpose(assignment.funded_from),
+        currency=currency,
+        holder=assignment.org_id,
+        scope=assignment.project_id,
     )
     payable = ledger.account(Purpose.PAYABLE, currency=currency, holder=assignment.contributor_id)
     fees = ledger.account(Purpose.FEES, currency=currency)

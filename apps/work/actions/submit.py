@@ -4,6 +4,7 @@ import datetime as dt
 import uuid
 
 from django.db import IntegrityError, connection, transaction
+from django.urls import reverse
 
 from apps.audit import actions as audit
 from apps.core import rows
@@ -157,6 +158,6 @@ def _report_broken(row: Assignment, *, now: dt.datetime) -> None:
         kind="item.broken",
         title="An item was reported as broken",
         body=row.give_back_note,
-        url=f"/projects/{row.project_id}/",
+        url=reverse("projects:detail", args=[row.project_id]),
         now=now,
     )

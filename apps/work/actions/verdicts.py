@@ -230,7 +230,7 @@ def _trip_breaker(project: Project, body: dict, *, by: Actor, now: dt.datetime) 
         kind="project.rejections_frozen",
         title="Rejections of a project are frozen",
         body=f"{counts['rejected']} of {counts['answers']} answers were rejected.",
-        url="/cases/",
+        url=reverse("cases:list"),
         now=now,
     )
 

@@ -6,6 +6,6 @@ from apps.core.sqlfiles import run
 
 
 class Migration(migrations.Migration):
-    dependencies = [("work", "0002_sql"), ("accounts", "0002_sql")]
+    dependencies = [("work", "0002_sql"), ("accounts", "0002_sql"), ("projects", "0003_seats")]
 
     operations = [run(__file__, "claim")]

@@ -5,7 +5,8 @@
 CREATE FUNCTION work_claim_scene(a_project uuid, a_contributor uuid)
 RETURNS TABLE (open_claim uuid, org_id uuid, project_state text, visibility text, criteria_id uuid,
   enrolment_id uuid, enrolment_state text, tier text, attempts integer, cursor_key bigint,
-  instruction_seconds integer, gold_count integer, is_deactivated boolean)
+  instruction_seconds integer, gold_count integer, is_deactivated boolean,
+  has_seats boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   e work_enrolment%ROWTYPE;
@@ -24,6 +25,7 @@ BEGIN
   RETURN QUERY SELECT found, p.org_id, p.state::text, p.visibility::text, p.criteria_id,
       e.id, e.state::text, e.tier::text, e.attempts, e.cursor, e.instruction_seconds, e.gold_count,
       EXISTS (SELECT 1 FROM accounts_contributorprofile c
-              WHERE c.user_id = a_contributor AND c.deactivated_at IS NOT NULL)
+              WHERE c.user_id = a_contributor AND c.deactivated_at IS NOT NULL),
+      p.seats IS NOT NULL
     FROM projects_project p WHERE p.id = a_project AND (found IS NOT NULL OR e.id IS NOT NULL);
 END $$;

@@ -109,7 +109,7 @@ class Stakes:
 
 def stakes(assignment: Assignment) -> Stakes:
     """The floor holds for rejected work too, so near the floor a rejection saves little."""
-    terms, facts = projects.terms(assignment.criteria), assignment.open_facts
+    terms, facts = projects.terms(assignment.criteria_id), assignment.open_facts
     accepted = _with_top_up(terms, facts, Outcome.ACCEPTED, assignment.paid_seconds)
     rejected = _with_top_up(terms, facts, Outcome.REJECTED, assignment.paid_seconds)
 

@@ -281,18 +281,15 @@ def _publish(
 ) -> Project:
     with acting(actor_of(owner)):
         project.refresh_from_db()
-        terms = Terms.of(project_queries.draft_body(project))
+        body = project_queries.draft_body(project)
+    terms = Terms.of(body)
     nothing = frozenset[str]()
     cap = terms.paid_seconds_max
-    first = rules.max_cost(
-        terms,
-        kind=Kind.QUALIFICATION,
-        triggers=nothing,
-        cap_seconds=cap + terms.instruction_seconds_max,
-    )
+    seats = project_queries.qualification_exposure(body).qualification
     each = rules.max_cost(terms, kind=Kind.WORK, triggers=nothing, cap_seconds=cap)
-    # Every answer's maximum at once, and something for slots that a rejection opens again.
-    budget = first.total * len(crowd.workers) + each.total * (len(crowd.answers) + 100)
+    # All seats, every answer's maximum at once, and something for slots that a rejection opens
+    # again.
+    budget = seats + each.total * (len(crowd.answers) + 100)
     staging.fund(org, owner, budget, now=now)
     with acting(actor_of(owner)) as actor:
         projects.save_draft(

@@ -6,6 +6,6 @@ from apps.core.sqlfiles import run
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ledger", "0002_sql")]
+    dependencies = [("ledger", "0003_seats")]
 
     operations = [run(__file__, "plans")]
