@@ -16,6 +16,7 @@ from hypothesis.stateful import (
 )
 
 from apps.cases import actions as cases
+from apps.core.errors import Conflict
 from apps.core.tenancy import acting
 from apps.ledger import queries as ledger
 from apps.ledger.enums import Purpose, TransferKind
@@ -26,10 +27,15 @@ from apps.projects.rules import Facts, Kind, Outcome, Stage
 from apps.work import actions as work
 from apps.work.errors import NothingToDo
 from apps.work.models import Assignment, EarningLine, Enrolment
+from tests.factories.accounts import user
 from tests.work.conftest import STAFF, Desk
 
 START = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
+GROUNDS = (
+    "Forty answers in a row are the same, each sent after two seconds, whatever the sentence says; "
+    "nobody reads a sentence in that time."
+)
 REASON = "The sentence asks for nothing: it is a quotation, as the rubric's own example says."
 DECISIONS = [None, "accept", "reject", "ask_rework"]
 
@@ -46,6 +52,8 @@ class Model:
         self.counts = self.is_topped_up = False
         self.bonus_left: int | None = None
         self.has_appeal = self.was_reworked = False
+        self.is_bad_faith = self.was_stopped = self.is_accepting = False
+        self.stopped_until: dt.datetime | None = None
 
     @property
     def paid(self) -> int:
@@ -60,7 +68,16 @@ class Model:
             paid_seconds=None if stage == Stage.OPEN else self.paid,
             earned=self.earned,
             is_topped_up=self.is_topped_up,
+            is_bad_faith=self.is_bad_faith,
         )
+
+    @property
+    def is_undecided(self) -> bool:
+        """Bad faith was found, and its appeal is not over: not settled before."""
+        return self.state == "rejected" and self.is_bad_faith
+
+    def is_stopped(self, now: dt.datetime) -> bool:
+        return self.stopped_until is not None and now < self.stopped_until
 
     @property
     def stage(self) -> Stage:
@@ -80,7 +97,7 @@ class Market(RuleBasedStateMachine):
         self.sandbox = transaction.atomic()
         self.sandbox.__enter__()
         transaction.set_rollback(False)
-        self.desk, self.people, self.rob, self.alice, self.ada = self.make()
+        self.desk, self.people, self.rob, self.alice, (self.ada, self.adam, self.eve) = self.make()
         self.terms = rules.Terms.of(self.desk.project.criteria.body)
         self.rows: dict[Assignment, Model] = {}
         self.started: set = set()
@@ -140,7 +157,11 @@ class Market(RuleBasedStateMachine):
             model.due = None
             model.state = "overturned" if model.has_appeal else "final"
             if model.has_appeal:
-                self.earn(model, Outcome.OVERTURNED)
+                self.overturned(model)
+
+    def overturned(self, model: Model) -> None:
+        self.earn(model, Outcome.OVERTURNED)
+        model.is_bad_faith = False
 
     def sweep(self) -> None:
         for row, model in self.rows.items():
@@ -232,7 +253,7 @@ class Market(RuleBasedStateMachine):
         if self.desk.now >= model.undo_until or model.was_reworked or busy:
             return
         self.desk.undo(person, row)
-        model.state, model.beat_at = "claimed", self.desk.now
+        model.state, model.beat_at, model.is_accepting = "claimed", self.desk.now, False
         model.due = min(model.beat_at + HOUR / 2, model.claimed_at + DAY)
         self.sweep()
 
@@ -250,6 +271,10 @@ class Market(RuleBasedStateMachine):
         self.decide_on(*self.pick(data, "submitted"), step)
 
     def decide_on(self, row, model: Model, step: str) -> None:
+        if model.is_stopped(self.desk.now):
+            with pytest.raises(Conflict, match="A case of bad faith is open"):
+                getattr(self.desk, step)(self.rob, row)
+            return
         if self.desk.now < model.undo_until:
             self.desk.at(model.undo_until)
             self.sweep()
@@ -259,6 +284,7 @@ class Market(RuleBasedStateMachine):
             if model.was_reworked or self.held().available < 1_000:
                 return
             self.desk.ask_rework(self.rob, row)
+            model.is_accepting = False
             model.was_reworked, model.state, model.rounds = True, "rework", 2
             model.cap += self.terms.paid_seconds_max
             model.due, model.beat_at = self.desk.now + 72 * HOUR, self.desk.now
@@ -270,6 +296,50 @@ class Market(RuleBasedStateMachine):
         else:
             self.desk.accept(self.rob, row)
             model.due = min(model.due, self.desk.now + HOUR)
+            model.is_accepting = True
+
+    @precondition(lambda self: self.find("submitted"))
+    @rule(
+        data=st.data(), step=st.sampled_from([None, "found", "not found"]), hours=st.integers(1, 20)
+    )
+    def call_it_bad_faith(self, data, step, hours) -> None:
+        """Opened, and decided some hours later or left to its deadline."""
+        row, model = self.pick(data, "submitted")
+        if self.desk.now < model.undo_until or model.was_stopped or model.is_accepting:
+            return
+        case = self.accuse(row)
+        model.was_stopped, model.stopped_until = True, self.desk.now + 7 * DAY
+        model.due += 7 * DAY
+        if step is None:
+            return
+        self.desk.later(hours=hours)
+        self.sweep()
+        is_found = step == "found"
+        self.judge(case, is_found=is_found)
+        if is_found:
+            model.state, model.counts, model.is_bad_faith = "rejected", True, True
+            model.due = self.desk.now + 14 * DAY
+            self.earn(model, Outcome.BAD_FAITH)
+        else:
+            model.due -= model.stopped_until - self.desk.now
+        model.stopped_until = self.desk.now
+
+    def accuse(self, row):
+        with acting(actor_of(self.adam)) as actor:
+            return cases.open_bad_faith(
+                assignment_id=row.id, criterion="accuracy", reason=GROUNDS, by=actor,
+                now=self.desk.now,
+                signals=[
+                    {"kind": "answer_time", "evidence": "Two seconds, where others take thirty."},
+                    {"kind": "straight_lining", "evidence": "The same answer forty times."},
+                ],
+            )  # fmt: skip
+
+    def judge(self, case, *, is_found: bool) -> None:
+        with acting(actor_of(self.ada)) as actor:
+            cases.decide(
+                case_id=case.id, is_granted=is_found, decision=GROUNDS, by=actor, now=self.desk.now
+            )
 
     @precondition(lambda self: self.find("rejected"))
     @rule(data=st.data())
@@ -287,12 +357,12 @@ class Market(RuleBasedStateMachine):
         row, model = self.pick(data, "rejected")
         if not model.has_appeal:
             return
-        with acting(actor_of(self.ada)) as actor:
+        with acting(actor_of(self.eve)) as actor:
             act = work.overturn if is_right else work.uphold
             act(assignment_id=row.id, by=actor, now=self.desk.now)
         model.state, model.due = ("overturned" if is_right else "final"), None
         if is_right:
-            self.earn(model, Outcome.OVERTURNED)
+            self.overturned(model)
 
     @rule(hours=st.sampled_from([1, 30, 80, 200, 400]))
     def time_passes(self, hours) -> None:
@@ -320,7 +390,7 @@ class Market(RuleBasedStateMachine):
     def settled(self) -> None:
         """Everybody's bonus and top-up as the rules say, from the model alone."""
         for person in self.people:
-            mine = [m for m in self.of(person) if m.stage != Stage.OPEN]
+            mine = [m for m in self.of(person) if m.stage != Stage.OPEN and not m.is_undecided]
             if not mine:
                 continue
             base = sum(self.terms.base for m in mine if m.stage == Stage.ACCEPTED)
@@ -342,6 +412,10 @@ class Market(RuleBasedStateMachine):
             for model in mine:
                 model.is_topped_up = True
             earned = self.earned(person)
+            assert (
+                earned
+                == sum(m.earned for m in mine) + self.bonus_paid[person] + (self.top_ups[person])
+            )
             # Invariant: effective pay reaches the floor, rejected and unsubmitted time included.
             assert earned >= self.terms.floor_for(account.paid_seconds)
 
@@ -443,9 +517,11 @@ class Market(RuleBasedStateMachine):
 
 @pytest.mark.django_db
 def test_the_money_is_right_after_any_steps(
-    project, acme, alice, rob, ada, carol, dave, now, clock_at, monkeypatch
+    project, acme, alice, rob, ada, adam, carol, dave, now, clock_at, monkeypatch
 ):
     number = iter(range(10_000))
+    # Neither the one who called it bad faith nor the one who found it decides the appeal.
+    eve = user("eve", is_staff=True)
 
     def make():
         desk = Desk(
@@ -459,7 +535,7 @@ def test_the_money_is_right_after_any_steps(
         )  # fmt: skip
         for person in (carol, dave):
             desk.enrol(person)
-        return desk, (carol, dave), rob, alice, ada
+        return desk, (carol, dave), rob, alice, (ada, adam, eve)
 
     # The breaker has its own tests; here as many may be rejected as come.
     monkeypatch.setattr("apps.work.actions.verdicts._trip_breaker", lambda *_, **__: None)
@@ -470,6 +546,8 @@ def test_the_money_is_right_after_any_steps(
         seen.update(model.state for model in machine.rows.values())
         seen.update(closed=machine.is_closed, bonus=any(machine.bonus_paid.values()))
         seen.update(top_up=any(machine.top_ups.values()))
+        seen.update(bad_faith=sum(model.is_bad_faith for model in machine.rows.values()))
+        seen.update(stopped=sum(model.was_stopped for model in machine.rows.values()))
 
     monkeypatch.setattr(Market, "seen", staticmethod(count), raising=False)
     run_state_machine_as_test(
@@ -484,4 +562,6 @@ def test_the_money_is_right_after_any_steps(
     )
     # The walk came everywhere; a machine that stays at the door proves nothing.
     everywhere = {"accepted", "rejected", "overturned", "final", "expired", "given_back"}
-    assert all(seen[name] for name in everywhere | {"closed", "bonus", "top_up"}), seen
+    assert all(
+        seen[name] for name in everywhere | {"closed", "bonus", "top_up"} | {"bad_faith", "stopped"}
+    ), seen
