@@ -13,7 +13,7 @@ from apps.cases.enums import SIGNAL_SOURCES, CaseState, SignalKind
 from apps.cases.errors import AlreadyOpen, Involved, TooLate
 from apps.cases.models import Case
 from apps.cases.tasks import sweep_all
-from apps.core.errors import Conflict, Invalid, NotAllowed, NotThere
+from apps.core.errors import Conflict, Invalid, NotAllowed, NotThere, WagefileError
 from apps.core.ids import uuid7
 from apps.core.tenancy import acting, system
 from apps.exports.queries import wage_lines
@@ -34,6 +34,7 @@ GROUNDS = (
     "Forty answers in a row are the same, each sent after two seconds, whatever the sentence says; "
     "nobody reads a sentence in that time."
 )
+PLAIN = "Plain to see for anybody who reads forty answers."
 STATEMENT = "I know these sentences by heart: the same forty were in the qualification."
 CLOCK = {"kind": "answer_time", "evidence": "Two seconds, where others take thirty."}
 PATTERN = {"kind": "straight_lining", "evidence": "The same answer forty times in a row."}
@@ -42,9 +43,14 @@ AGREES = {"kind": "agreement", "evidence": "Below what chance would give."}
 
 
 def do(action, user, *, at, **words):
+    """A refusal leaves what the action kept, as the middleware does for a page."""
     person = actor_of(user)
     with acting(person):
-        return action(by=person, now=at, **words)
+        try:
+            return action(by=person, now=at, **words)
+        except WagefileError as error:
+            refusal = error
+    raise refusal
 
 
 def accuse(row, user, *, at, **changes) -> Case:
@@ -247,9 +253,7 @@ def test_postgresql_refuses_what_the_action_refuses(sent, adam, changes):
         written(row, adam, at).save(force_insert=True)
 
 
-def test_postgresql_lets_only_an_administrator_open_one_and_under_the_own_name(
-    sent, rob, adam, ada
-):
+def test_postgresql_lets_only_an_administrator_open_one_under_the_own_name(sent, rob, adam, ada):
     row, at = sent
     for actor, opener in (
         (actor_of(rob), rob), (actor_of(rob), adam), (system(row.org_id), adam),
@@ -294,7 +298,7 @@ def test_postgresql_bounds_the_stop_and_the_finding(opened, changes):
 # ── The window stands still ─────────────────────────────────────────────────────────────────────
 
 
-def test_opening_it_stops_the_window_and_tells_everybody(sent, opened, carol, rob, ada):
+def test_opening_it_stops_the_window_and_tells_everybody(carol, rob, ada, sent, opened):
     row, at = sent
     stopped = fresh(row)
     assert (stopped.review_stopped_at, stopped.review_stopped_until) == (at, at + 7 * DAY)
@@ -483,9 +487,7 @@ def test_an_appeal_that_nobody_decides_pays_in_full(sent, found, carol):
 
 
 @pytest.mark.parametrize("name", ["ada", "adam"])
-def test_neither_who_decided_nor_who_opened_it_decides_the_appeal(
-    request, sent, found, carol, name
-):
+def test_who_decided_or_opened_it_does_not_decide_the_appeal(request, sent, found, carol, name):
     row, _ = sent
     filed = appeal(row, carol, at=found.decided_at + DAY)
     with pytest.raises(Involved):
@@ -504,9 +506,7 @@ def test_not_found_the_window_goes_on_and_silence_accepts_at_the_right_moment(
     assert lapse(row, at=ends) == "accepted"
     assert payable(carol.id) == BASE
     with acting(actor_of(carol)):
-        told = Notice.objects.filter(user=carol, kind="case.bad_faith").order_by(
-            "-created_at", "-id"
-        )
+        told = Notice.objects.filter(user=carol, kind="case.bad_faith")
         assert any("was not found" in notice.body for notice in told)
     assert books_hold(ends)
 
@@ -572,7 +572,7 @@ def test_staff_opens_it_from_the_persons_page_and_finds_it_on_the_home(
 
     short = {
         "is_granted": "granted",
-        "decision": "Plain to see for anybody who reads forty answers.",
+        "decision": PLAIN,
     }
     refused = client_of(ada).post(reverse("cases:decide", args=[case.id]), short)
     assert refused.status_code == 422

@@ -37,7 +37,9 @@ GROUNDS = (
     "nobody reads a sentence in that time."
 )
 REASON = "The sentence asks for nothing: it is a quotation, as the rubric's own example says."
-DECISIONS = [None, "accept", "reject", "ask_rework"]
+VERDICTS = ["accept", "reject", "ask_rework"]
+ACCUSATIONS = ["found", "not found", "accuse"]
+DECISIONS = [None, *VERDICTS, *ACCUSATIONS]
 
 
 class Model:
@@ -272,6 +274,8 @@ class Market(RuleBasedStateMachine):
 
     def decide_on(self, row, model: Model, step: str) -> None:
         if model.is_stopped(self.desk.now):
+            if step in ACCUSATIONS:
+                return
             with pytest.raises(Conflict, match="A case of bad faith is open"):
                 getattr(self.desk, step)(self.rob, row)
             return
@@ -280,7 +284,9 @@ class Market(RuleBasedStateMachine):
             self.sweep()
             if model.state != "submitted":
                 return
-        if step == "ask_rework":
+        if step in ACCUSATIONS:
+            self.call_it_bad_faith(row, model, step)
+        elif step == "ask_rework":
             if model.was_reworked or self.held().available < 1_000:
                 return
             self.desk.ask_rework(self.rob, row)
@@ -298,25 +304,19 @@ class Market(RuleBasedStateMachine):
             model.due = min(model.due, self.desk.now + HOUR)
             model.is_accepting = True
 
-    @precondition(lambda self: self.find("submitted"))
-    @rule(
-        data=st.data(), step=st.sampled_from([None, "found", "not found"]), hours=st.integers(1, 20)
-    )
-    def call_it_bad_faith(self, data, step, hours) -> None:
-        """Opened, and decided some hours later or left to its deadline."""
-        row, model = self.pick(data, "submitted")
-        if self.desk.now < model.undo_until or model.was_stopped or model.is_accepting:
+    def call_it_bad_faith(self, row, model: Model, step: str) -> None:
+        """Opened, and decided an hour later or left to its deadline."""
+        if model.was_stopped or model.is_accepting:
             return
         case = self.accuse(row)
         model.was_stopped, model.stopped_until = True, self.desk.now + 7 * DAY
         model.due += 7 * DAY
-        if step is None:
+        if step == "accuse":
             return
-        self.desk.later(hours=hours)
+        self.desk.later(hours=1)
         self.sweep()
-        is_found = step == "found"
-        self.judge(case, is_found=is_found)
-        if is_found:
+        self.judge(case, is_found=step == "found")
+        if step == "found":
             model.state, model.counts, model.is_bad_faith = "rejected", True, True
             model.due = self.desk.now + 14 * DAY
             self.earn(model, Outcome.BAD_FAITH)
@@ -553,7 +553,7 @@ def test_the_money_is_right_after_any_steps(
     run_state_machine_as_test(
         Market,
         settings=settings(
-            max_examples=30,
+            max_examples=60,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),
@@ -562,6 +562,5 @@ def test_the_money_is_right_after_any_steps(
     )
     # The walk came everywhere; a machine that stays at the door proves nothing.
     everywhere = {"accepted", "rejected", "overturned", "final", "expired", "given_back"}
-    assert all(
-        seen[name] for name in everywhere | {"closed", "bonus", "top_up"} | {"bad_faith", "stopped"}
-    ), seen
+    everywhere |= {"closed", "bonus", "top_up", "bad_faith", "stopped"}
+    assert all(seen[name] for name in everywhere), seen

@@ -17,9 +17,11 @@ from apps.cases.permissions import check_may_open_bad_faith
 from apps.core.errors import Invalid, NotThere
 from apps.core.tenancy import Actor
 from apps.work import actions as work
+from apps.work.actions.windows import keeps_deadlines
 from apps.work.models import Assignment
 
 
+@keeps_deadlines
 def open_bad_faith(
     *,
     assignment_id: uuid.UUID,
