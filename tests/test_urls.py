@@ -189,6 +189,7 @@ WALK: dict[str, Rule] = {
         ok=SIGNED_IN, post_ok=f"alice mia rob carol {STAFF}", post_forbidden="fay vic"
     ),
     "cases:appeal": CAROL,
+    "cases:bad-faith": STAFF_ONLY,
     "cases:decide": STAFF_ONLY,
     "cases:detail": Rule(ok=f"alice mia rob carol {STAFF}", forbidden="fay vic"),
     "cases:dispute": Rule(ok="alice mia fay carol", forbidden=f"rob vic {STAFF}"),

@@ -10,6 +10,29 @@ class CaseKind(models.TextChoices):
     BAD_FAITH = "bad_faith", "Bad faith"
 
 
+class SignalKind(models.TextChoices):
+    """What a bad-faith case may rest on. Published: every contributor can read the list."""
+
+    ANSWER_TIME = "answer_time", "Answer time far outside the item's own distribution"
+    GOLD_ACCURACY = "gold_accuracy", "Accuracy on known answers below chance"
+    AGREEMENT = "agreement", "Agreement with others below chance"
+    NEAR_DUPLICATE = "near_duplicate", "Near-duplicate of other people's answers"
+    STRAIGHT_LINING = "straight_lining", "The same answer whatever the item"
+    OUTSIDE_REPORT = "outside_report", "Report from outside"
+
+
+# Two signals are independent when they come from different measurements. Copied answers and
+# agreement are both read off other people's answers to the same item, so they count as one.
+SIGNAL_SOURCES: dict[str, str] = {
+    SignalKind.ANSWER_TIME: "clock",
+    SignalKind.GOLD_ACCURACY: "known answers",
+    SignalKind.AGREEMENT: "other people's answers",
+    SignalKind.NEAR_DUPLICATE: "other people's answers",
+    SignalKind.STRAIGHT_LINING: "own answers",
+    SignalKind.OUTSIDE_REPORT: "outside",
+}
+
+
 class CaseState(models.TextChoices):
     OPEN = "open"
     UPHELD = "upheld"  # what was decided before stands

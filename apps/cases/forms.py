@@ -1,9 +1,12 @@
 """Shapes of what people write in a case. What is missing is said by the actions."""
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from django import forms
 
+from apps.cases.enums import SIGNAL_SOURCES, SignalKind
+from apps.cases.models import BAD_FAITH_REASON_MINIMUM
 from apps.cases.rules import DECISION_MINIMUM, GROUND_LABELS, REASON_MINIMUM
 from apps.core.money import decimals
 
@@ -68,11 +71,67 @@ class DecideForm(forms.Form):
         f"At least {DECISION_MINIMUM} characters. Both sides read it, under your name.",
     )
 
-    def __init__(self, *args: object, answers: tuple[str, str], **kwargs: object) -> None:
+    def __init__(
+        self, *args: object, answers: tuple[str, str], minimum_if_granted: int = 0, **kwargs: object
+    ) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        if minimum_if_granted:
+            self.fields["decision"].help_text = (
+                f"At least {DECISION_MINIMUM} characters, for a finding of bad faith "
+                f"{minimum_if_granted}: it becomes the note of the rejection. Both sides read it, "
+                "under your name."
+            )
         self.fields["is_granted"].choices = list(  # type: ignore[attr-defined]
             zip(("granted", "upheld"), answers, strict=True)
         )
+
+
+class BadFaithForm(forms.Form):
+    """One field a kind of signal; what is left empty is not cited."""
+
+    criterion = forms.ChoiceField(
+        label="Cited line of the rubric",
+        help_text="The line that a rejection would cite.",
+    )
+
+    def __init__(
+        self,
+        *args: object,
+        rubric: Sequence[Mapping],
+        measured: Mapping[str, str],
+        **kwargs: object,
+    ) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        lines = [(line["key"], line["title"]) for line in rubric]
+        self.fields["criterion"].choices = lines  # type: ignore[attr-defined]
+        for kind in SignalKind:
+            said = f" Stored: {measured[kind]}." if kind in measured else ""
+            field = _text(
+                kind.label,
+                f"Leave it empty unless you cite it. From {SIGNAL_SOURCES[kind]}.{said}",
+                rows=2,
+            )
+            field.required = False
+            self.fields[self.field_of(kind)] = field
+        self.fields["reason"] = _text(
+            "Reason",
+            f"At least {BAD_FAITH_REASON_MINIMUM} characters. The contributor reads it with the "
+            "evidence; so do the buyer's people who see answers: name nobody else in it.",
+        )
+
+    @staticmethod
+    def field_of(kind: str) -> str:
+        return f"signal_{kind}"
+
+    def clean(self) -> dict:
+        cleaned = super().clean() or self.cleaned_data
+        cleaned["signals"] = [
+            {"kind": kind.value, "evidence": cleaned.pop(name)}
+            for kind in SignalKind
+            if (name := self.field_of(kind)) in cleaned and cleaned[name]
+        ]
+        wanted = ("criterion", "signals", "reason")
+        return {name: cleaned[name] for name in wanted if name in cleaned}
 
 
 class ProposeForm(forms.Form):

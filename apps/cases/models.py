@@ -3,6 +3,8 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Length
+from django.db.models.lookups import GreaterThanOrEqual
 
 from apps.cases.enums import CaseKind, CaseState
 from apps.core.models import Row
@@ -10,6 +12,9 @@ from apps.core.tenancy import Actor
 from apps.organizations.models import Organization
 from apps.projects.models import Project
 from apps.work.models import Assignment, EarningLine
+
+# The floor of the setting `rejection_note_minimum`: PostgreSQL refuses shorter reasons.
+BAD_FAITH_REASON_MINIMUM = 100
 
 
 class CaseQuerySet(models.QuerySet["Case"]):
@@ -42,6 +47,10 @@ class Case(Row):
     opened_at = models.DateTimeField()
     reason = models.TextField()
     evidence = models.TextField(blank=True)
+    # Of a bad-faith case: the line of the rubric that a rejection would cite, and the signals as
+    # [{kind, evidence, measured}]; `measured` is what the platform's own numbers said then.
+    criterion = models.CharField(max_length=40, blank=True, db_default="")
+    signals = models.JSONField(default=list, db_default=[])
     amount = models.BigIntegerField(null=True, help_text="What a dispute asks for, minor units")
     answer = models.TextField(blank=True, help_text="What the other side said")
     answered_at = models.DateTimeField(null=True)
@@ -62,6 +71,21 @@ class Case(Row):
                 fields=["assignment", "kind"],
                 condition=Q(state="open"),
                 name="case_open_once_per_assignment",
+            ),
+            # The window of an assignment stops once, so there is one such case about it, ever.
+            models.UniqueConstraint(
+                fields=["assignment"],
+                condition=Q(kind="bad_faith"),
+                name="case_bad_faith_once",
+            ),
+            # That the signals are two at least and independent is said in sql/bad_faith.sql.
+            models.CheckConstraint(
+                name="case_bad_faith_has_grounds",
+                condition=~Q(kind="bad_faith")
+                | Q(GreaterThanOrEqual(Length("reason"), BAD_FAITH_REASON_MINIMUM))
+                & Q(assignment__isnull=False, org__isnull=False)
+                & ~Q(criterion="")
+                & ~Q(opened_by=F("contributor")),
             ),
             models.UniqueConstraint(
                 fields=["contributor"],
@@ -88,3 +112,11 @@ class Case(Row):
         indexes = [
             models.Index(fields=["due_at"], name="case_due", condition=Q(state="open")),
         ]
+
+    @property
+    def state_word(self) -> str:
+        """The state for both sides: a finding of bad faith is "found", to nobody "granted"."""
+        if self.kind != CaseKind.BAD_FAITH:
+            return self.state
+        found = {str(CaseState.GRANTED): "found", str(CaseState.UPHELD): "not_found"}
+        return found.get(str(self.state), self.state)

@@ -10,12 +10,16 @@ from apps.core.tenancy import Actor
 from apps.organizations.enums import Permission
 from apps.organizations.models import Membership
 from apps.organizations.permissions import can, check
-from apps.work.models import EarningLine, Verdict
+from apps.work.models import Assignment, EarningLine, Verdict
 
-# Whose business a case is on the buyer's side.
+# Whose business a case is on the buyer's side: who makes its statement, and who is told.
 ANSWERED_WITH: dict[str, Permission] = {
     CaseKind.APPEAL: Permission.DECIDE_VERDICTS,
     CaseKind.DISPUTE: Permission.SEE_MONEY,
+}
+TOLD_WITH: dict[str, Permission] = {
+    **ANSWERED_WITH,
+    CaseKind.BAD_FAITH: Permission.DECIDE_VERDICTS,
 }
 
 
@@ -39,6 +43,28 @@ def check_may_dispute(actor: Actor, line: EarningLine) -> uuid.UUID:
         check(actor, Permission.SEE_MONEY, org_id=line.org_id)
     if actor.user_id is None:
         raise NotAllowed("Only a person opens a dispute.")
+    return actor.user_id
+
+
+def why_not_open_bad_faith(actor: Actor, row: Assignment) -> str | None:
+    """Why this person may not call this work bad faith; None when they may."""
+    if not actor.is_staff or actor.user_id is None:
+        return (
+            "Only an administrator of the platform opens a case of bad faith; who reviews for the "
+            "buyer rejects in good faith, with the kill fee, or reports it."
+        )
+    if actor.user_id == row.contributor_id:
+        return "Nobody opens a case about their own work."
+    if _is_member(actor.user_id, row.org_id):
+        return "A member of the buyer's organization does not open a case about its work."
+    return None
+
+
+def check_may_open_bad_faith(actor: Actor, row: Assignment) -> uuid.UUID:
+    """The administrator by whose name the case is opened."""
+    reason = why_not_open_bad_faith(actor, row)
+    if reason or actor.user_id is None:
+        raise Involved(reason or "")
     return actor.user_id
 
 
@@ -78,6 +104,8 @@ def why_not_decide(actor: Actor, case: Case) -> str | None:
         return "A member of the buyer's organization does not decide its cases."
     if _has_decided_before(actor, case):
         return "Whoever decided about the work does not decide the case about it."
+    if _has_accused(actor, case):
+        return "Whoever opened a case of bad faith about this work does not decide its appeal."
     return None
 
 
@@ -93,6 +121,13 @@ def _has_decided_before(actor: Actor, case: Case) -> bool:
         return verdicts.filter(assignment_id=case.assignment_id).exists()
     # A settlement is over everything the contributor did on the project.
     return verdicts.filter(project_id=case.project_id, contributor_id=case.contributor_id).exists()
+
+
+def _has_accused(actor: Actor, case: Case) -> bool:
+    if case.assignment_id is None:
+        return False
+    accusations = Case.objects.filter(kind=CaseKind.BAD_FAITH, opened_by_id=actor.user_id)
+    return accusations.filter(assignment_id=case.assignment_id).exists()
 
 
 def check_may_decide(actor: Actor, case: Case) -> None:

@@ -5,19 +5,20 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Prefetch, QuerySet, Sum
+from django.db.models import Count, Prefetch, QuerySet, Sum
 
 from apps.cases import rules
-from apps.cases.enums import CaseKind, CaseState
+from apps.cases.enums import SIGNAL_SOURCES, CaseKind, CaseState, SignalKind
 from apps.cases.models import Case
 from apps.cases.permissions import is_by_contributor
 from apps.core.tenancy import Actor
 from apps.projects import queries as projects
 from apps.projects.models import Asset
 from apps.projects.queries import pictures
-from apps.projects.rules import max_remaining
+from apps.projects.rules import Kind, max_remaining
 from apps.tasktypes import registry
-from apps.work.models import Assignment, EarningLine, Submission, Verdict
+from apps.work.enums import AssignmentState
+from apps.work.models import Assignment, EarningLine, Enrolment, Submission, Verdict
 from apps.work.queries.history import shown_scores
 
 # Ledger codes of the lines that a decision of a case writes.
@@ -85,6 +86,66 @@ def _most(row: Assignment) -> int:
     return hold.pay + hold.extra
 
 
+# ── What the platform's own numbers say of an answer ────────────────────────────────────────────
+
+
+def measured(row: Assignment) -> dict[str, str]:
+    """Kind of signal → what is stored about it, in words; kinds without a number are left out.
+
+    Known answers only as a count over the project: which items have one must not be told.
+    """
+    of_person = {"project_id": row.project_id, "contributor_id": row.contributor_id}
+    answers = Submission.objects.filter(**of_person, kind=row.kind, undone_at=None)
+    last = answers.filter(assignment_id=row.id).order_by("-round").first()
+    scores = last.scores if last else {}
+    found = {SignalKind.ANSWER_TIME: f"{row.active_seconds} s of active time"}
+    if scores.get("anomaly") in {"fast", "slow"}:
+        found[SignalKind.ANSWER_TIME] += f", unusually {scores['anomaly']} for this item"
+    enrolment = Enrolment.objects.filter(**of_person).first()
+    if enrolment is not None and enrolment.gold_count:
+        found[SignalKind.GOLD_ACCURACY] = (
+            f"{enrolment.gold_correct} of {enrolment.gold_count} known answers right on this "
+            f"project, lower 90% bound {enrolment.gold_lower}"
+        )
+    if isinstance(scores.get("agreement"), int | float):
+        share = f"{100 * scores['agreement']:.0f}%"
+        found[SignalKind.AGREEMENT] = f"{share} of the others gave the same answer to this item"
+    by_answer = list(answers.order_by().values_list("answer_key").annotate(n=Count("id")))
+    counts = [count for _, count in by_answer]
+    if counts:
+        found[SignalKind.STRAIGHT_LINING] = (
+            f"{max(counts)} of this person's {sum(counts)} answers on the project are the same"
+        )
+    return {str(kind): text for kind, text in found.items()}
+
+
+def scores_of(row: Assignment) -> list[tuple[str, object]]:
+    """Every stored score of the answer that counts, known answers included: for staff only."""
+    last = row.submissions.filter(undone_at=None).order_by("-round").first()
+    return _all_scores(last.scores) if last else []
+
+
+def why_too_late(row: Assignment) -> str:
+    """Why no bad-faith case can be opened about this work any more; empty while one can be."""
+    if Case.objects.filter(assignment_id=row.id, kind=CaseKind.BAD_FAITH).exists():
+        return "There was a case of bad faith about this work; there is no second."
+    if row.state != AssignmentState.SUBMITTED or row.kind != Kind.WORK:
+        return f"Only a submitted answer can be called bad faith; this is {row.kind}, {row.state}."
+    if row.accept_requested_at is not None:
+        return "The buyer has accepted this work already; it is paid."
+    return ""
+
+
+def in_review(actor: Actor, user_id: uuid.UUID) -> QuerySet[Assignment]:
+    """A person's answers that wait for a verdict: what a bad-faith case can be about."""
+    rows = Assignment.objects.visible_to(actor).filter(contributor_id=user_id)
+    return (
+        rows.filter(state=AssignmentState.SUBMITTED, kind=Kind.WORK, accept_requested_at=None)
+        .select_related("project", "item")
+        .order_by("review_due_at", "id")
+    )
+
+
 # ── One case ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -121,6 +182,16 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Signal:
+    """One ground of a bad-faith case, with what the platform's own numbers said of it."""
+
+    kind: SignalKind
+    source: str
+    evidence: str
+    measured: str
+
+
+@dataclass(frozen=True, slots=True)
 class CaseView:
     case: Case
     currency: str
@@ -129,10 +200,18 @@ class CaseView:
     steps: Sequence[Step]
     work: Work | None
     booked: Sequence[EarningLine]
+    signals: Sequence[Signal]
+    cited: str
 
     @property
     def is_open(self) -> bool:
         return self.case.state == CaseState.OPEN
+
+    @property
+    def is_against_contributor(self) -> bool:
+        """A finding of bad faith is granted to the one who opened it; elsewhere upheld is bad."""
+        lost = CaseState.GRANTED if self.case.kind == CaseKind.BAD_FAITH else CaseState.UPHELD
+        return self.case.state == lost
 
     @property
     def is_unpaid(self) -> bool:
@@ -153,7 +232,29 @@ def view(case: Case, *, has_all_scores: bool) -> CaseView:
         steps=_steps(case, is_by_contributor=by_contributor),
         work=work,
         booked=_booked(case),
+        signals=_signals(case),
+        cited=_cited(case),
     )
+
+
+def _signals(case: Case) -> list[Signal]:
+    return [
+        Signal(
+            kind=SignalKind(signal["kind"]),
+            source=SIGNAL_SOURCES[signal["kind"]],
+            evidence=signal["evidence"],
+            measured=signal["measured"],
+        )
+        for signal in case.signals
+    ]
+
+
+def _cited(case: Case) -> str:
+    """The title of the line of the rubric that a bad-faith case cites."""
+    if case.assignment is None or not case.criterion:
+        return ""
+    rubric = case.assignment.criteria.body["rubric"]
+    return next((line["title"] for line in rubric if line["key"] == case.criterion), case.criterion)
 
 
 def _steps(case: Case, *, is_by_contributor: bool) -> list[Step]:
@@ -173,11 +274,13 @@ def _steps(case: Case, *, is_by_contributor: bool) -> list[Step]:
 def _opener(case: Case, *, is_by_contributor: bool) -> str:
     if is_by_contributor:
         return "the contributor"
+    if case.kind == CaseKind.BAD_FAITH:
+        return case.opened_by.name or "an administrator"
     return "the buyer" if case.org_id else "an administrator"
 
 
 def _booked(case: Case) -> list[EarningLine]:
-    """The lines that the decision wrote, with the same time as it."""
+    """The lines that the decision wrote, all at the same moment."""
     if case.transfer_id is None or case.project_id is None or case.decided_at is None:
         return []
     rows = EarningLine.objects.filter(
@@ -185,7 +288,8 @@ def _booked(case: Case) -> list[EarningLine]:
     )
     if case.assignment_id:
         rows = rows.filter(assignment_id=case.assignment_id)
-    return list(rows.filter(at__gte=case.decided_at).order_by("at", "id")[:1])
+    found = list(rows.filter(at__gte=case.decided_at).order_by("at", "id"))
+    return [line for line in found if line.code == found[0].code and line.at == found[0].at]
 
 
 def work_of(row: Assignment, *, has_all_scores: bool) -> Work:
@@ -239,5 +343,11 @@ def with_everything(rows: QuerySet[Case]) -> QuerySet[Case]:
     """Rows with what `view` reads, so that a page needs a fixed number of queries."""
     lines = Prefetch("assignment__lines", queryset=EarningLine.objects.order_by("at", "id"))
     return rows.select_related(
-        "project", "assignment__criteria", "assignment__item", "line", "decided_by", "contributor"
+        "project",
+        "assignment__criteria",
+        "assignment__item",
+        "line",
+        "decided_by",
+        "opened_by",
+        "contributor",
     ).prefetch_related(lines)

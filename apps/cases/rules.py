@@ -1,14 +1,16 @@
 """Due process in numbers and words: pure functions, no rows."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from apps.cases.enums import CaseKind, CaseState
+from apps.cases.enums import SIGNAL_SOURCES, CaseKind, CaseState
 
 # Characters of a written reason. A yes or a no alone is no decision.
 DECISION_MINIMUM = 40
 REASON_MINIMUM = 20
+# No signal alone decides anything: two of different origin, and a human.
+SIGNALS_MINIMUM = 2
 
 
 class Ground(StrEnum):
@@ -46,6 +48,11 @@ def question(kind: str, *, is_by_contributor: bool) -> tuple[str, str]:
     return _QUESTIONS[_side(kind, is_by_contributor=is_by_contributor)]
 
 
+def independent(kinds: Iterable[str]) -> int:
+    """How many different measurements these kinds of signals come from."""
+    return len({SIGNAL_SOURCES[kind] for kind in kinds})
+
+
 def _side(kind: str, *, is_by_contributor: bool) -> str:
     if kind == CaseKind.DISPUTE and not is_by_contributor:
         return "buyer_dispute"
@@ -76,7 +83,14 @@ _OUTCOMES: dict[str, dict[str, str]] = {
         CaseState.UPHELD: "The account stays active.",
         CaseState.LAPSED: "Nobody decided in time: the account stays active.",
     },
-    CaseKind.BAD_FAITH: {},
+    CaseKind.BAD_FAITH: {
+        CaseState.GRANTED: "Bad faith was found: the work is rejected without a kill fee. "
+        "Everything it could have paid stays held while this can be appealed.",
+        CaseState.UPHELD: "Bad faith was not found: the buyer's review window goes on with the "
+        "time that was left, and silence accepts the work.",
+        CaseState.LAPSED: "Nobody decided in time: nothing was found, and the buyer's review "
+        "window goes on with the time that was left.",
+    },
 }
 _QUESTIONS: dict[str, tuple[str, str]] = {
     CaseKind.APPEAL: (
@@ -95,5 +109,8 @@ _QUESTIONS: dict[str, tuple[str, str]] = {
         "Deactivate at the end of the notice",
         "Do not deactivate",
     ),
-    CaseKind.BAD_FAITH: ("Bad faith", "Good faith"),
+    CaseKind.BAD_FAITH: (
+        "Bad faith: reject without a kill fee; the full pay stays held for an appeal",
+        "Not bad faith: the review window goes on with the time that was left",
+    ),
 }

@@ -11,6 +11,7 @@ urlpatterns = [
     path("organization/<uuid:org_id>/", buyer.organization, name="organization"),
     path("staff/", staff.show_list, name="staff"),
     path("staff/people/<uuid:user_id>/deactivate/", staff.propose, name="propose"),
+    path("staff/work/<uuid:assignment_id>/bad-faith/", staff.bad_faith, name="bad-faith"),
     path("appeal/<uuid:assignment_id>/", contributor.appeal, name="appeal"),
     path("dispute/<uuid:line_id>/", case.dispute, name="dispute"),
     path("<uuid:case_id>/", case.detail, name="detail"),

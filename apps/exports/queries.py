@@ -13,7 +13,7 @@ from apps.exports import rules
 from apps.exports.models import Release
 from apps.projects.models import CriteriaVersion, Item, ItemImport, Project
 from apps.tasktypes import registry
-from apps.work.enums import AssignmentState
+from apps.work.enums import AssignmentState, VerdictOutcome
 from apps.work.models import Assignment, EarningLine, Enrolment, Settlement, Submission, Verdict
 
 S = AssignmentState
@@ -89,6 +89,12 @@ def wage_lines(project: Project, key: bytes) -> Iterator[dict]:
         c.id: c
         for c in CriteriaVersion.objects.filter(project=project).only("id", "number", "body")
     }
+    rejections = {
+        row[0]: rules.rejection(criterion=row[1], is_bad_faith=row[2])
+        for row in Verdict.objects.filter(project=project, outcome=VerdictOutcome.REJECTED)
+        .order_by("decided_at", "id")
+        .values_list("assignment_id", "criterion", "is_bad_faith")
+    }
     public = rules.public_tiers(
         (str(person), tier)
         for person, tier in Enrolment.objects.filter(project=project).values_list(
@@ -110,6 +116,7 @@ def wage_lines(project: Project, key: bytes) -> Iterator[dict]:
             "tier": public.get(row.tier, "others"),
             "kind": row.kind,
             "state": row.state,
+            "rejection": rejections.get(row.id),
             "floor_per_hour": body["pay"]["floor_per_hour"],
             "active_minutes": rules.whole_minutes(row.paid_seconds),
             "premiums": [kind for kind, *_ in lines if kind == "premium"],

@@ -33,6 +33,15 @@ def evidence_class(scores: Mapping) -> str:
     return "+".join(classes) or "none"
 
 
+def rejection(*, criterion: str, is_bad_faith: bool) -> dict[str, str]:
+    """Why work was rejected, and whether that took the kill fee: `ground`, `criterion`, `why`."""
+    if is_bad_faith:
+        why = "found by administrators of the platform on two independent signals; no kill fee"
+        return {"ground": "bad faith", "criterion": criterion, "why": why}
+    why = "the buyer's reviewer, in good faith; the kill fee is paid"
+    return {"ground": "criteria", "criterion": criterion, "why": why}
+
+
 def public_tiers(people: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Tier → its name in the public form. `people` are (person, tier) pairs."""
     sizes = Counter(tier for _, tier in set(people))

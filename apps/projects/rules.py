@@ -5,7 +5,7 @@ contributor gets, fee what the platform gets on top, gross = net + fee what the 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 
@@ -157,7 +157,8 @@ class Facts:
     `cap_seconds` is the most time that can be paid (rework rounds included); `paid_seconds` what
     was counted, or None while the clock can still run. `earned` is the net already booked for this
     assignment alone; `is_topped_up` says that a settlement has paid or released its top-up;
-    `can_bonus` is False once the project's last settlement is over.
+    `can_bonus` is False once the project's last settlement is over; `is_bad_faith` is True while a
+    rejection stands that staff found to be of bad faith.
     """
 
     kind: Kind
@@ -169,6 +170,7 @@ class Facts:
     earned: int = 0
     is_topped_up: bool = False
     can_bonus: bool = True
+    is_bad_faith: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,9 +208,14 @@ def full_pay(terms: Terms, facts: Facts) -> int:
 
 
 def guaranteed_pay(terms: Terms, facts: Facts) -> int:
-    """Net pay if it is submitted and rejected in good faith; a qualification is always paid."""
+    """Net pay if it is submitted and rejected: nothing where staff found bad faith.
+
+    A qualification is always paid.
+    """
     if facts.kind == Kind.QUALIFICATION:
         return terms.qualification_pay
+    if facts.is_bad_faith:
+        return 0
     return terms.kill_fee + (facts.rounds - 1) * terms.rework_pay
 
 
@@ -241,6 +248,15 @@ def max_remaining(terms: Terms, facts: Facts) -> Hold:
             fee=_acceptance_fee(terms, facts) + bonus_fee,
             extra=_top_up_hold(terms, facts, guaranteed_pay(terms, facts)) + bonus,
         )
+    if facts.stage == Stage.REJECTED and facts.is_bad_faith:
+        # Nothing is paid yet, so an overturn owes everything: pay, fee and what tops it up. If it
+        # stands instead, the floor on the time comes out of the pay part, as for work given back.
+        good_faith = replace(facts, is_bad_faith=False)
+        return Hold(
+            pay=full_pay(terms, facts),
+            fee=_acceptance_fee(terms, facts) + bonus_fee,
+            extra=_top_up_hold(terms, facts, guaranteed_pay(terms, good_faith)) + bonus,
+        )
     if facts.stage == Stage.REJECTED:
         return Hold(
             pay=full_pay(terms, facts) - guaranteed_pay(terms, facts),
@@ -264,7 +280,7 @@ class Outcome(StrEnum):
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     OVERTURNED = "overturned"  # of a rejection: the difference to full pay
-    BAD_FAITH = "bad_faith"  # rejected, and staff found bad faith: no kill fee
+    BAD_FAITH = "bad_faith"  # rejected by staff, who found bad faith: no kill fee, no fee
 
 
 def earn(terms: Terms, facts: Facts, outcome: Outcome) -> list[Line]:
@@ -283,11 +299,19 @@ def earn(terms: Terms, facts: Facts, outcome: Outcome) -> list[Line]:
         )
         fee = _acceptance_fee(terms, facts)
         return [Line(LineKind.KILL_FEE, terms.kill_fee, fee, reason), *rework]
-    if outcome == Outcome.OVERTURNED:
-        rest = full_pay(terms, facts) - guaranteed_pay(terms, facts)
-        reason = f"The rejection was overturned: the rest of the full pay {by}."
-        return [Line(LineKind.ADJUSTMENT, rest, 0, reason)] if rest else []
-    return []
+    if outcome == Outcome.BAD_FAITH:
+        # A line of nothing, so that the statement and the wage file say why it is nothing.
+        reason = (
+            "Administrators of the platform found that this work was not done in good faith: no "
+            f"kill fee {by}. This can be appealed."
+        )
+        return [Line(LineKind.KILL_FEE, 0, 0, reason)]
+    if facts.is_bad_faith:
+        # Overturned, and nothing was paid before: the whole pay with its fee, as if accepted.
+        return [*_accepted_lines(terms, facts, by), *rework]
+    rest = full_pay(terms, facts) - guaranteed_pay(terms, facts)
+    reason = f"The rejection was overturned: the rest of the full pay {by}."
+    return [Line(LineKind.ADJUSTMENT, rest, 0, reason)] if rest else []
 
 
 def _accepted_lines(terms: Terms, facts: Facts, by: str) -> list[Line]:

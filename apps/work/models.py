@@ -1,5 +1,7 @@
 """Assignments, submissions, verdicts and the earning lines that follow from them."""
 
+import datetime as dt
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -22,6 +24,8 @@ from apps.work.enums import (
 
 # The floor of the setting of the same name: PostgreSQL refuses shorter notes whatever is set.
 REJECTION_NOTE_MINIMUM = 100
+# And so long a stop of a review window, whatever the criteria say.
+REVIEW_STOP_DAYS_MAXIMUM = 7
 KINDS = [(kind.value, kind.value) for kind in Kind]
 FUNDED_FROM = [(purpose.value, purpose.label) for purpose in (Purpose.HELD, Purpose.SEATS)]
 LINE_KINDS = [(kind.value, kind.value) for kind in LineKind]
@@ -128,6 +132,12 @@ class Assignment(TwoSided):
     rework_due_at = models.DateTimeField(null=True)
     appeal_due_at = models.DateTimeField(null=True)
     held_until = models.DateTimeField(null=True, help_text="An open case stops the release until")
+    # A bad-faith case stops the review window once: from, until (at most some days after).
+    review_stopped_at = models.DateTimeField(null=True)
+    review_stopped_until = models.DateTimeField(null=True)
+    is_bad_faith = models.BooleanField(
+        default=False, db_default=False, help_text="Rejected, and staff found bad faith"
+    )
     accept_requested_at = models.DateTimeField(null=True)
     accept_requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
@@ -181,6 +191,23 @@ class Assignment(TwoSided):
                 & (~Q(state="rejected") | Q(appeal_due_at__isnull=False)),
             ),
             models.CheckConstraint(
+                name="assignment_review_stops_for_days",
+                condition=Q(review_stopped_at=None, review_stopped_until=None)
+                | Q(
+                    review_stopped_at__isnull=False,
+                    review_stopped_until__isnull=False,
+                    review_stopped_until__gte=F("review_stopped_at"),
+                    review_stopped_until__lte=F("review_stopped_at")
+                    + dt.timedelta(days=REVIEW_STOP_DAYS_MAXIMUM),
+                ),
+            ),
+            # No kill fee only after a case: the buyer's reviewer alone cannot take it.
+            models.CheckConstraint(
+                name="assignment_bad_faith_after_a_case",
+                condition=Q(is_bad_faith=False)
+                | Q(state__in=["rejected", "final"], kind="work", review_stopped_at__isnull=False),
+            ),
+            models.CheckConstraint(
                 name="assignment_accept_by_somebody",
                 condition=Q(accept_requested_at=None, accept_requested_by=None)
                 | Q(accept_requested_at__isnull=False, accept_requested_by__isnull=False),
@@ -210,6 +237,10 @@ class Assignment(TwoSided):
     @property
     def held(self) -> int:
         return self.held_pay + self.held_fee + self.held_extra
+
+    def is_review_stopped(self, now: dt.datetime) -> bool:
+        """Whether a bad-faith case has stopped the review window and it stands still at `now`."""
+        return self.review_stopped_until is not None and now < self.review_stopped_until
 
     @property
     def paid_seconds(self) -> int:
@@ -294,9 +325,16 @@ class Verdict(TwoSided):
     note = models.TextField(blank=True)
     evidence = models.TextField(blank=True)
     scores = models.JSONField(default=dict)
+    is_bad_faith = models.BooleanField(
+        default=False, db_default=False, help_text="A rejection by staff after a bad-faith case"
+    )
 
     class Meta:
         constraints = [
+            models.CheckConstraint(
+                name="verdict_bad_faith_rejects",
+                condition=Q(is_bad_faith=False) | Q(outcome="rejected"),
+            ),
             models.CheckConstraint(
                 name="verdict_rejection_cites",
                 condition=~Q(outcome="rejected")

@@ -47,6 +47,7 @@ def addresses(appealed, acme, globex, carol) -> dict[str, str]:
         "appeal": reverse("cases:appeal", args=[appealed.assignment_id]),
         "dispute": reverse("cases:dispute", args=[line.id]),
         "propose": reverse("cases:propose", args=[carol.id]),
+        "bad-faith": reverse("cases:bad-faith", args=[appealed.assignment_id]),
         "home": reverse("pages:staff"),
         "people": reverse("pages:staff-people"),
         "person": reverse("pages:staff-person", args=[carol.id]),
@@ -69,6 +70,7 @@ EXPECTED = {
     "appeal": (302, 404, 200, 404, 404, 404, 404, 404, 404, 404, 404),
     "dispute": (302, 404, 200, 404, 200, 200, 403, 200, 403, 403, 403),
     "propose": STAFF_ONLY,
+    "bad-faith": STAFF_ONLY,
     "home": STAFF_ONLY,
     "people": STAFF_ONLY,
     "person": STAFF_ONLY,
@@ -88,7 +90,7 @@ def test_who_gets_which_answer(request, addresses, client_of, who):
 @pytest.mark.parametrize(
     "name",
     ["cases:detail", "cases:decide", "cases:answer", "cases:appeal", "cases:dispute",
-     "cases:organization", "cases:propose", "cases:pay", "pages:staff-person",
+     "cases:organization", "cases:propose", "cases:bad-faith", "cases:pay", "pages:staff-person",
      "pages:staff-rejections"],
 )  # fmt: skip
 @pytest.mark.parametrize("who", ["carol", "alice", "ada"])

@@ -151,11 +151,48 @@ def test_every_line_adds_up_and_says_why(terms, facts, outcome):
 
 
 @given(terms_of_any_kind, open_facts)
-def test_only_staff_can_take_the_kill_fee_and_then_nothing_but_rework_is_paid(terms, facts):
+def test_bad_faith_earns_a_line_of_nothing_that_says_why(terms, facts):
+    lines = rules.earn(terms, facts, Outcome.BAD_FAITH)
     if facts.kind == Kind.QUALIFICATION:
-        assert net(rules.earn(terms, facts, Outcome.BAD_FAITH)) == terms.qualification_pay
-    else:
-        assert rules.earn(terms, facts, Outcome.BAD_FAITH) == []
+        assert net(lines) == terms.qualification_pay
+        return
+    (line,) = lines
+    assert (line.kind, line.net, line.fee) == (LineKind.KILL_FEE, 0, 0)
+    assert "not done in good faith" in line.reason
+
+
+@given(terms_of_any_kind, open_facts)
+def test_an_overturned_finding_of_bad_faith_pays_what_an_acceptance_would_have(terms, facts):
+    accused = dataclasses.replace(facts, is_bad_faith=True)
+    overturned = rules.earn(terms, accused, Outcome.OVERTURNED)
+    assert overturned == rules.earn(terms, facts, Outcome.ACCEPTED)
+
+
+@given(terms_of_any_kind, open_facts, st.data())
+def test_a_finding_of_bad_faith_keeps_everything_held_for_every_end_of_its_appeal(
+    terms, facts, data
+):
+    if facts.kind == Kind.QUALIFICATION:
+        return
+    before = rules.max_remaining(terms, facts)
+    paid = data.draw(st.integers(0, facts.cap_seconds))
+    accused = dataclasses.replace(facts, stage=Stage.REJECTED, paid_seconds=paid, is_bad_faith=True)
+    held = rules.max_remaining(terms, accused)
+    assert (held.pay, held.fee) == (before.pay, before.fee)
+    assert held.extra <= before.extra
+    # Overturned: everything posts, and what may still come is covered by what is left.
+    lines = rules.earn(terms, accused, Outcome.OVERTURNED)
+    assert net(lines) == held.pay
+    accepted = dataclasses.replace(
+        accused, stage=Stage.ACCEPTED, earned=net(lines), is_bad_faith=False
+    )
+    after = rules.max_remaining(terms, accepted)
+    assert sum(line.fee for line in lines) + after.fee == held.fee
+    assert after.extra <= held.extra
+    # It stands: only the floor on the time, out of what was held for the pay.
+    final = rules.max_remaining(terms, dataclasses.replace(accused, stage=Stage.FINAL))
+    assert final == Hold(extra=terms.floor_for(paid))
+    assert final.total <= held.total
 
 
 # ── Reserves ────────────────────────────────────────────────────────────────────────────────────

@@ -1,6 +1,7 @@
 """Any order of steps, in the database, against a model of pure rules: the money is always right."""
 
 import datetime as dt
+import sys
 from collections import Counter
 
 import pytest
@@ -33,6 +34,10 @@ from tests.work.test_actions_qualification import known
 
 START = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
+GROUNDS = (
+    "Forty answers in a row are the same, each sent after two seconds, whatever the sentence says; "
+    "nobody reads a sentence in that time."
+)
 REASON = "The sentence asks for nothing: it is a quotation, as the rubric's own example says."
 TIERS = [
     {
@@ -44,6 +49,8 @@ TIERS = [
     )
 ]  # fmt: skip
 DECISIONS = [None, "accept", "reject", "ask_rework"]
+ACCUSATIONS = ["found", "not found", "accuse"]
+ENDS = ["overturned", "final", "lapse", None]
 
 
 class Model:
@@ -59,6 +66,8 @@ class Model:
         self.counts = self.is_topped_up = False
         self.bonus_left: int | None = None
         self.has_appeal = self.was_reworked = False
+        self.is_bad_faith = self.was_stopped = self.is_accepting = False
+        self.stopped_until: dt.datetime | None = None
 
     @property
     def paid(self) -> int:
@@ -73,7 +82,16 @@ class Model:
             paid_seconds=None if stage == Stage.OPEN else self.paid,
             earned=self.earned,
             is_topped_up=self.is_topped_up,
+            is_bad_faith=self.is_bad_faith,
         )
+
+    @property
+    def is_undecided(self) -> bool:
+        """Bad faith was found, and its appeal is not over: not settled before."""
+        return self.state == "rejected" and self.is_bad_faith
+
+    def is_stopped(self, now: dt.datetime) -> bool:
+        return self.stopped_until is not None and now < self.stopped_until
 
     @property
     def stage(self) -> Stage:
@@ -96,7 +114,7 @@ class Market(RuleBasedStateMachine):
         self.sandbox = transaction.atomic()
         self.sandbox.__enter__()
         transaction.set_rollback(False)
-        self.desk, self.people, self.rob, self.alice, self.ada = self.make()
+        self.desk, self.people, self.rob, self.alice, (self.ada, self.adam, self.eve) = self.make()
         *self.workers, self.learner = self.people
         self.seats = self.desk.account(Purpose.SEATS).balance
         self.right: list[bool] = []
@@ -111,7 +129,27 @@ class Market(RuleBasedStateMachine):
         self.is_good = dict.fromkeys(self.people, False)
         self.unsubmitted: dict = {}
 
+    def wind_up(self) -> None:
+        """Every walk ends with the close: appeals run out, windows end, the last settlement."""
+        if not self.rows or self.is_closed:
+            return
+        for row, model in self.find("rejected"):
+            if not model.has_appeal:
+                self.appeal_of(row, model)
+        self.give_scores(self.people[0], is_good=True)
+        if not self.is_closing:
+            self.desk.begin_close(self.alice)
+            self.is_closing = True
+        self.desk.later(days=60)
+        self.sweep()
+        self.close_it()
+        assert self.is_closed
+        self.the_books_are_right()
+        self.each_assignment_holds_what_can_still_become_due()
+
     def teardown(self) -> None:
+        if sys.exception() is None:
+            self.wind_up()
         self.seen(self)
         transaction.set_rollback(True)
         self.sandbox.__exit__(None, None, None)
@@ -164,7 +202,11 @@ class Market(RuleBasedStateMachine):
             model.due = None
             model.state = "overturned" if model.has_appeal else "final"
             if model.has_appeal:
-                self.earn(model, Outcome.OVERTURNED)
+                self.overturned(model)
+
+    def overturned(self, model: Model) -> None:
+        self.earn(model, Outcome.OVERTURNED)
+        model.is_bad_faith = False
 
     def sweep(self) -> None:
         for row, model in self.rows.items():
@@ -202,18 +244,22 @@ class Market(RuleBasedStateMachine):
     def a_whole_answer(self, data, minutes, step) -> None:
         """The usual way, so that many examples come far; the single steps bring the odd orders."""
         before = len(self.rows)
-        self.claim_for(data.draw(st.sampled_from(self.workers)))
+        self.a_whole_answer_of(data.draw(st.sampled_from(self.workers)), minutes)
+        if step and len(self.rows) > before:
+            self.decide_on(*list(self.rows.items())[-1], step)
+
+    def a_whole_answer_of(self, person, minutes: int) -> None:
+        before = len(self.rows)
+        self.claim_for(person)
         if len(self.rows) == before:
             return
         row, model = list(self.rows.items())[-1]
         for _ in range(minutes):
             self.desk.later(seconds=59)
-            self.desk.beat(self.person_of(row), row)
+            self.desk.beat(person, row)
             self.count(model)
         self.submit_of(row, model, "yes")
         self.sweep()
-        if step:
-            self.decide_on(row, model, step)
 
     @precondition(lambda self: self.find("claimed", "rework"))
     @rule(data=st.data(), beats=st.integers(1, 12))
@@ -256,7 +302,7 @@ class Market(RuleBasedStateMachine):
         if self.desk.now >= model.undo_until or model.was_reworked or busy:
             return
         self.desk.undo(person, row)
-        model.state, model.beat_at = "claimed", self.desk.now
+        model.state, model.beat_at, model.is_accepting = "claimed", self.desk.now, False
         model.due = min(model.beat_at + HOUR / 2, model.claimed_at + DAY)
         self.sweep()
 
@@ -274,6 +320,10 @@ class Market(RuleBasedStateMachine):
         self.decide_on(*self.pick(data, "submitted"), step)
 
     def decide_on(self, row, model: Model, step: str) -> None:
+        if model.is_stopped(self.desk.now):
+            with pytest.raises(Conflict, match="A case of bad faith is open"):
+                getattr(self.desk, step)(self.rob, row)
+            return
         if self.desk.now < model.undo_until:
             self.desk.at(model.undo_until)
             self.sweep()
@@ -283,6 +333,7 @@ class Market(RuleBasedStateMachine):
             if model.was_reworked or self.held().available < 1_000:
                 return
             self.desk.ask_rework(self.rob, row)
+            model.is_accepting = False
             model.was_reworked, model.state, model.rounds = True, "rework", 2
             model.cap += self.terms.paid_seconds_max
             model.due, model.beat_at = self.desk.now + 72 * HOUR, self.desk.now
@@ -294,13 +345,16 @@ class Market(RuleBasedStateMachine):
         else:
             self.desk.accept(self.rob, row)
             model.due = min(model.due, self.desk.now + HOUR)
+            model.is_accepting = True
 
     @precondition(lambda self: self.find("rejected"))
     @rule(data=st.data())
     def appeal(self, data) -> None:
         row, model = self.pick(data, "rejected")
-        if model.has_appeal:
-            return
+        if not model.has_appeal:
+            self.appeal_of(row, model)
+
+    def appeal_of(self, row, model: Model) -> None:
         with acting(actor_of(self.person_of(row))) as actor:
             cases.appeal(assignment_id=row.id, reason=REASON, by=actor, now=self.desk.now)
         model.has_appeal, model.due = True, self.desk.now + 7 * DAY
@@ -309,14 +363,16 @@ class Market(RuleBasedStateMachine):
     @rule(data=st.data(), is_right=st.booleans())
     def decide_appeal(self, data, is_right) -> None:
         row, model = self.pick(data, "rejected")
-        if not model.has_appeal:
-            return
-        with acting(actor_of(self.ada)) as actor:
+        if model.has_appeal:
+            self.decide_appeal_of(row, model, is_right=is_right)
+
+    def decide_appeal_of(self, row, model: Model, *, is_right: bool) -> None:
+        with acting(actor_of(self.eve)) as actor:
             act = work.overturn if is_right else work.uphold
             act(assignment_id=row.id, by=actor, now=self.desk.now)
         model.state, model.due = ("overturned" if is_right else "final"), None
         if is_right:
-            self.earn(model, Outcome.OVERTURNED)
+            self.overturned(model)
 
     @rule(hours=st.sampled_from([1, 30, 80, 200, 400]))
     def time_passes(self, hours) -> None:
@@ -325,7 +381,9 @@ class Market(RuleBasedStateMachine):
 
     @rule(data=st.data(), is_good=st.booleans())
     def scores_change(self, data, is_good) -> None:
-        person = data.draw(st.sampled_from(self.workers))
+        self.give_scores(data.draw(st.sampled_from(self.workers)), is_good=is_good)
+
+    def give_scores(self, person, *, is_good: bool) -> None:
         self.is_good[person] = is_good
         with acting(STAFF):
             Enrolment.objects.filter(project=self.desk.project, contributor=person).update(
@@ -335,6 +393,9 @@ class Market(RuleBasedStateMachine):
     @precondition(lambda self: not self.is_closed)
     @rule()
     def monday(self) -> None:
+        self.a_monday()
+
+    def a_monday(self) -> None:
         days = 7 - self.desk.now.weekday()
         self.desk.at(self.desk.now.replace(hour=0, minute=0, second=0) + days * DAY)
         self.sweep()
@@ -344,7 +405,7 @@ class Market(RuleBasedStateMachine):
     def settled(self) -> None:
         """Everybody's bonus and top-up as the rules say, from the model alone."""
         for person in self.people:
-            mine = [m for m in self.of(person) if m.stage != Stage.OPEN]
+            mine = [m for m in self.of(person) if m.stage != Stage.OPEN and not m.is_undecided]
             if not mine:
                 continue
             base = sum(
@@ -368,12 +429,19 @@ class Market(RuleBasedStateMachine):
             for model in mine:
                 model.is_topped_up = True
             earned = self.earned(person)
+            assert (
+                earned
+                == sum(m.earned for m in mine) + self.bonus_paid[person] + (self.top_ups[person])
+            )
             # Invariant: effective pay reaches the floor, rejected and unsubmitted time included.
             assert earned >= self.terms.floor_for(account.paid_seconds)
 
     @precondition(lambda self: not self.is_closed and len(self.rows) >= 5)
     @rule()
     def close(self) -> None:
+        self.close_it()
+
+    def close_it(self) -> None:
         if not self.is_closing:
             self.desk.begin_close(self.alice)
             self.is_closing = True
@@ -537,12 +605,112 @@ class MarketWithSeats(Market):
         return (found.state, found.attempts) if found else ("", 0)
 
 
+class Accusing(Market):
+    """As above, and administrators who say that an answer was not given in good faith."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends: list[str] = []
+
+    @precondition(lambda self: not self.is_closing)
+    @rule(
+        data=st.data(),
+        minutes=st.integers(0, 4),
+        step=st.sampled_from(["found", "found", *ACCUSATIONS]),
+        is_settled_before=st.booleans(),
+    )
+    def an_accused_answer(self, data, minutes, step, is_settled_before) -> None:
+        """An answer, the case about it, and where it is found the end of its appeal."""
+        before = len(self.rows)
+        self.a_whole_answer_of(data.draw(st.sampled_from(self.workers)), minutes)
+        if len(self.rows) == before:
+            return
+        row, model = list(self.rows.items())[-1]
+        self.accuse_and_decide(row, model, step)
+        # In turn, not by chance: every end is reached whatever the draws.
+        end = ENDS[(len(self.rows) + minutes) % len(ENDS)]
+        if is_settled_before:
+            self.a_monday()
+        if model.state != "rejected" or end is None:
+            return
+        self.appeal_of(row, model)
+        if end == "lapse":
+            self.desk.later(hours=7 * 24)
+            self.sweep()
+        else:
+            self.decide_appeal_of(row, model, is_right=end == "overturned")
+        self.ends.append(f"found, then {end}")
+
+    @precondition(lambda self: self.find("submitted"))
+    @rule(data=st.data(), step=st.sampled_from(ACCUSATIONS))
+    def accuse_any(self, data, step) -> None:
+        self.accuse_and_decide(*self.pick(data, "submitted"), step)
+
+    def accuse_and_decide(self, row, model: Model, step: str) -> None:
+        """Opened, and decided an hour later or left to its deadline."""
+        if self.desk.now < model.undo_until:
+            self.desk.at(model.undo_until)
+            self.sweep()
+        if model.state != "submitted" or model.was_stopped or model.is_accepting:
+            return
+        case = self.accuse(row)
+        model.was_stopped, model.stopped_until = True, self.desk.now + 7 * DAY
+        model.due += 7 * DAY
+        if step == "accuse":
+            return
+        self.desk.later(hours=1)
+        self.sweep()
+        self.judge(case, is_found=step == "found")
+        if step == "found":
+            model.state, model.counts, model.is_bad_faith = "rejected", True, True
+            model.due = self.desk.now + 14 * DAY
+            self.earn(model, Outcome.BAD_FAITH)
+        else:
+            model.due -= model.stopped_until - self.desk.now
+        model.stopped_until = self.desk.now
+
+    def accuse(self, row):
+        with acting(actor_of(self.adam)) as actor:
+            return cases.open_bad_faith(
+                assignment_id=row.id, criterion="accuracy", reason=GROUNDS, by=actor,
+                now=self.desk.now,
+                signals=[
+                    {"kind": "answer_time", "evidence": "Two seconds, where others take thirty."},
+                    {"kind": "straight_lining", "evidence": "The same answer forty times."},
+                ],
+            )  # fmt: skip
+
+    def judge(self, case, *, is_found: bool) -> None:
+        with acting(actor_of(self.ada)) as actor:
+            cases.decide(
+                case_id=case.id, is_granted=is_found, decision=GROUNDS, by=actor, now=self.desk.now
+            )
+
+
+# The walk has to come to each of these; a machine that stays at the door proves nothing.
+EVERYWHERE = {
+    Market: {
+        "accepted", "overturned", "final", "expired", "given_back", "closed", "bonus", "top_up",
+    },
+    MarketWithSeats: {"accepted", "given_back", "closed", "learned"},
+    Accusing: {
+        "accepted", "closed", "top_up", "stopped", "found, then overturned", "found, then final",
+        "found, then lapse",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("market", "examples"), [(Market, 30), (MarketWithSeats, 12), (Accusing, 30)]
+)
 @pytest.mark.django_db
 def test_the_money_is_right_after_any_steps(
-    project, acme, alice, rob, ada, carol, dave, now, clock_at, monkeypatch
+    market, examples, project, acme, alice, rob, ada, adam, carol, dave, now, clock_at, monkeypatch
 ):
     erin = accounts.contributor("erin", now=now)
     number = iter(range(10_000))
+    # Neither the one who called it bad faith nor the one who found it decides the appeal.
+    eve = accounts.user("eve", is_staff=True)
 
     def make():
         desk = Desk(
@@ -556,11 +724,11 @@ def test_the_money_is_right_after_any_steps(
         )  # fmt: skip
         for person in (carol, dave):
             desk.enrol(person)
-        return desk, (carol, dave, erin), rob, alice, ada
+        return desk, (carol, dave, erin), rob, alice, (ada, adam, eve)
 
     # The breaker has its own tests; here as many may be rejected as come.
     monkeypatch.setattr("apps.work.actions.verdicts._trip_breaker", lambda *_, **__: None)
-    monkeypatch.setattr(Market, "make", staticmethod(make), raising=False)
+    monkeypatch.setattr(market, "make", staticmethod(make), raising=False)
     seen = Counter()
 
     def count(machine: Market) -> None:
@@ -569,19 +737,18 @@ def test_the_money_is_right_after_any_steps(
         seen.update(
             top_up=any(machine.top_ups.values()), learned=machine.gross(machine.learner) > 0
         )
+        seen.update(getattr(machine, "ends", []))
+        seen.update(stopped=sum(model.was_stopped for model in machine.rows.values()))
 
-    monkeypatch.setattr(Market, "seen", staticmethod(count), raising=False)
-    for machine, examples in ((Market, 30), (MarketWithSeats, 12)):
-        run_state_machine_as_test(
-            machine,
-            settings=settings(
-                max_examples=examples,
-                stateful_step_count=20,
-                deadline=None,
-                suppress_health_check=list(HealthCheck),
-                derandomize=True,
-            ),
-        )
-    # The walk came everywhere; a machine that stays at the door proves nothing.
-    everywhere = {"accepted", "rejected", "overturned", "final", "expired", "given_back"}
-    assert all(seen[name] for name in everywhere | {"closed", "bonus", "top_up", "learned"}), seen
+    monkeypatch.setattr(market, "seen", staticmethod(count), raising=False)
+    run_state_machine_as_test(
+        market,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=20,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            derandomize=True,
+        ),
+    )
+    assert all(seen[name] for name in EVERYWHERE[market]), seen

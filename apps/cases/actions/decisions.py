@@ -6,7 +6,7 @@ import uuid
 from django.db import transaction
 
 from apps.cases import queries, rules
-from apps.cases.actions import appeals, deactivations, disputes, records
+from apps.cases.actions import appeals, bad_faith, deactivations, disputes, records
 from apps.cases.enums import CaseKind, CaseState
 from apps.cases.errors import NoMoney, TooLate
 from apps.cases.models import Case
@@ -15,6 +15,7 @@ from apps.core.errors import Conflict, IllegalTransition
 from apps.core.tenancy import Actor, system
 
 LAPSED = "The deadline of this case has passed; it was decided for the contributor."
+GONE_ON = "The deadline of this case has passed: nothing was found, and the review window goes on."
 
 
 def answer(*, case_id: uuid.UUID, text: str, by: Actor, now: dt.datetime) -> Case:
@@ -78,6 +79,9 @@ def _carry_out(case: Case, *, is_granted: bool, by: Actor, now: dt.datetime) -> 
     if case.kind == CaseKind.DISPUTE:
         reason = f"A dispute was granted: {case.decision}"
         return disputes.carry_out(case, is_granted=is_granted, reason=reason, by=by, now=now)
+    if case.kind == CaseKind.BAD_FAITH:
+        bad_faith.carry_out(case, is_granted=is_granted, by=by, now=now)
+        return None
     deactivations.carry_out(case, is_granted=is_granted, by=by, now=now)
     return None
 
@@ -91,7 +95,8 @@ def lapse(*, case_id: uuid.UUID, by: Actor, now: dt.datetime) -> bool:
 def _settle_first(case_id: uuid.UUID, by: Actor, now: dt.datetime) -> None:
     """The deadline comes before anybody's action, and is kept even though that is then refused."""
     if lapse(case_id=case_id, by=by, now=now):
-        raise TooLate(LAPSED)
+        is_bad_faith = records.locked(case_id, by).kind == CaseKind.BAD_FAITH
+        raise TooLate(GONE_ON if is_bad_faith else LAPSED)
 
 
 def settle_overdue(case: Case, *, now: dt.datetime) -> bool:
@@ -103,8 +108,9 @@ def settle_overdue(case: Case, *, now: dt.datetime) -> bool:
         case.transfer_id = appeals.carry_out_silence(case, by=by)
     elif case.kind == CaseKind.DISPUTE:
         case.transfer_id = disputes.carry_out_silence(case, by=by)
-    else:
+    elif case.kind == CaseKind.DEACTIVATION:
         deactivations.carry_out_silence(case)
+    # Bad faith: nothing to do, the review window goes on by itself.
     records.move(case, CaseState.LAPSED, by=by, at=case.due_at)
     _tell_outcome(case, now=now)
     if queries.is_unpaid(case):

@@ -10,7 +10,7 @@ from apps.audit import actions as audit
 from apps.audit.actions import Event
 from apps.cases.enums import CASE_TRANSITIONS, CaseState
 from apps.cases.models import Case
-from apps.cases.permissions import ANSWERED_WITH
+from apps.cases.permissions import TOLD_WITH
 from apps.core.errors import IllegalTransition, Invalid, NotThere
 from apps.core.tenancy import Actor
 from apps.notices import actions as notices
@@ -28,7 +28,14 @@ def locked(case_id: uuid.UUID, by: Actor) -> Case:
 
 def opened(case: Case, *, by: Actor, now: dt.datetime) -> Case:
     case.save(force_insert=True)
-    data = {"kind": case.kind, "assignment": case.assignment_id, "due_at": case.due_at.isoformat()}
+    data: dict[str, object] = {
+        "kind": case.kind,
+        "assignment": case.assignment_id,
+        "due_at": case.due_at.isoformat(),
+    }
+    if case.signals:
+        # Evidence texts and measurements stay out: the chain outlives an erasure.
+        data["signals"] = [signal["kind"] for signal in case.signals]
     _record("case.opened", case, data, by=by, now=now)
     return case
 
@@ -73,8 +80,8 @@ def staff_ids() -> list[uuid.UUID]:
 
 
 def buyers_of(case: Case) -> list[uuid.UUID]:
-    """Whom to tell at the buyer: those who could make a statement."""
-    permission = ANSWERED_WITH.get(case.kind)
+    """Whom to tell at the buyer: those who could make a statement, or a verdict."""
+    permission = TOLD_WITH.get(case.kind)
     return people_with(permission, org_id=case.org_id) if permission and case.org_id else []
 
 

@@ -1,8 +1,12 @@
 """The page of one case, as each side sees it."""
 
+from typing import Any
+
+from django.conf import settings
 from django.http import HttpResponse
 
 from apps.cases import permissions, queries
+from apps.cases.enums import CaseKind
 from apps.cases.forms import AnswerForm, DecideForm
 from apps.cases.models import Case
 from apps.cases.queries import CaseView
@@ -47,9 +51,18 @@ def case_page(
 
 
 def blank_decision(view: CaseView) -> DecideForm:
-    return DecideForm(answers=question(view.case.kind, is_by_contributor=view.is_by_contributor))
+    return DecideForm(**_asked(view.case))
 
 
 def bound_decision(request: HttpRequest, case: Case) -> DecideForm:
-    by_contributor = permissions.is_by_contributor(case)
-    return DecideForm(request.POST, answers=question(case.kind, is_by_contributor=by_contributor))
+    return DecideForm(request.POST, **_asked(case))
+
+
+def _asked(case: Case) -> dict[str, Any]:
+    """What the decider is asked, and how long a finding of bad faith has to be."""
+    answers = question(case.kind, is_by_contributor=permissions.is_by_contributor(case))
+    is_bad_faith = case.kind == CaseKind.BAD_FAITH
+    return {
+        "answers": answers,
+        "minimum_if_granted": settings.WAGEFILE["rejection_note_minimum"] if is_bad_faith else 0,
+    }

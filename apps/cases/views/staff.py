@@ -13,13 +13,15 @@ from apps.audit.views import Seen, staff_only
 from apps.cases import actions as cases
 from apps.cases import queries
 from apps.cases.enums import CaseKind
-from apps.cases.forms import DecideForm, ProposeForm
+from apps.cases.forms import BadFaithForm, DecideForm, ProposeForm
 from apps.cases.models import Case
+from apps.cases.permissions import why_not_open_bad_faith
 from apps.cases.views.page import bound_decision, case_page
 from apps.core.errors import WagefileError
 from apps.core.forms import show_refusal, status_of
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
+from apps.work.models import Assignment
 
 SHOWN = 100
 
@@ -35,8 +37,7 @@ def show_list(request: HttpRequest, seen: Seen) -> HttpResponse:
     decided = list(queries.lately_decided(request.actor, kind)[:SHOWN])
     for case in [*waiting, *decided]:
         seen.add("case", case.id, case.org_id)
-    kinds = [(value, label) for value, label in CaseKind.choices if value != CaseKind.BAD_FAITH]
-    context = {"waiting": waiting, "decided": decided, "kind": kind, "kinds": kinds}
+    context = {"waiting": waiting, "decided": decided, "kind": kind, "kinds": CaseKind.choices}
     return render(request, "cases/staff.html", context)
 
 
@@ -96,6 +97,42 @@ def pay(request: HttpRequest, seen: Seen, case_id: uuid.UUID) -> HttpResponse:
         else:
             messages.success(request, "Paid.")
     return redirect("cases:detail", case.id)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_only
+def bad_faith(request: HttpRequest, seen: Seen, assignment_id: uuid.UUID) -> HttpResponse:
+    """Open a bad-faith case on a submitted answer, with what is stored about it in view."""
+    rows = Assignment.objects.visible_to(request.actor).select_related(
+        "project", "criteria", "item", "contributor"
+    )
+    row = get_object_or_404(rows.prefetch_related("lines"), id=assignment_id)
+    seen.add("assignment", row.id, row.org_id)
+    form = BadFaithForm(
+        request.POST or None,
+        rubric=row.criteria.body["rubric"],
+        measured=queries.measured(row),
+    )
+    if request.method == "POST" and form.is_valid():
+        try:
+            case = cases.open_bad_faith(
+                assignment_id=row.id, **form.cleaned_data, by=request.actor, now=request.now
+            )
+        except WagefileError as refusal:
+            show_refusal(form, refusal)
+        else:
+            messages.success(request, "Opened; the contributor has a notice and can answer.")
+            return redirect("cases:detail", case.id)
+    windows = row.criteria.body["windows"]
+    context = {
+        "form": form,
+        "row": row,
+        "work": queries.work_of(row, has_all_scores=True),
+        "scores": queries.scores_of(row),
+        "days": windows["integrity_stop_days"],
+        "hindrance": why_not_open_bad_faith(request.actor, row) or queries.why_too_late(row),
+    }
+    return render(request, "cases/bad_faith.html", context, status=status_of(form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

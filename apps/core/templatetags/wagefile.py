@@ -17,7 +17,7 @@ TONES = {
     **dict.fromkeys(
         [
             "accepted", "overturned", "qualified", "verified", "granted", "paid", "ready", "live",
-            "done", "succeeded", "finished", "transferred",
+            "done", "succeeded", "finished", "transferred", "not_found",
         ],
         "good",
     ),
@@ -29,7 +29,9 @@ TONES = {
         "info",
     ),
     **dict.fromkeys(["rework", "asking", "paused", "lapsed", "expired", "uncertain"], "warn"),
-    **dict.fromkeys(["rejected", "failed", "refused", "broken", "declined", "disputed"], "bad"),
+    **dict.fromkeys(
+        ["rejected", "failed", "refused", "broken", "declined", "disputed", "found"], "bad"
+    ),
 }  # fmt: skip
 
 

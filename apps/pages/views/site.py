@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
 from apps.accounts.permissions import check_staff
+from apps.cases.enums import SignalKind
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
 from apps.organizations.queries import open_invitations_to
@@ -35,7 +36,8 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 def rules(request: HttpRequest) -> HttpResponse:
     """The numbers in force for the next publishing, as the settings hold them."""
-    return render(request, "pages/rules.html", {"numbers": numbers()})
+    context = {"numbers": numbers(), "signals": SignalKind.labels}
+    return render(request, "pages/rules.html", context)
 
 
 def numbers() -> dict:

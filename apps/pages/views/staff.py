@@ -44,7 +44,7 @@ def show(request: HttpRequest, seen: Seen) -> HttpResponse:
     actor = request.actor
     waiting = {
         kind.label: list(cases.open_by_deadline(actor, kind)[:SHOWN])
-        for kind in (CaseKind.APPEAL, CaseKind.DISPUTE, CaseKind.DEACTIVATION)
+        for kind in (CaseKind.BAD_FAITH, CaseKind.APPEAL, CaseKind.DISPUTE, CaseKind.DEACTIVATION)
     }
     frozen = list(
         Project.objects.visible_to(actor)
@@ -132,8 +132,12 @@ def person(request: HttpRequest, seen: Seen, user_id: uuid.UUID) -> HttpResponse
     seen.add("person", user_id)
     for case in rows:
         seen.add("case", case.id, case.org_id)
+    in_review = list(cases.in_review(request.actor, user_id)[:SHOWN])
+    for row in in_review:
+        seen.add("assignment", row.id, row.org_id)
     context = {
         "person": user,
+        "in_review": in_review,
         "profile": profile,
         "country": COUNTRIES.get(profile.region, profile.region) if profile else "",
         "cases": rows,

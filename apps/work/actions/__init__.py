@@ -1,5 +1,6 @@
 """Every change of state in the work app: `from apps.work import actions as work`."""
 
+from apps.work.actions.bad_faith import reject_bad_faith, resume_review, stop_review
 from apps.work.actions.claim import claim, enrol
 from apps.work.actions.clock import Clock, beat, clock_of, save_draft
 from apps.work.actions.figures import refresh_figures
@@ -36,9 +37,12 @@ __all__ = [
     "overturn",
     "refresh_figures",
     "reject",
+    "reject_bad_faith",
     "request_scores",
+    "resume_review",
     "save_draft",
     "settle",
+    "stop_review",
     "submit",
     "take_scores",
     "undo",

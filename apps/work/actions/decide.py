@@ -105,6 +105,7 @@ def verdict(
     criterion: str = "",
     note: str = "",
     evidence: str = "",
+    is_bad_faith: bool = False,
 ) -> Verdict:
     return Verdict(
         org_id=assignment.org_id,
@@ -120,6 +121,7 @@ def verdict(
         note=note,
         evidence=evidence,
         scores=_scores(submission),
+        is_bad_faith=is_bad_faith,
     )
 
 
@@ -169,16 +171,24 @@ def accept_all(
 def reject(
     assignment: Assignment, row: Verdict, *, appeal_due_at: dt.datetime, by: Actor, now: dt.datetime
 ) -> None:
-    """Reject in good faith: the kill fee posts, the difference stays held for an appeal."""
+    """Reject: the kill fee posts, the difference stays held for an appeal.
+
+    Where the verdict says bad faith nothing posts, and everything stays held.
+    """
     row.save(force_insert=True)
+    is_bad_faith = row.is_bad_faith
 
     def step(a: Assignment) -> Step:
         move(a, S.REJECTED)
         a.ended_at, a.appeal_due_at, a.next_due_at = now, appeal_due_at, appeal_due_at
         terms = money.terms_of(a.criteria_id)
-        lines = rules.earn(terms, money.facts_of(a, Stage.OPEN), Outcome.REJECTED)
-        entries, rows = money.book(a, Stage.REJECTED, lines, code="kill_fee", now=now)
-        return entries, rows, event(a, "assignment.rejected", criterion=row.criterion)
+        outcome = Outcome.BAD_FAITH if is_bad_faith else Outcome.REJECTED
+        lines = rules.earn(terms, money.facts_of(a, Stage.OPEN), outcome)
+        a.is_bad_faith = is_bad_faith
+        code = "bad_faith" if is_bad_faith else "kill_fee"
+        entries, rows = money.book(a, Stage.REJECTED, lines, code=code, now=now)
+        data = {"criterion": row.criterion, "bad_faith": is_bad_faith}
+        return entries, rows, event(a, "assignment.rejected", **data)
 
     _carry_out([assignment], [step(assignment)], by=by, now=now)
 
@@ -205,6 +215,7 @@ def overturn(
         terms = money.terms_of(a.criteria_id)
         facts = money.facts_of(a, Stage.REJECTED)
         lines = rules.earn(terms, facts, Outcome.OVERTURNED)
+        a.is_bad_faith = False
         entries, rows = money.book(
             a,
             Stage.ACCEPTED,

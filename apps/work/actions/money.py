@@ -52,6 +52,7 @@ def facts_of(assignment: Assignment, stage: Stage, *, earned: int = 0) -> Facts:
         paid_seconds=None if stage == Stage.OPEN else assignment.paid_seconds,
         earned=earned,
         is_topped_up=assignment.is_topped_up,
+        is_bad_faith=assignment.is_bad_faith,
     )
 
 
@@ -214,6 +215,9 @@ _COLUMNS = {
     "rework_due_at": "timestamptz",
     "appeal_due_at": "timestamptz",
     "held_until": "timestamptz",
+    "review_stopped_at": "timestamptz",
+    "review_stopped_until": "timestamptz",
+    "is_bad_faith": "boolean",
     "accept_requested_at": "timestamptz",
     "accept_requested_by_id": "uuid",
     "active_seconds": "integer",

@@ -31,12 +31,15 @@ S = AssignmentState
 STILL_OPEN = frozenset({S.CLAIMED, S.SUBMITTED, S.REWORK, S.REJECTED})
 # The fee of a bonus is reserved upwards and posted half-even: its rest outlives the bonus itself.
 STILL_HELD = Q(held_extra__gt=0) | Q(held_fee__gt=0)
+# A finding of bad faith can still turn into the full pay, or into the floor alone, but never into
+# both: it is settled when its appeal is over.
+UNDECIDED = Q(state=S.REJECTED, is_bad_faith=True)
 
 
 def settle(*, project_id: uuid.UUID, by: Actor, now: dt.datetime, is_last: bool = False) -> int:
     """Settle every contributor of a project; how many got a settlement row."""
     people = (
-        Assignment.objects.filter(STILL_HELD, project_id=project_id, state__in=DECIDED)
+        Assignment.objects.filter(~UNDECIDED, STILL_HELD, project_id=project_id, state__in=DECIDED)
         .values_list("contributor_id", flat=True)
         .distinct()
     )
@@ -54,6 +57,7 @@ def _settle_person(
     rows = list(
         Assignment.objects.select_for_update(of=("self",))
         .filter(
+            ~UNDECIDED,
             STILL_HELD,
             project_id=project_id,
             contributor_id=contributor_id,
@@ -131,7 +135,7 @@ def _account(project_id: uuid.UUID, contributor_id: uuid.UUID) -> tuple[rules.Ac
     )
     seconds = sum(
         row.paid_seconds
-        for row in Assignment.objects.filter(**mine, state__in=DECIDED).only(
+        for row in Assignment.objects.filter(~UNDECIDED, **mine, state__in=DECIDED).only(
             "active_seconds", "cap_seconds", "is_time_counted"
         )
     )

@@ -50,6 +50,13 @@ def _open(submission_id: uuid.UUID, by: Actor, now: dt.datetime) -> tuple[Assign
         )
     if now < submission.undo_until:
         raise Conflict("The contributor can still undo this answer for a few seconds.")
+    if row.is_review_stopped(now):
+        # Refused, not held back: what the case finds may be the very opposite of the verdict.
+        raise Conflict(
+            "A case of bad faith is open about this work: nobody decides over it before "
+            f"{row.review_stopped_until:%d %B %Y, %H:%M} UTC. Then your review window goes on "
+            "where it stopped."
+        )
     return row, submission
 
 
@@ -69,7 +76,8 @@ def accept(*, submission_id: uuid.UUID, by: Actor, now: dt.datetime) -> Assignme
         return row
 
 
-def _criterion(row: Assignment, key: str) -> None:
+def check_criterion(row: Assignment, key: str) -> None:
+    """The line of the rubric that a rework or a rejection cites is one of its criteria."""
     keys = {line["key"] for line in money.body_of(row.criteria_id)["rubric"]}
     if key not in keys:
         raise Invalid("Cite the line of the rubric that the answer misses.", field="criterion")
@@ -82,7 +90,7 @@ def ask_rework(
     """Ask for a second round, once: its pay is reserved now."""
     with transaction.atomic():
         row, submission = _open(submission_id, by, now)
-        _criterion(row, criterion)
+        check_criterion(row, criterion)
         if not note.strip():
             raise Invalid("Say what should be changed.", field="note")
         if row.kind != Kind.WORK:
@@ -140,18 +148,8 @@ def reject(
         row, submission = _open(submission_id, by, now)
         if row.kind != Kind.WORK:
             raise Conflict("A qualification is paid whatever its result; it cannot be rejected.")
-        _criterion(row, criterion)
-        minimum = settings.WAGEFILE["rejection_note_minimum"]
-        if len(note.strip()) < minimum:
-            raise Invalid(
-                f"A rejection needs a note of at least {minimum} characters; this one has "
-                f"{len(note.strip())}.",
-                field="note",
-            )
-        if not evidence.strip():
-            raise Invalid(
-                "Show the evidence: what in the answer misses the line.", field="evidence"
-            )
+        check_criterion(row, criterion)
+        check_reasons(note, evidence)
         project = Project.objects.select_for_update(of=("self",)).get(id=row.project_id)
         _check_breaker(project, row, now=now)
         body = money.body_of(row.criteria_id)
@@ -170,11 +168,24 @@ def reject(
         decide.reject(row, verdict, appeal_due_at=appeal_due, by=by, now=now)
         _trip_breaker(project, body, by=by, now=now)
         _tell_contributor(row, "work.rejected", "An answer of yours was rejected", note, now)
-        _reopen_if_funded(project, row)
+        reopen_if_funded(project, row)
         return row
 
 
-def _reopen_if_funded(project: Project, row: Assignment) -> None:
+def check_reasons(note: str, evidence: str) -> None:
+    """A rejection says why at some length, and shows it."""
+    minimum = settings.WAGEFILE["rejection_note_minimum"]
+    if len(note.strip()) < minimum:
+        raise Invalid(
+            f"A rejection needs a note of at least {minimum} characters; this one has "
+            f"{len(note.strip())}.",
+            field="note",
+        )
+    if not evidence.strip():
+        raise Invalid("Show the evidence: what in the answer misses the line.", field="evidence")
+
+
+def reopen_if_funded(project: Project, row: Assignment) -> None:
     """The slot opens again only if another full maximum can be reserved."""
     held = find_account(
         Purpose.HELD, currency=project.currency, holder=project.org_id, scope=project.id
@@ -199,6 +210,7 @@ def _check_breaker(project: Project, row: Assignment, *, now: dt.datetime) -> No
         project_id=project.id,
         contributor_id=row.contributor_id,
         outcome=VerdictOutcome.REJECTED,
+        is_bad_faith=False,
         decided_at__gte=day,
         decided_at__lt=day + dt.timedelta(days=1),
     ).count()
@@ -212,7 +224,7 @@ def _check_breaker(project: Project, row: Assignment, *, now: dt.datetime) -> No
 def _trip_breaker(project: Project, body: dict, *, by: Actor, now: dt.datetime) -> None:
     counts = Assignment.objects.filter(project_id=project.id, kind=Kind.WORK).aggregate(
         answers=Count("id", filter=~Q(state__in=[S.CLAIMED, S.GIVEN_BACK, S.EXPIRED])),
-        rejected=Count("id", filter=Q(state__in=[S.REJECTED, S.FINAL])),
+        rejected=Count("id", filter=Q(state__in=[S.REJECTED, S.FINAL], is_bad_faith=False)),
     )
     if counts["answers"] < settings.WAGEFILE["breaker_minimum_answers"]:
         return

@@ -186,7 +186,10 @@ class VerdictOut(serializers.ModelSerializer):
 
     class Meta:
         model = Verdict
-        fields = ("outcome", "decider", "decided_at", "criterion", "note", "evidence", "scores")
+        fields = (
+            "outcome", "decider", "decided_at", "criterion", "note", "evidence", "is_bad_faith",
+            "scores",
+        )  # fmt: skip
 
     def get_scores(self, verdict: Verdict) -> dict[str, Any]:
         return dict(history.shown_scores(verdict.scores))

@@ -92,6 +92,9 @@ def _done(row: Assignment, now: dt.datetime) -> Done:
     titles = {line["key"]: line["title"] for line in row.criteria.body["rubric"]}
     given = list(row.submissions.all())
     field, says = _DEADLINES.get(AssignmentState(row.state), ("", ""))
+    if row.state == AssignmentState.SUBMITTED and row.is_review_stopped(now):
+        field = "review_stopped_until"
+        says = "A case of bad faith is open; at the latest then the review window goes on"
     if row.held_until is not None:
         field, says = "held_until", "A case is open; without a decision it ends for you"
     return Done(

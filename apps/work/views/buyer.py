@@ -1,5 +1,6 @@
 """The buyer's review: the queue by deadline, and many acceptances at once."""
 
+import datetime as dt
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -195,13 +196,15 @@ def _row(row: Submission, task: dict, request: HttpRequest) -> Row:
         submission=row,
         who=pseudonym(row.project_id, row.contributor_id),
         answer=registry.get(task["type"]).describe(task["config"], row.answer),
-        flags=_flags(row),
+        flags=_flags(row, request.now),
         is_mine_to_decide=can_decide(request.actor, row),
     )
 
 
-def _flags(row: Submission) -> list[str]:
+def _flags(row: Submission, now: dt.datetime) -> list[str]:
     flags = []
+    if row.assignment.is_review_stopped(now):
+        flags.append("a case of bad faith is open")
     if row.scores.get("gold") is False:
         flags.append("known answer missed")
     if row.scores.get("label") is False:

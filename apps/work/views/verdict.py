@@ -255,6 +255,7 @@ def _page(request: HttpRequest, row: Submission, form: VerdictForm) -> dict:
         "stakes": stakes(assignment),
         "currency": assignment.criteria.body["currency"],
         "is_open": is_open,
+        "is_stopped": is_open and assignment.is_review_stopped(request.now),
         "is_late": is_open and _is_late(assignment, request.now),
         "is_undoable": request.now < row.undo_until,
         "may_decide": can_decide(request.actor, row),
@@ -298,6 +299,6 @@ def _verdicts(assignment: Assignment) -> list[tuple[Verdict, str]]:
 def _decider(verdict: Verdict) -> str:
     if verdict.decided_by is None:
         return verdict.get_decider_display()
-    if verdict.outcome == VerdictOutcome.OVERTURNED:
+    if verdict.outcome == VerdictOutcome.OVERTURNED or verdict.is_bad_faith:
         return "an administrator of the platform"
     return str(verdict.decided_by)
