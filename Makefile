@@ -18,7 +18,7 @@ SETUP = @for python in python3.13 "$$HOME"/.pyenv/versions/3.13*/bin/python3.13 
 	echo "Wagefile needs Python 3.13; none was found. Install it as python3.13 and run this again." >&2; \
 	exit 1
 
-.PHONY: help web dev demo test check check-lock check-lint check-format check-templates \
+.PHONY: help web dev assets demo test check check-lock check-lint check-format check-templates \
 	check-imports check-types check-migrations check-states lock states bench replay format clean
 
 help:
@@ -26,7 +26,7 @@ help:
 	@echo "make test [ARGS='-k name'] [WORKERS=2]           all tests"
 	@echo "make check                                       lock, lint, format, imports, types, ..."
 	@echo "make replay DATA=crowd.csv [ITEMS= GOLD= TYPE= LEVEL= SECONDS= REJECT= VIA= OUT= LIMIT= REPEATS=]"
-	@echo "make bench | lock [UPGRADE=1] | states | format | clean"
+	@echo "make bench | lock [UPGRADE=1] | states | assets | format | clean"
 
 web:
 	$(call SETUP,web $(if $(filter 1,$(GPU)),gpu))
@@ -34,10 +34,15 @@ web:
 dev:
 	$(call SETUP,dev $(if $(filter 1,$(GPU)),gpu))
 
+# The style sheet and the font; a house makes them itself.
+assets: web
+	@$(PYTHON) -m marketplace.runtime.assets
+
 demo: web
 	@exec $(PYTHON) -m marketplace.runtime.demo $(if $(DATA),--data "$(DATA)")
 
 test: dev
+	@$(PYTHON) -m marketplace.runtime.assets
 	@$(PYTHON) -m marketplace.runtime.browser || true
 	@WAGEFILE_TESTING=True $(RUNTIME) run test --fast -- \
 	  $(PYTHON) -m pytest -n $(WORKERS) $(ARGS)

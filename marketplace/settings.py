@@ -250,6 +250,8 @@ STATIC_URL = "/static/"
 STATIC_ROOT = Path(env("WAGEFILE_STATIC_ROOT", str(BASE_DIR / ".var" / "static")))
 STATICFILES_DIRS = [
     BASE_DIR / "static",
+    # Made by `make assets`; a checkout without it lacks the style sheet, nothing else.
+    *(path for path in [BASE_DIR / ".var" / "assets"] if path.is_dir()),
     *sorted(path for path in (BASE_DIR / "apps/tasktypes").glob("*/static")),
 ]
 STORAGES = {

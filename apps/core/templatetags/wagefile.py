@@ -66,6 +66,14 @@ def remaining(moment: dt.datetime | None, now: dt.datetime) -> str:
     return f"in {span}" if seconds > 0 else f"{span} ago"
 
 
+@register.filter
+def urgency(moment: dt.datetime | None, now: dt.datetime) -> str:
+    """A class for a deadline: `soon` on its last day, `over` after it, else nothing."""
+    if moment is None or moment - now > dt.timedelta(days=1):
+        return ""
+    return "soon" if moment > now else "over"
+
+
 def _span(seconds: int) -> str:
     """At most two units; less than a second is empty."""
     if seconds >= 86_400:

@@ -7,6 +7,8 @@ from apps.pages.views import site
 app_name = "pages"
 urlpatterns = [
     path("", include("apps.pages.urls.buyer")),
+    path("appearance/", site.appearance, name="appearance"),
+    path("styleguide/", site.styleguide, name="styleguide"),
     path("rules/", site.rules, name="rules"),
     path("staff/books/", site.books, name="books"),
     path("staff/", include("apps.pages.urls.staff")),

@@ -3,9 +3,11 @@
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import RequestDataTooBig
-from django.http import HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.loader import render_to_string
-from django.views.decorators.http import require_safe
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST, require_safe
 from drf_spectacular.generators import SchemaGenerator
 
 from apps.accounts.permissions import check_staff
@@ -14,6 +16,8 @@ from apps.core.htmx import render
 from apps.core.http import HttpRequest
 from apps.organizations.queries import open_invitations_to
 from apps.pages import queries
+from apps.pages.context_processors import THEME_COOKIE, THEMES
+from apps.pages.views import samples
 
 
 @require_safe
@@ -38,6 +42,32 @@ def rules(request: HttpRequest) -> HttpResponse:
     """The numbers in force for the next publishing, as the settings hold them."""
     context = {"numbers": numbers(), "signals": SignalKind.labels}
     return render(request, "pages/rules.html", context)
+
+
+@require_POST
+def appearance(request: HttpRequest) -> HttpResponse:
+    """Light, dark, or the system's again: kept in a cookie, which the next page is written by."""
+    there = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(there, allowed_hosts={request.get_host()}):
+        there = reverse("home")
+    response = HttpResponseRedirect(there)
+    chosen = request.POST.get("theme", "")
+    if chosen in THEMES:
+        response.set_cookie(
+            THEME_COOKIE, chosen, max_age=365 * 86_400, samesite="Lax",
+            secure=settings.SECURE_COOKIES, httponly=True,
+        )  # fmt: skip
+    else:
+        response.delete_cookie(THEME_COOKIE, samesite="Lax")
+    return response
+
+
+@require_safe
+def styleguide(request: HttpRequest) -> HttpResponse:
+    """Every part of the design system, light and dark; not on a production site."""
+    if settings.PRODUCTION:
+        raise Http404
+    return render(request, "pages/styleguide.html", samples.context(now=request.now))
 
 
 def numbers() -> dict:

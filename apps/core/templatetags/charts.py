@@ -1,0 +1,245 @@
+"""Charts as SVG from the server: `{% load charts %}`. Colours and fonts are the style sheet's.
+
+Each takes a title, its points and how a number is written (`number`, `percent` of a share, or a
+currency's code for minor units), and draws a picture with an accessible name and the same numbers
+as a table below it. Points may come from any query; nothing here knows what they mean.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from apps.core.money import written
+
+register = template.Library()
+
+WIDTH = 480  # small enough that its words can be read on a phone
+LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 28
+ROW = 30
+LABELS = 140  # the column of a bar chart's labels
+TICKS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    kind: str
+    x1: str
+    y1: str
+    x2: str
+    y2: str
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    kind: str
+    d: str
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    kind: str
+    x: str
+    y: str
+    width: str
+    height: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    x: str
+    y: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    kind: str
+    x: str
+    y: str
+    anchor: str
+    text: str
+
+
+@dataclass(slots=True)
+class Drawing:
+    """What stands in the SVG. Coordinates are written out: templates would group thousands."""
+
+    width: int
+    height: int
+    rules: list[Rule] = field(default_factory=list)
+    paths: list[Path] = field(default_factory=list)
+    boxes: list[Box] = field(default_factory=list)
+    dots: list[Dot] = field(default_factory=list)
+    texts: list[Text] = field(default_factory=list)
+
+    def rule(self, kind: str, *ends: float) -> None:
+        self.rules.append(Rule(kind, *map(_at, ends)))
+
+    def text(self, text: str, x: float, y: float, *, anchor: str = "start", kind: str = "") -> None:
+        self.texts.append(Text(kind, _at(x), _at(y), anchor, text))
+
+
+def _at(number: float) -> str:
+    return f"{number:.1f}"
+
+
+def _written(form: str, value: float) -> str:
+    if form == "number":
+        return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+    return f"{value:.0%}" if form == "percent" else written(round(value), form)
+
+
+def _path(points: Sequence[tuple[float, float]]) -> str:
+    return "M" + "L".join(f"{_at(x)} {_at(y)}" for x, y in points)
+
+
+def _top(highest: float) -> float:
+    """The end of an axis from 0: the next of 1, 2, 2.5, 4, 5, 8 × a power of ten."""
+    if highest <= 0:
+        return 1.0
+    power = 1.0
+    while power > highest:
+        power /= 10
+    while power * 10 < highest:
+        power *= 10
+    return next(step * power for step in (1, 2, 2.5, 4, 5, 8, 10) if step * power >= highest)
+
+
+def _axis(drawing: Drawing, top: float, form: str) -> Callable[[float], float]:
+    """Rules and numbers from 0 to `top`; where a value stands."""
+    low, high = drawing.height - BOTTOM, TOP
+
+    def y(value: float) -> float:
+        return low - (low - high) * min(value, top) / top
+
+    for step in range(TICKS + 1):
+        value = top * step / TICKS
+        drawing.rule("axis" if step == 0 else "rule", LEFT, y(value), WIDTH - RIGHT, y(value))
+        drawing.text(_written(form, value), LEFT - 8, y(value) + 4, anchor="end")
+    return y
+
+
+@register.inclusion_tag("components/chart.html")
+def bar_chart(
+    title: str, points: Sequence[tuple[str, float]], form: str = "number", unit: str = "Value"
+) -> dict:
+    """Horizontal bars: points are (label, value of 0 or more)."""
+    drawing = Drawing(WIDTH, max(len(points), 1) * ROW + 4)
+    top = max((value for _, value in points), default=0) or 1
+    room = WIDTH - LABELS - 80
+    for index, (label, value) in enumerate(points):
+        middle = index * ROW + ROW / 2 + 2
+        long = max(room * value / top, 2)
+        box = Box("bar", _at(LABELS), _at(middle - 9), _at(long), _at(18))
+        drawing.boxes.append(box)
+        drawing.text(label, LABELS - 10, middle + 4, anchor="end")
+        drawing.text(_written(form, value), LABELS + long + 8, middle + 4, kind="value")
+    rows = [(label, _written(form, value)) for label, value in points]
+    summary = f"{title}: " + ", ".join(f"{label} {value}" for label, value in rows)
+    columns = ("", unit)
+    return {
+        "title": title, "drawing": drawing, "summary": summary, "columns": columns, "rows": rows
+    }  # fmt: skip
+
+
+@register.inclusion_tag("components/chart.html")
+def line_chart(
+    title: str,
+    points: Sequence[tuple[str, float, float | None, float | None]],
+    form: str = "number",
+    unit: str = "Value",
+) -> dict:
+    """A line with its band: points are (label, value, low, high); low and high may be None."""
+    drawing = Drawing(WIDTH, 220)
+    highest = max((max(value, high or 0) for _, value, _, high in points), default=0)
+    y = _axis(drawing, _top(highest), form)
+    step = (WIDTH - LEFT - RIGHT - 24) / max(len(points) - 1, 1)
+    places = [LEFT + 12 + step * index for index in range(len(points))]
+    known = [
+        (x, low, high)
+        for x, (_, _, low, high) in zip(places, points, strict=True)
+        if low is not None and high is not None
+    ]
+    if known:
+        upper = [(x, y(high)) for x, _, high in known]
+        lower = [(x, y(low)) for x, low, _ in reversed(known)]
+        drawing.paths.append(Path("band", _path([*upper, *lower]) + "Z"))
+    line = [(x, y(point[1])) for x, point in zip(places, points, strict=True)]
+    if line:
+        drawing.paths.append(Path("line", _path(line)))
+        drawing.dots.append(Dot(_at(line[-1][0]), _at(line[-1][1])))
+    every = max(1, -(-len(points) // 6))
+    for index, (x, point) in enumerate(zip(places, points, strict=True)):
+        if index % every == 0:
+            drawing.text(point[0], x, drawing.height - 8, anchor="middle")
+    rows = [
+        (
+            label,
+            _written(form, value),
+            "—" if low is None else _written(form, low),
+            "—" if high is None else _written(form, high),
+        )
+        for label, value, low, high in points
+    ]
+    ends = f"from {rows[0][1]} ({rows[0][0]}) to {rows[-1][1]} ({rows[-1][0]})" if rows else "empty"
+    columns = ("", unit, "Low", "High")
+    return {
+        "title": title, "drawing": drawing, "summary": f"{title}: {ends}", "columns": columns,
+        "rows": rows,
+    }  # fmt: skip
+
+
+@register.inclusion_tag("components/chart.html")
+def distribution(
+    title: str,
+    bins: Sequence[tuple[str, float]],
+    form: str = "number",
+    marker: tuple[float, str] | None = None,
+) -> dict:
+    """A histogram: bins are (label, count). `marker` is (place in bins from 0, words)."""
+    drawing = Drawing(WIDTH, 220)
+    y = _axis(drawing, _top(max((count for _, count in bins), default=0)), form)
+    step = (WIDTH - LEFT - RIGHT) / max(len(bins), 1)
+    every = max(1, -(-len(bins) // 8))
+    for index, (label, count) in enumerate(bins):
+        x = LEFT + step * index
+        high = y(0) - y(count)
+        box = Box("bar", _at(x + 2), _at(y(count)), _at(max(step - 4, 1)), _at(high))
+        drawing.boxes.append(box)
+        if index % every == 0:
+            drawing.text(label, x + step / 2, drawing.height - 8, anchor="middle")
+    words = ""
+    if marker is not None:
+        x = LEFT + step * marker[0]
+        drawing.rule("marker", x, TOP, x, y(0))
+        is_right = marker[0] > len(bins) * 2 / 3
+        drawing.text(
+            marker[1], x - 6 if is_right else x + 6, TOP + 10,
+            anchor="end" if is_right else "start", kind="marker-text",
+        )  # fmt: skip
+        words = f"; {marker[1]}"
+    rows = [(label, _written(form, count)) for label, count in bins]
+    most = max(bins, key=lambda bin_: bin_[1])[0] if bins else "none"
+    return {
+        "title": title, "drawing": drawing, "summary": f"{title}: most at {most}{words}",
+        "columns": ("", "Count"), "rows": rows,
+    }  # fmt: skip
+
+
+@register.simple_tag
+def sparkline(values: Sequence[float], label: str) -> SafeString:
+    """A line of a word's height; `label` says in words what it shows."""
+    if not values:
+        return format_html('<span class="muted">{}</span>', "—")
+    low, high = min(values), max(values)
+    span = (high - low) or 1
+    step = 92 / max(len(values) - 1, 1)
+    points = [(2 + step * at, 21 - 18 * (value - low) / span) for at, value in enumerate(values)]
+    return format_html(
+        '<svg class="sparkline" viewBox="0 0 96 24" role="img" aria-label="{}">'
+        '<path class="line" d="{}"></path><circle class="end" cx="{}" cy="{}" r="3"></circle>'
+        "</svg>",
+        label, _path(points), _at(points[-1][0]), _at(points[-1][1]),
+    )  # fmt: skip

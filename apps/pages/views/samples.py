@@ -1,0 +1,68 @@
+"""What the style guide shows: made-up figures, a real form with a real refusal."""
+
+import datetime as dt
+import itertools
+
+from django import forms
+from django.core.paginator import Paginator
+
+
+class SampleForm(forms.Form):
+    """One of each control."""
+
+    title = forms.CharField(max_length=60, help_text="What contributors read on the board.")
+    price = forms.DecimalField(min_value=0, help_text="Net, per item, in dollars.")
+    kind = forms.ChoiceField(choices=[("choice", "One of several"), ("pair", "The better of two")])
+    due = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    note = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 3}))
+    level = forms.ChoiceField(
+        label="How hard it is",
+        choices=[("1", "Anyone can do it"), ("2", "Needs practice"), ("3", "Needs a profession")],
+        widget=forms.RadioSelect,
+        initial="2",
+    )
+    agrees = forms.BooleanField(label="I have read the criteria")
+    file = forms.FileField(required=False)
+
+
+PALETTE = [
+    "ground", "surface", "sunken", "line", "line-strong", "ink", "muted", "accent", "fill",
+    "danger-fill", "mark", "head", "good-ground", "warn-ground", "bad-ground", "info-ground",
+]  # fmt: skip
+STATES = ["accepted", "submitted", "rework", "rejected", "draft"]
+WEEKS = [("W38", 14), ("W39", 22), ("W40", 19), ("W41", 31), ("W42", 28), ("W43", 36), ("W44", 41)]
+
+
+def context(*, now: dt.datetime) -> dict:
+    """Everything that the samples name."""
+    filled = {"title": "", "price": "-1", "kind": "pair", "level": "2", "note": "Kept as typed."}
+    return {
+        # Ids are unique on the page: each half has a form of its own.
+        "halves": [
+            (theme, SampleForm(filled, auto_id=f"id_{theme}_%s")) for theme in ("light", "dark")
+        ],
+        "palette": PALETTE,
+        "states": STATES,
+        "soon": now + dt.timedelta(hours=5),
+        "later": now + dt.timedelta(days=2, hours=3),
+        "past": now - dt.timedelta(hours=2),
+        "tabs": [(text, "#tabs", text == "Overview") for text in ("Overview", "Review", "Items")],
+        "steps": [
+            ("Work", "#steps", "done"), ("Pay", "#steps", "current"), ("People", "", ""),
+            ("Publish", "", ""),
+        ],
+        "bars": [
+            ("Accepted by silence", 412.0), ("Accepted by a person", 96.0), ("Rework", 31.0),
+            ("Rejected", 9.0),
+        ],
+        "line": [(week, value / 50, value / 50 - 0.08, value / 50 + 0.07) for week, value in WEEKS],
+        "bins": [(f"${low}", float(count)) for low, count in
+                 zip(itertools.count(8, 2), [1, 3, 9, 21, 34, 28, 15, 6, 2], strict=False)],
+        "marker": (2.0, "floor $12"),
+        "spark": [value for _, value in WEEKS],
+        "page": Paginator(range(100), 10).get_page(3),
+        "rows": [
+            ("Ines", "accepted", 4200, 630, 4830), ("Tomas", "submitted", 1850, 278, 2128),
+            ("Amara", "rework", 900, 135, 1035),
+        ],
+    }  # fmt: skip

@@ -1,0 +1,52 @@
+"""Charts: what is drawn stands in the right place, and the same numbers stand in the table."""
+
+import re
+
+import pytest
+from django.template import Context, Template
+
+
+def drawn(tag: str, **context: object) -> str:
+    return Template("{% load charts %}" + tag).render(Context(context))
+
+
+def test_bars_are_as_long_as_their_values():
+    page = drawn("{% bar_chart 'Ends' points %}", points=[("Accepted", 400.0), ("Rejected", 100.0)])
+
+    widths = [float(width) for width in re.findall(r'<rect[^>]* width="([\d.]+)"', page)]
+    assert widths[0] == pytest.approx(4 * widths[1])
+    assert 'aria-label="Ends: Accepted 400, Rejected 100"' in page
+    assert page.count('<td class="num">') == 2
+
+
+def test_line_has_its_band_and_a_gap_where_none_is_known():
+    points = [("W1", 0.5, 0.4, 0.6), ("W2", 0.75, None, None), ("W3", 1.0, 0.9, 1.0)]
+    page = drawn("{% line_chart 'In time' points 'percent' 'Share' %}", points=points)
+
+    band = re.search(r'class="band" d="([^"]+)"', page)[1]
+    assert band.count("L") == 3  # two known points, up and back
+    assert "75%" in page
+    assert "—" in page
+
+
+def test_money_is_written_in_its_currency():
+    page = drawn("{% distribution 'Pay' bins 'USD' marker %}", bins=[("a", 1250)], marker=(0, "m"))
+
+    assert "$12.50" in page
+
+
+@pytest.mark.parametrize("tag", ["bar_chart", "line_chart", "distribution"])
+def test_nothing_to_draw_is_no_error(tag):
+    assert "<svg" in drawn("{% " + tag + " 'Nothing' points %}", points=[])
+
+
+def test_coordinates_are_never_grouped_by_thousands():
+    page = drawn("{% sparkline values 'up' %}", values=[1_000, 250_000])
+
+    assert 'd="M2.0 21.0L94.0 3.0"' in page
+
+
+def test_labels_cannot_bring_markup():
+    page = drawn("{% bar_chart 'T' points %}", points=[("<script>", 1.0)])
+
+    assert "<script>" not in page
