@@ -9,6 +9,7 @@ from apps.cases.enums import CaseKind, CaseState
 # Characters of a written reason. A yes or a no alone is no decision.
 DECISION_MINIMUM = 40
 REASON_MINIMUM = 20
+LETTER_MINIMUM = 10
 
 
 class Ground(StrEnum):

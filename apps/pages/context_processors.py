@@ -49,11 +49,19 @@ STAFF = (
     [
         ("Administration", "pages:staff"),
         ("Cases", "cases:staff"),
+        ("Tickets", "contact:staff"),
         ("People", "people:staff-list"),
         ("Books", "pages:books"),
     ],
 )
-PUBLIC = ("", [("Board", "work:board"), ("Pay and due process", "pages:rules")])
+PUBLIC = (
+    "",
+    [
+        ("Board", "work:board"),
+        ("How pay works", "pages:pay"),
+        ("Pay and due process", "pages:rules"),
+    ],
+)
 
 
 def site(request: HttpRequest) -> dict:

@@ -7,7 +7,7 @@ from apps.pages.views import site
 app_name = "pages"
 urlpatterns = [
     path("", include("apps.pages.urls.buyer")),
-    path("rules/", site.rules, name="rules"),
+    path("", include("apps.pages.urls.public")),
     path("staff/books/", site.books, name="books"),
     path("staff/", include("apps.pages.urls.staff")),
 ]

@@ -1,4 +1,4 @@
-"""The front page, the dashboards, the rules in force, the books, the API's own description."""
+"""The front page, the dashboards, the books, the API's own description."""
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -30,12 +30,6 @@ def home(request: HttpRequest) -> HttpResponse:
         return render(request, "pages/dashboard.html", context)
     context = {"offers": queries.offers_open(), "numbers": numbers()}
     return render(request, "pages/front.html", context)
-
-
-@require_safe
-def rules(request: HttpRequest) -> HttpResponse:
-    """The numbers in force for the next publishing, as the settings hold them."""
-    return render(request, "pages/rules.html", {"numbers": numbers()})
 
 
 def numbers() -> dict:
