@@ -8,7 +8,7 @@ from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -16,6 +16,12 @@ from apps.accounts.queries import terms_to_accept
 from apps.core.tenancy import ANONYMOUS
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class SeeOther(HttpResponseRedirect):
+    """Go there with GET: what was posted is not sent along."""
+
+    status_code = 303
 
 
 class TermsMiddleware:
@@ -50,4 +56,4 @@ class TermsMiddleware:
         target = f"{address}?{urlencode({'next': came_from})}" if came_from else address
         if request.headers.get("HX-Request") == "true":
             return HttpResponseClientRedirect(target)
-        return HttpResponse(status=303, headers={"Location": target})
+        return SeeOther(target)

@@ -103,14 +103,6 @@ STAFF = [
     "people:settings",
     "notices:list",
 ]
-    "home",
-    "contact:staff",
-    "terms:publish",
-    "people:staff-list",
-    "pages:books",
-    "people:settings",
-    "notices:list",
-]
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.conf import settings
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMessage
 from django.db import connection, transaction
 from django.urls import reverse
 
@@ -118,8 +118,7 @@ def ask_for_link(*, number: int, email: str) -> None:
 MAILS = {
     TicketMail.RECEIVED: (
         "We have your message",
-        "Your message has the number {number}; a person answers by {due:%d %B %Y, %H:%M} UTC. "
-        + "You can read the answer and write again here:",
+        "Your message has the number {number}; a person answers by {due:%-d %B %Y, %H:%M} UTC:",
     ),
     TicketMail.ANSWERED: (
         "There is an answer to your ticket",
@@ -156,8 +155,8 @@ def mail_out(*, by: Actor) -> int:
                 )
             )
         Ticket.objects.filter(id__in=[ticket.id for ticket in rows]).update(mail=TicketMail.NONE)
-        if mails:
-            get_connection().send_messages(mails)
+        for message in mails:
+            message.send()
     return len(rows)
 
 
