@@ -1,5 +1,6 @@
 """Shapes of what people send about themselves."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -49,8 +50,8 @@ class SignupForm(forms.Form):
     def clean_terms(self) -> int:
         if self.cleaned_data["terms"] != self.current:
             # The form comes back with the link to the new text, and has to be agreed to anew.
-            self.data = {**self.data.dict(), "terms": self.current}
-            self.data.pop("has_accepted", None)
+            kept = {name: self.data[name] for name in self.data if name != "has_accepted"}
+            self.data = {**kept, "terms": self.current}
             sentence = "New terms took effect while you read; please read and accept them."
             raise forms.ValidationError(sentence)
         return self.cleaned_data["terms"]
@@ -72,8 +73,8 @@ class AcceptForm(forms.Form):
         error_messages={"required": "Tick the box to accept, or leave this page to decide later."},
     )
 
-    def __init__(self, *args: Any, number: int, **kwargs: Any) -> None:
-        super().__init__(*args, initial={"terms": number}, **kwargs)
+    def __init__(self, data: Mapping[str, Any] | None, *, number: int) -> None:
+        super().__init__(data, initial={"terms": number})
         self.fields["has_accepted"].label = f"I accept the terms, version {number}"
 
 

@@ -68,7 +68,7 @@ def terms_to_accept(actor: Actor, now: dt.datetime) -> TermsVersion | None:
 
     Only people take on work and buy it; staff and the system have nothing to accept.
     """
-    if actor.kind != "person":
+    if actor.kind != "person" or actor.user_id is None:
         return None
     own = TermsAcceptance.objects.filter(
         user_id=actor.user_id, version__number__gte=OuterRef("number")

@@ -36,9 +36,10 @@ def version(request: HttpRequest, number: int) -> HttpResponse:
 
 def _page(request: HttpRequest, shown: TermsVersion) -> HttpResponse:
     in_force = queries.terms_in_force(request.now)
-    own = TermsAcceptance.objects.visible_to(request.actor).filter(
-        user_id=request.actor.user_id, version=shown
-    )
+    accepted = None
+    if request.actor.user_id:
+        own = TermsAcceptance.objects.visible_to(request.actor)
+        accepted = own.filter(user_id=request.actor.user_id, version=shown).first()
     context = {
         "version": shown,
         "in_force": in_force,
@@ -47,7 +48,7 @@ def _page(request: HttpRequest, shown: TermsVersion) -> HttpResponse:
         "upcoming": TermsVersion.objects.filter(effective_at__gt=request.now)
         .order_by("number")
         .first(),
-        "accepted": own.first() if request.actor.user_id else None,
+        "accepted": accepted,
         "waits": in_force == shown
         and queries.terms_to_accept(request.actor, request.now) is not None,
     }

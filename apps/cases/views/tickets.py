@@ -108,7 +108,7 @@ def by_link(request: HttpRequest, token: str) -> HttpResponse:
 @login_required
 @require_safe
 def mine(request: HttpRequest) -> HttpResponse:
-    rows = Ticket.objects.visible_to(request.actor).filter(user_id=request.actor.user_id)
+    rows = Ticket.objects.visible_to(request.actor).filter(user_id=request.actor.person_id)
     page = Paginator(rows.order_by("-last_at"), PAGE).get_page(request.GET.get("page"))
     return render(request, "contact/mine.html", {"page": page})
 
@@ -116,7 +116,7 @@ def mine(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def ticket(request: HttpRequest, ticket_id: uuid.UUID) -> HttpResponse:
-    own = Ticket.objects.visible_to(request.actor).filter(user_id=request.actor.user_id)
+    own = Ticket.objects.visible_to(request.actor).filter(user_id=request.actor.person_id)
     found = get_object_or_404(own, id=ticket_id)
     form = LetterForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
