@@ -117,6 +117,7 @@ MIDDLEWARE = [
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "apps.organizations.middleware.ActorMiddleware",
+    "apps.accounts.middleware.TermsMiddleware",
     "apps.core.middleware.ErrorMiddleware",
 ]
 
@@ -211,6 +212,26 @@ EMAIL_HOST_USER = env("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = env("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = env_bool("EMAIL_USE_TLS", default=False)
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", "Wagefile <notices@wagefile.invalid>")
+
+# The operator of this installation, as the public pages name it; empty is shown as "not said".
+OPERATOR = {
+    key: env(f"OPERATOR_{key.upper()}", "")
+    for key in ("name", "legal_form", "address", "register", "represented_by", "owners", "email")
+}
+# What binds, and therefore waits for the terms in force (apps.accounts.middleware).
+TERMS_BIND = frozenset(
+    {
+        "api:claims",
+        "api:enrolments",
+        "organizations:new",
+        "payments:fund",
+        "projects:create",
+        "projects:publish",
+        "projects:version",
+        "work:claim",
+        "work:enrol",
+    }
+)
 
 # ── Security ────────────────────────────────────────────────────────────────────────────────────
 SECURE_CSP = {
@@ -307,6 +328,8 @@ CELERY_BEAT_SCHEDULE = {
     "payments.take_events": {"task": "payments.take_events", "schedule": SWEEP_SECONDS},
     "payments.fetch_balance": {"task": "payments.fetch_balance", "schedule": 300},
     "cases.sweep": {"task": "cases.sweep", "schedule": SWEEP_SECONDS},
+    "cases.mail": {"task": "cases.mail", "schedule": SWEEP_SECONDS},
+    "cases.forget": {"task": "cases.forget", "schedule": 3600},
     "exports.resume": {"task": "exports.resume", "schedule": 30},
     "notices.send": {"task": "notices.send", "schedule": SWEEP_SECONDS},
     "audit.seal": {"task": "audit.seal", "schedule": 60},
@@ -383,6 +406,10 @@ WAGEFILE: dict[str, Any] = {
     "heartbeat_seconds": 15,
     "idle_seconds": 60,
     "undo_seconds": 60,
+    "terms_notice_days": 14,
+    "ticket_answer_hours": 72,
+    "tickets_per_hour": 5,
+    "ticket_keep_days": 365,
     "early_acceptance_wait_hours": 1,
     "standing_prior_k": "0.5",
     "alpha_reliable": "0.80",

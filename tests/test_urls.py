@@ -15,8 +15,10 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLResolver, get_resolver, reverse
 
+from apps.cases import actions as cases
+from apps.cases.queries import link_of
 from apps.core.ids import uuid7
-from apps.core.tenancy import acting
+from apps.core.tenancy import ANONYMOUS, acting
 from tests.factories import rows
 
 pytestmark = pytest.mark.django_db
@@ -115,6 +117,12 @@ WALK: dict[str, Rule] = {
     "pages:books": STAFF_ONLY,
     "pages:project_live": BUYERS,
     "pages:rules": PUBLIC,
+    "pages:accessibility": PUBLIC,
+    "pages:fees": PUBLIC,
+    "pages:genuine": PUBLIC,
+    "pages:operator": PUBLIC,
+    "pages:pay": PUBLIC,
+    "pages:privacy": PUBLIC,
     "pages:staff": STAFF_ONLY,
     "pages:staff-checks": STAFF_ONLY,
     "pages:staff-people": STAFF_ONLY,
@@ -128,6 +136,20 @@ WALK: dict[str, Rule] = {
     "people:settings": ANYBODY_SIGNED_IN,
     "people:staff-list": STAFF_ONLY,
     "people:staff-person": STAFF_ONLY,
+    # terms/
+    "terms:accept": ANYBODY_SIGNED_IN,
+    "terms:current": PUBLIC,
+    "terms:publish": STAFF_ONLY,
+    "terms:version": PUBLIC,
+    "terms:versions": PUBLIC,
+    # contact/
+    "contact:by-link": PUBLIC,  # with the link that was mailed
+    "contact:link": PUBLIC,
+    "contact:mine": ANYBODY_SIGNED_IN,
+    "contact:staff": STAFF_ONLY,
+    "contact:staff-ticket": STAFF_ONLY,
+    "contact:ticket": CAROL,
+    "contact:write": PUBLIC,
     # notices/
     "notices:follow": CAROL,
     "notices:list": ANYBODY_SIGNED_IN,
@@ -269,6 +291,10 @@ def ids(side, vic):
     """A value for every parameter of an address."""
     with acting(side.writer("projects.Project")):
         membership = side.org.memberships.get(user=vic)
+    stranger = {"subject": "A question", "text": "Where is it?", "email": "who@example.org"}
+    with acting(ANONYMOUS) as by:
+        ticket = cases.open_ticket(topic="other", **stranger, by=by, now=side.now)
+        token = link_of(ticket)
     of = {
         "assignment_id": "work.Assignment",
         "case_id": "cases.Case",
@@ -282,6 +308,7 @@ def ids(side, vic):
         "project_id": "projects.Project",
         "release_id": "exports.Release",
         "submission_id": "work.Submission",
+        "ticket_id": "cases.Ticket",
         "user_id": "accounts.User",
     }
     return {name: side.of(label).pk for name, label in of.items()} | {
@@ -293,6 +320,7 @@ def ids(side, vic):
         "pk": 1,
         "uidb36": "1",
         "key": "set-password",
+        "token": token,
     }
 
 

@@ -4,17 +4,26 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 
-from django.db import transaction
+from django.conf import settings
+from django.db import connection, transaction
 from django.urls import reverse
 
 from apps.accounts.enums import CREDENTIAL_TRANSITIONS, CredentialState
-from apps.accounts.models import ContributorProfile, Credential, User
+from apps.accounts.models import (
+    ContributorProfile,
+    Credential,
+    TermsAcceptance,
+    TermsVersion,
+    User,
+)
 from apps.accounts.permissions import (
     check_not_oneself,
     check_person,
     check_staff,
     check_staff_or_platform,
 )
+from apps.accounts.queries import terms_in_force
+from apps.accounts.rules import sha256_of
 from apps.audit import actions as audit
 from apps.audit.actions import Event
 from apps.core.errors import Conflict, IllegalTransition, Invalid, NotThere
@@ -177,6 +186,66 @@ def reinstate(*, user_id: uuid.UUID, by: Actor, now: dt.datetime) -> Contributor
     profile.save(update_fields=["deactivated_at", "deactivation_notice_until"])
     audit.record(Event("person.reinstated", ("person", user_id)), by=by, now=now)
     return profile
+
+
+@transaction.atomic
+def accept_terms(*, number: int, by: Actor, now: dt.datetime) -> TermsAcceptance:
+    """Accept the version in force; again is the same row. Conflict when another has come since."""
+    user_id = check_person(by)
+    current = terms_in_force(now)
+    if current is None or current.number != number:
+        raise Conflict("Another version of the terms is in force now; please read that one.")
+    # The person's row is what their chain of evidence hangs on, and keeps a second click waiting.
+    User.objects.select_for_update(of=("self",)).get(id=user_id)
+    found = TermsAcceptance.objects.filter(user_id=user_id, version=current).first()
+    if found is not None:
+        return found
+    made = TermsAcceptance.objects.create(user_id=user_id, version=current, accepted_at=now)
+    data = {"version": current.number, "hash": current.body_hash}
+    audit.record(Event("terms.accepted", ("person", user_id), data=data), by=by, now=now)
+    return made
+
+
+@transaction.atomic
+def publish_terms(
+    *, body: str, summary: str, effective_at: dt.datetime, by: Actor, now: dt.datetime
+) -> TermsVersion:
+    """The next version; everybody who can accept it is told now, and it counts from its date."""
+    check_staff(by)
+    days = settings.WAGEFILE["terms_notice_days"]
+    if effective_at < now + dt.timedelta(days=days):
+        sentence = f"A new version takes effect at least {days} days after it is announced."
+        raise Invalid(sentence, field="effective_at")
+    # Two administrators at once: the second waits here and gets the number after the first's.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('terms.publish', 0))")
+    last = TermsVersion.objects.order_by("-number").first()
+    body = body.replace("\r\n", "\n").strip() + "\n"
+    if last is not None and last.body_hash == sha256_of(body):
+        raise Invalid("This is the text of the version before it.", field="body")
+    if last is not None and last.effective_at >= effective_at:
+        raise Invalid(f"Version {last.number} takes effect later than this.", field="effective_at")
+    made = TermsVersion.objects.create(
+        number=last.number + 1 if last else 1,
+        body=body,
+        body_hash=sha256_of(body),
+        summary=summary.strip(),
+        published_at=now,
+        effective_at=effective_at,
+        published_by_id=by.user_id,
+    )
+    data = {"version": made.number, "hash": made.body_hash, "effective": effective_at.isoformat()}
+    audit.record(Event("terms.published", ("terms", made.id), data=data), by=by, now=now)
+    people = User.objects.filter(is_active=True, is_staff=False, is_simulated=False)
+    notices.tell(
+        people.values_list("id", flat=True),
+        kind="terms",
+        title=f"New terms take effect on {effective_at:%-d %B %Y}",
+        body=made.summary,
+        url=reverse("terms:versions"),
+        now=now,
+    )
+    return made
 
 
 def _profile_of(user_id: uuid.UUID) -> ContributorProfile:

@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from apps.accounts.enums import CredentialState
+from apps.accounts.rules import Section, sections
 from apps.core.ids import uuid7
 from apps.core.models import Row
 from apps.core.tenancy import Actor
@@ -102,4 +103,42 @@ class Credential(Row):
                 | models.Q(decided_at__isnull=False, decided_by__isnull=False)
                 & ~models.Q(state="submitted"),
             ),
+        ]
+
+
+class TermsVersion(Row):
+    """One published text of the terms; read by everybody, never changed."""
+
+    number = models.PositiveIntegerField(unique=True)
+    body = models.TextField(help_text="Paragraphs, and headings that begin with ##")
+    body_hash = models.CharField(max_length=64, help_text="SHA-256 of the body")
+    summary = models.CharField(max_length=500, help_text="What changed, in one or two sentences")
+    published_at = models.DateTimeField()
+    effective_at = models.DateTimeField()
+    published_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+
+    def __str__(self) -> str:
+        return f"Terms, version {self.number}"
+
+    def sections(self) -> list[Section]:
+        return sections(self.body)
+
+
+class TermsAcceptanceQuerySet(models.QuerySet["TermsAcceptance"]):
+    def visible_to(self, actor: Actor) -> "TermsAcceptanceQuerySet":
+        return self if actor.is_staff else self.filter(user_id=actor.user_id)
+
+
+class TermsAcceptance(Row):
+    """A person has accepted a version; the row stays."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="acceptances")
+    version = models.ForeignKey(TermsVersion, on_delete=models.PROTECT, related_name="+")
+    accepted_at = models.DateTimeField()
+
+    objects = TermsAcceptanceQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "version"], name="terms_accepted_once"),
         ]

@@ -1,12 +1,21 @@
 """Reads about people."""
 
+import datetime as dt
 import uuid
+from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.accounts.enums import CredentialState
-from apps.accounts.models import ContributorProfile, Credential, User
+from apps.accounts.models import (
+    ContributorProfile,
+    Credential,
+    TermsAcceptance,
+    TermsVersion,
+    User,
+)
 from apps.accounts.permissions import check_staff
+from apps.accounts.rules import Change, differences
 from apps.core.tenancy import Actor
 
 
@@ -48,3 +57,61 @@ def verified_kinds(user_id: uuid.UUID) -> frozenset[str]:
     """Kinds of credentials that hold for a person (who acts, or before staff)."""
     rows = Credential.objects.filter(user_id=user_id, state=CredentialState.VERIFIED)
     return frozenset(rows.values_list("kind", flat=True))
+
+
+def terms_in_force(now: dt.datetime) -> TermsVersion | None:
+    return TermsVersion.objects.filter(effective_at__lte=now).order_by("-number").first()
+
+
+def terms_to_accept(actor: Actor, now: dt.datetime) -> TermsVersion | None:
+    """The version in force, if this person has not accepted it (or a later one). One query.
+
+    Only people take on work and buy it; staff and the system have nothing to accept.
+    """
+    if actor.kind != "person" or actor.user_id is None:
+        return None
+    own = TermsAcceptance.objects.filter(
+        user_id=actor.user_id, version__number__gte=OuterRef("number")
+    )
+    found = (
+        TermsVersion.objects.filter(effective_at__lte=now)
+        .annotate(is_accepted=Exists(own))
+        .order_by("-number")
+        .first()
+    )
+    return None if found is None or found.is_accepted else found
+
+
+@dataclass(frozen=True, slots=True)
+class VersionView:
+    """A version with what it changed against the one before, and when the reader accepted it."""
+
+    version: TermsVersion
+    changes: list[Change]
+    accepted_at: dt.datetime | None
+    is_in_force: bool
+    is_upcoming: bool
+
+
+def terms_versions(actor: Actor, now: dt.datetime) -> list[VersionView]:
+    """All published versions, newest first. Two queries."""
+    rows = list(TermsVersion.objects.order_by("number"))
+    accepted = dict(
+        TermsAcceptance.objects.visible_to(actor)
+        .filter(user_id=actor.user_id)
+        .values_list("version_id", "accepted_at")
+        if actor.user_id
+        else []
+    )
+    current = max((row.number for row in rows if row.effective_at <= now), default=0)
+    views = [
+        VersionView(
+            version=row,
+            changes=differences(before.body, row.body) if before else [],
+            accepted_at=accepted.get(row.id),
+            is_in_force=row.number == current,
+            is_upcoming=row.effective_at > now,
+        )
+        for before, row in zip([None, *rows], rows, strict=False)
+    ]
+    return views[::-1]

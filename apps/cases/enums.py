@@ -1,4 +1,4 @@
-"""Due process: kinds and states of cases."""
+"""Due process: kinds and states of cases, and of the tickets of "contact a person"."""
 
 from django.db import models
 
@@ -50,3 +50,36 @@ CASE_TRANSITIONS: dict[str, frozenset[str]] = {
     CaseState.LAPSED: frozenset(),
     CaseState.WITHDRAWN: frozenset(),
 }
+
+
+class Topic(models.TextChoices):
+    """What somebody writes to us about."""
+
+    PAY = "pay", "Pay or a payout"
+    WORK = "work", "Work, a project or a buyer"
+    ACCOUNT = "account", "Signing in or my account"
+    DATA = "data", "My data: see it, correct it, erase it"
+    SAFETY = "safety", "Somebody pretends to be you, or harm"
+    ACCESS = "access", "Something I cannot use"
+    OTHER = "other", "Something else"
+
+
+class TicketState(models.TextChoices):
+    WAITING = "waiting", "Waits for us"
+    ANSWERED = "answered"
+
+
+TICKET_TRANSITIONS: dict[str, frozenset[str]] = {
+    TicketState.WAITING: frozenset({TicketState.ANSWERED}),
+    # Whoever asked writes again.
+    TicketState.ANSWERED: frozenset({TicketState.WAITING}),
+}
+
+
+class TicketMail(models.TextChoices):
+    """What goes out next to the address of somebody without an account."""
+
+    NONE = "", "Nothing"
+    RECEIVED = "received"
+    ANSWERED = "answered"
+    LINK = "link"

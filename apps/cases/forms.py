@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from django import forms
 
-from apps.cases.enums import SIGNAL_SOURCES, SignalKind
+from apps.cases.enums import SIGNAL_SOURCES, SignalKind, Topic
 from apps.cases.models import BAD_FAITH_REASON_MINIMUM
 from apps.cases.rules import DECISION_MINIMUM, GROUND_LABELS, REASON_MINIMUM
 from apps.core.money import decimals
@@ -157,3 +157,33 @@ class ProposeForm(forms.Form):
             "For fraud or safety only. A second administrator has to confirm it within "
             f"{hours} hours, else the account is active again."
         )
+
+
+class ContactForm(forms.Form):
+    """Without an account (`is_known` False) with an address for the answer."""
+
+    email = forms.EmailField(
+        label="Your e-mail address",
+        help_text="The link to the answer goes there. We use it for nothing else.",
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+    topic = forms.ChoiceField(label="About", choices=[("", "Choose one"), *Topic.choices])
+    subject = forms.CharField(label="Subject", max_length=150)
+    text = _text("Your message", "A person reads it. Send no passwords and no identity documents.")
+
+    def __init__(self, *args: object, is_known: bool, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        if is_known:
+            del self.fields["email"]
+
+
+class LetterForm(forms.Form):
+    text = _text("Your message", "Send no passwords and no identity documents.")
+
+
+class LinkForm(forms.Form):
+    number = forms.IntegerField(label="Number of the ticket", min_value=1, max_value=2**31 - 1)
+    email = forms.EmailField(
+        label="The e-mail address you gave",
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )

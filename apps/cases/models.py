@@ -1,4 +1,7 @@
-"""Cases: appeal, dispute, deactivation review. Evidence, a deadline, a named human decider."""
+"""Cases: appeal, dispute, deactivation review. Evidence, a deadline, a named human decider.
+
+Tickets are letters to the staff and their answers; they decide nothing.
+"""
 
 from django.conf import settings
 from django.db import models
@@ -6,7 +9,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Length
 from django.db.models.lookups import GreaterThanOrEqual
 
-from apps.cases.enums import CaseKind, CaseState
+from apps.cases.enums import CaseKind, CaseState, TicketMail, TicketState, Topic
 from apps.core.models import Row
 from apps.core.tenancy import Actor
 from apps.organizations.models import Organization
@@ -120,3 +123,74 @@ class Case(Row):
             return self.state
         found = {str(CaseState.GRANTED): "found", str(CaseState.UPHELD): "not_found"}
         return found.get(str(self.state), self.state)
+
+
+class TicketQuerySet(models.QuerySet["Ticket"]):
+    def visible_to(self, actor: Actor) -> "TicketQuerySet":
+        """Own ones and staff's; those of people without an account open by their link alone."""
+        if actor.is_staff:
+            return self
+        return self.filter(user_id=actor.user_id) if actor.user_id else self.none()
+
+
+class Ticket(Row):
+    """A question to a person of the staff. Either `user` asks, or somebody at `email`."""
+
+    number = models.PositiveIntegerField(unique=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="tickets"
+    )
+    email = models.EmailField(blank=True)
+    topic = models.CharField(max_length=8, choices=Topic)
+    subject = models.CharField(max_length=150)
+    state = models.CharField(max_length=8, choices=TicketState, default=TicketState.WAITING)
+    opened_at = models.DateTimeField()
+    # Until when a person answers the latest letter.
+    due_at = models.DateTimeField()
+    last_at = models.DateTimeField(help_text="Of the latest letter")
+    mail = models.CharField(max_length=8, choices=TicketMail, default=TicketMail.NONE, blank=True)
+
+    objects = TicketQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["due_at"]
+        constraints = [
+            models.CheckConstraint(
+                name="ticket_of_a_user_or_an_address",
+                condition=Q(user__isnull=False, email="") | Q(user=None) & ~Q(email=""),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], name="ticket_due", condition=Q(state="waiting")),
+            models.Index(fields=["last_at"], name="ticket_mail", condition=~Q(mail="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"Ticket {self.number}"
+
+
+class LetterQuerySet(models.QuerySet["Letter"]):
+    def visible_to(self, actor: Actor) -> "LetterQuerySet":
+        if actor.is_staff:
+            return self
+        return self.filter(user_id=actor.user_id) if actor.user_id else self.none()
+
+
+class Letter(Row):
+    """One text of a ticket. `user` is the ticket's, `answered_by` the person of the staff."""
+
+    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="letters")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+"
+    )
+    answered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    text = models.TextField()
+    written_at = models.DateTimeField()
+
+    objects = LetterQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["written_at", "id"]
+        constraints = [models.CheckConstraint(name="letter_has_a_text", condition=~Q(text=""))]

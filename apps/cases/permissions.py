@@ -35,6 +35,12 @@ def check_staff(actor: Actor) -> uuid.UUID:
     return actor.user_id
 
 
+def check_platform(actor: Actor) -> None:
+    """What beat tasks do for the marketplace, in no organization's name."""
+    if not actor.is_system or actor.org_ids:
+        raise NotAllowed("Only the marketplace itself does this.")
+
+
 def check_may_dispute(actor: Actor, line: EarningLine) -> uuid.UUID:
     """The contributor of the line, or whoever sees the buyer's money; the person's id."""
     if actor.is_staff and line.contributor_id != actor.user_id:

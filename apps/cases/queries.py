@@ -5,13 +5,15 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from django.core import signing
 from django.db.models import Count, Prefetch, QuerySet, Sum
 
 from apps.cases import rules
 from apps.cases.enums import SIGNAL_SOURCES, CaseKind, CaseState, SignalKind
-from apps.cases.models import Case
+from apps.cases.models import Case, Letter, Ticket
 from apps.cases.permissions import is_by_contributor
-from apps.core.tenancy import Actor
+from apps.core.errors import NotThere
+from apps.core.tenancy import Actor, acting, system
 from apps.projects import queries as projects
 from apps.projects.models import Asset
 from apps.projects.queries import pictures
@@ -351,3 +353,43 @@ def with_everything(rows: QuerySet[Case]) -> QuerySet[Case]:
         "opened_by",
         "contributor",
     ).prefetch_related(lines)
+
+
+# ── Tickets ─────────────────────────────────────────────────────────────────────────────────────
+
+_LINKS = "cases.ticket"
+
+
+@dataclass(frozen=True, slots=True)
+class TicketView:
+    ticket: Ticket
+    letters: list[Letter]
+
+
+def ticket_view(ticket: Ticket) -> TicketView:
+    """A ticket that the actor may see, with its letters, the oldest first."""
+    rows = Letter.objects.filter(ticket=ticket).select_related("answered_by")
+    return TicketView(ticket, list(rows.order_by("written_at", "id")))
+
+
+def link_of(ticket: Ticket) -> str:
+    """The last part of the mailed address: the id, signed."""
+    return signing.Signer(salt=_LINKS).sign(str(ticket.id))
+
+
+def id_of_link(token: str) -> uuid.UUID:
+    """NotThere when the link was not made by us."""
+    try:
+        return uuid.UUID(signing.Signer(salt=_LINKS).unsign(token))
+    except (signing.BadSignature, ValueError) as error:
+        raise NotThere("There is no such ticket, or this is not the whole link.") from error
+
+
+def ticket_of_link(token: str) -> TicketView:
+    """The ticket of somebody without an account, read for the platform once the link is checked."""
+    ticket_id = id_of_link(token)
+    with acting(system()):
+        ticket = Ticket.objects.filter(id=ticket_id, user=None).first()
+        if ticket is None:
+            raise NotThere("There is no such ticket, or this is not the whole link.")
+        return ticket_view(ticket)

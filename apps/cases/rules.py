@@ -11,6 +11,7 @@ DECISION_MINIMUM = 40
 REASON_MINIMUM = 20
 # No signal alone decides anything: two of different origin, and a human.
 SIGNALS_MINIMUM = 2
+LETTER_MINIMUM = 10
 
 
 class Ground(StrEnum):

@@ -1,4 +1,4 @@
-"""Celery entry point of cases: deadlines."""
+"""Celery entry points of cases: deadlines, and the mail and the end of tickets."""
 
 import datetime as dt
 import logging
@@ -36,3 +36,17 @@ def sweep_all(*, now: dt.datetime) -> int:
         with acting(system()) as platform:
             moved += cases.finish_notices(by=platform, now=now)
     return moved
+
+
+@shared_task(name="cases.mail")
+def mail() -> int:
+    """Mail to people without an account what waits for them."""
+    with acting(system()) as platform:
+        return cases.mail_out(by=platform)
+
+
+@shared_task(name="cases.forget")
+def forget() -> int:
+    """Erase tickets of people without an account whose time is over."""
+    with acting(system()) as platform:
+        return cases.forget(by=platform, now=clock.now())

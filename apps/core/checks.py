@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
+from django.core import checks as django_checks
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError, connections
 
@@ -58,6 +59,20 @@ def stripe_address(**_: Any) -> list[CheckMessage]:
             Error(
                 f"STRIPE_API_BASE is {settings.STRIPE_API_BASE}; in production it is {STRIPE}.",
                 id="core.E005",
+            )
+        ]
+    return []
+
+
+@register(Tags.security, deploy=True)
+def operator_named(**_: Any) -> list[CheckMessage]:
+    """In production, people can read who runs the place they are asked to trust."""
+    if settings.PRODUCTION and not (settings.OPERATOR["name"] and settings.OPERATOR["owners"]):
+        return [
+            django_checks.Warning(
+                "Nobody is named as the operator of this installation.",
+                hint="Set OPERATOR_NAME and OPERATOR_OWNERS, and the others of docs/operations.md.",
+                id="core.W007",
             )
         ]
     return []

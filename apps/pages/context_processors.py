@@ -64,6 +64,7 @@ STAFF = (
     [
         ("Administration", "pages:staff"),
         ("Cases", "cases:staff"),
+        ("Tickets", "contact:staff"),
         ("People", "people:staff-list"),
         ("Books", "pages:books"),
     ],
@@ -76,7 +77,14 @@ BOTTOM = [
     ("Earnings", "work:earnings", "earnings"),
     ("Payouts", "payments:payouts", "payouts"),
 ]
-PUBLIC = ("", [("Board", "work:board"), ("Pay and due process", "pages:rules")])
+PUBLIC = (
+    "",
+    [
+        ("Board", "work:board"),
+        ("How pay works", "pages:pay"),
+        ("Pay and due process", "pages:rules"),
+    ],
+)
 
 
 def site(request: HttpRequest) -> dict:

@@ -34,6 +34,8 @@ def test_signing_up_needs_the_code_that_was_mailed(client, db):
         "email": "Nina@Example.org",
         "password1": PASSWORD,
         "password2": PASSWORD,
+        "terms": 1,
+        "has_accepted": "on",
     }
     answer = client.post(reverse("account_signup"), sent)
     assert answer.status_code == 302
@@ -61,6 +63,7 @@ def test_what_was_typed_comes_back_with_the_error(client, db):
 
 def test_an_address_in_use_is_not_told_to_strangers(client, alice):
     sent = {"name": "X", "email": alice.email, "password1": PASSWORD, "password2": PASSWORD}
+    sent |= {"terms": 1, "has_accepted": "on"}
     answer = client.post(reverse("account_signup"), sent)
     assert answer.status_code == 302
     assert User.objects.count() == 1

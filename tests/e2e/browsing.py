@@ -138,6 +138,7 @@ class Person:
         self.go("/accounts/signup/")
         self.fill(name=self.name, email=self.address)
         self.fill(password1=self.password, password2=self.password)
+        self.page.check("main [name=has_accepted]")
         self.page.locator("main form button[type=submit]").first.click()
         self.page.wait_for_selector("[name=code]")
         self._fits(self.page)

@@ -1,11 +1,13 @@
 """One row of any model, made from its fields: for tests that must cover every table."""
 
 import datetime as dt
+import itertools
 import uuid
 
 from django.apps import apps
 from django.db import models
 
+from apps.accounts.models import TermsVersion
 from apps.core.ids import uuid7
 from apps.core.tenancy import Actor, acting, system
 from apps.ledger import actions as ledger
@@ -14,6 +16,7 @@ from apps.ledger.enums import Purpose
 # What a model's constraints ask for beyond its fields.
 MORE: dict[str, dict] = {
     "cases.Case": {"reason": "It was right."},
+    "cases.Ticket": {"email": ""},
     "notices.Notice": {"url": "/"},
     "projects.Project": {"state": "draft", "criteria": None, "published_at": None},
     "work.Assignment": {"held_pay": 40, "review_due_at": None},
@@ -23,7 +26,14 @@ MORE: dict[str, dict] = {
     "work.Enrolment": {"tier": "general", "consent_scope": {}},
 }
 # Fields that may be empty one by one, but not all of them.
-NEEDED = {"work.EarningLine": {"assignment"}, "cases.Case": {"org"}}
+NEEDED = {
+    "work.EarningLine": {"assignment"},
+    "cases.Case": {"org"},
+    "cases.Letter": {"user"},
+    "cases.Ticket": {"user"},
+}
+
+NUMBERS = itertools.count(1)
 
 
 def own_models() -> list[type[models.Model]]:
@@ -48,6 +58,8 @@ class Side:
             "projects.CriteriaVersion": criteria,
             "projects.Item": item,
             "accounts.User": contributor,
+            # Only staff publishes one, and the first is always there.
+            "accounts.TermsVersion": TermsVersion.objects.get(number=1),
         }
 
     @property
@@ -123,6 +135,8 @@ class Side:
             return uuid7()
         if field.choices:
             return field.choices[0][0]
+        if isinstance(field, models.IntegerField) and field.unique:
+            return next(NUMBERS)
         for kind, value in (
             (models.DateTimeField, self.now),
             (models.DurationField, dt.timedelta()),

@@ -61,7 +61,17 @@ def sound(response, status: int = 200) -> Page:
 
 PUBLIC = [
     "home",
+    "pages:accessibility",
+    "pages:fees",
+    "pages:genuine",
+    "pages:operator",
+    "pages:pay",
+    "pages:privacy",
     "pages:rules",
+    "terms:current",
+    "terms:versions",
+    "contact:write",
+    "contact:link",
     "organizations:roles",
     "api-docs",
     "account_login",
@@ -70,6 +80,8 @@ PUBLIC = [
 ]
 OWN = [
     "home",
+    "contact:mine",
+    "contact:write",
     "people:settings",
     "people:profile",
     "people:credentials",
@@ -82,7 +94,15 @@ OWN = [
     "mfa_index",
     "usersessions_list",
 ]
-STAFF = ["home", "people:staff-list", "pages:books", "people:settings", "notices:list"]
+STAFF = [
+    "home",
+    "contact:staff",
+    "terms:publish",
+    "people:staff-list",
+    "pages:books",
+    "people:settings",
+    "notices:list",
+]
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -70,9 +70,27 @@ def visit(page, url: str) -> None:
 
 @pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
 def test_public_pages_fit_a_phone(page, transactional_db):
-    for name in ("home", "pages:rules", "organizations:roles", "api-docs", "account_signup"):
+    for name in ("home", "pages:rules", "organizations:roles", "api-docs", "account_signup",
+                 "pages:pay", "pages:fees", "pages:operator", "pages:genuine", "pages:privacy",
+                 "pages:accessibility", "terms:current", "terms:versions", "contact:write",
+                 "contact:link"):  # fmt: skip
         visit(page, reverse(name))
     visit(page, reverse("account_login"))
+
+
+def test_the_live_example_after_a_swap_is_that_of_a_fresh_page(page, transactional_db):
+    """A change of a field asks through htmx; the address it leaves shows the same without htmx."""
+    page.goto(reverse("pages:pay"))
+    before = page.inner_html("#result").strip()
+    with page.expect_response(lambda answer: "ending=rejected" in answer.url):
+        page.select_option("[name=ending]", "rejected")
+    page.get_by_text("Rejected work done in good faith").wait_for()
+    page.wait_for_url("**ending=rejected**")
+    swapped = page.inner_html("#result").strip()
+    assert swapped != before
+    page.reload()
+    assert page.inner_html("#result").strip() == swapped
+    assert page.said == []
 
 
 @pytest.mark.parametrize("page", ["light", "dark"], indirect=True)

@@ -5,15 +5,31 @@ from apps.cases.actions.bad_faith import open_bad_faith
 from apps.cases.actions.deactivations import finish_notices, propose_deactivation
 from apps.cases.actions.decisions import answer, decide, lapse
 from apps.cases.actions.disputes import dispute, pay
+from apps.cases.actions.tickets import (
+    answer_ticket,
+    ask_for_link,
+    forget,
+    mail_out,
+    open_ticket,
+    write_again,
+    write_again_by_link,
+)
 
 __all__ = [
     "answer",
+    "answer_ticket",
     "appeal",
+    "ask_for_link",
     "decide",
     "dispute",
     "finish_notices",
+    "forget",
     "lapse",
+    "mail_out",
     "open_bad_faith",
+    "open_ticket",
     "pay",
     "propose_deactivation",
+    "write_again",
+    "write_again_by_link",
 ]

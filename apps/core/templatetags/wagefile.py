@@ -87,6 +87,12 @@ def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:
 
 
 @register.filter
+def words(value: str) -> str:
+    """A value of the code as words: `top_up` is `Top up`."""
+    return value.replace("_", " ").capitalize()
+
+
+@register.filter
 def state_badge(state: object) -> SafeString:
     """A state as a badge; the word carries the meaning, the colour only repeats it."""
     value = str(getattr(state, "value", state))

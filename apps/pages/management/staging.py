@@ -12,7 +12,10 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import transaction
 
+from apps.accounts import actions as accounts
 from apps.accounts.models import ContributorProfile, User
+from apps.accounts.queries import terms_in_force
+from apps.core import clock
 from apps.core.tenancy import Actor, acting, system
 from apps.organizations import actions as organizations
 from apps.organizations.models import Organization
@@ -62,7 +65,20 @@ def sign_in(
                 email, password, name=name, is_staff=is_staff, is_simulated=is_simulated
             )
             EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
+        if not is_staff:
+            accept_terms([user.id])
     return user
+
+
+def accept_terms(user_ids: Iterable[uuid.UUID]) -> None:
+    """These people accept the terms in force, as they would at sign-up."""
+    now = clock.now()
+    current = terms_in_force(now)
+    if current is None:
+        return
+    for user_id in user_ids:
+        with acting(person(user_id)) as by:
+            accounts.accept_terms(number=current.number, by=by, now=now)
 
 
 def buyer(

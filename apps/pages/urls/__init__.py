@@ -9,7 +9,7 @@ urlpatterns = [
     path("", include("apps.pages.urls.buyer")),
     path("appearance/", site.appearance, name="appearance"),
     path("styleguide/", site.styleguide, name="styleguide"),
-    path("rules/", site.rules, name="rules"),
+    path("", include("apps.pages.urls.public")),
     path("staff/books/", site.books, name="books"),
     path("staff/", include("apps.pages.urls.staff")),
 ]

@@ -1,4 +1,4 @@
-"""The front page, the dashboards, the rules in force, the books, the API's own description."""
+"""The front page, the dashboards, the books, the API's own description."""
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -11,7 +11,6 @@ from django.views.decorators.http import require_POST, require_safe
 from drf_spectacular.generators import SchemaGenerator
 
 from apps.accounts.permissions import check_staff
-from apps.cases.enums import SignalKind
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
 from apps.organizations.queries import open_invitations_to
@@ -35,13 +34,6 @@ def home(request: HttpRequest) -> HttpResponse:
         return render(request, "pages/dashboard.html", context)
     context = {"offers": queries.offers_open(), "numbers": numbers()}
     return render(request, "pages/front.html", context)
-
-
-@require_safe
-def rules(request: HttpRequest) -> HttpResponse:
-    """The numbers in force for the next publishing, as the settings hold them."""
-    context = {"numbers": numbers(), "signals": SignalKind.labels}
-    return render(request, "pages/rules.html", context)
 
 
 @require_POST

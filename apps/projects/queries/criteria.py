@@ -52,6 +52,17 @@ def _terms(criteria_id: uuid.UUID, _database: str) -> rules.Terms:
     return rules.Terms.of(criteria.body, version=criteria.number)
 
 
+def terms_for(
+    *, base: int, currency: str, estimate_seconds: int, regions: list[str]
+) -> rules.Terms:
+    """The money rules that a project with these choices would publish today; no regions mean all.
+
+    `base` is in minor units of `currency`. For examples: nothing is stored.
+    """
+    pay = _pay({"base": base}, currency, [{"regions": regions}], estimate_seconds)
+    return rules.Terms.of({"engine": _numbers()["engine"], "currency": currency, "pay": pay})
+
+
 def configured_type(project: Project) -> tuple[registry.TaskType, dict]:
     """The task type and config that the next imported row is checked against.
 

@@ -108,6 +108,7 @@ class HttpDoor:
         """A signed-in browser of this person, without typing a password."""
         if person not in self.sessions:
             user = User.objects.get(id=person)
+            staging.accept_terms([person])
             store = import_module(settings.SESSION_ENGINE).SessionStore()
             store[SESSION_KEY] = str(user.pk)
             store[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]

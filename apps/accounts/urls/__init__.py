@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.accounts import views
+from apps.accounts.views import people as views
 
 app_name = "people"
 urlpatterns = [
