@@ -17,6 +17,8 @@ from django.urls import URLResolver, get_resolver, reverse
 
 from apps.core.ids import uuid7
 from apps.core.tenancy import acting
+from apps.notices.enums import Group
+from apps.notices.gateway import sign_off
 from tests.factories import rows
 
 pytestmark = pytest.mark.django_db
@@ -126,10 +128,18 @@ WALK: dict[str, Rule] = {
     "people:settings": ANYBODY_SIGNED_IN,
     "people:staff-list": STAFF_ONLY,
     "people:staff-person": STAFF_ONLY,
+    "people:zone": ANYBODY_SIGNED_IN,
     # notices/
+    "notices:count": PUBLIC,
     "notices:follow": CAROL,
     "notices:list": ANYBODY_SIGNED_IN,
     "notices:mark-read": ANYBODY_SIGNED_IN,
+    "notices:off": PUBLIC,  # whoever has the letter; its signature says whose it was
+    # The outbox is the demo's; here and in production there is none.
+    "notices:outbox": NOTHING,
+    "notices:outbox-html": NOTHING,
+    "notices:outbox-mail": NOTHING,
+    "notices:preferences": ANYBODY_SIGNED_IN,
     # o/
     "organizations:change": Rule(ok="alice", forbidden=f"mia rob fay vic {STAFF}"),
     "organizations:invitation": NOTHING,  # it is for an address that none of these people has
@@ -273,6 +283,7 @@ def ids(side, vic):
         "import_id": "projects.ItemImport",
         "invitation_id": "organizations.Invitation",
         "line_id": "work.EarningLine",
+        "mail_id": "notices.DemoMail",
         "notice_id": "notices.Notice",
         "org_id": "organizations.Organization",
         "project_id": "projects.Project",
@@ -289,6 +300,7 @@ def ids(side, vic):
         "pk": 1,
         "uidb36": "1",
         "key": "set-password",
+        "token": sign_off(side.contributor.id, [Group.OFFERS]),
     }
 
 

@@ -15,12 +15,15 @@ from apps.accounts.permissions import (
     check_staff,
     check_staff_or_platform,
 )
+from apps.accounts.queries import staff_ids
 from apps.audit import actions as audit
 from apps.audit.actions import Event
 from apps.core.errors import Conflict, IllegalTransition, Invalid, NotThere
 from apps.core.regions import COUNTRIES, LANGUAGES
 from apps.core.tenancy import Actor
+from apps.core.zones import zones
 from apps.notices import actions as notices
+from apps.notices.enums import Kind as Notices
 
 
 @transaction.atomic
@@ -65,6 +68,28 @@ def rename(*, name: str, by: Actor, now: dt.datetime) -> User:
 
 
 @transaction.atomic
+def choose_zone(*, name: str, by: Actor, now: dt.datetime) -> User:
+    """The zone in which pages and e-mails show times; empty: the one that the browser tells."""
+    user = User.objects.select_for_update(of=("self",)).filter(id=by.user_id).first()
+    if user is None:
+        raise NotThere("Sign in to choose your time zone.")
+    if name and name not in zones():
+        raise Invalid("Choose a time zone of the list.", field="time_zone")
+    user.is_zone_chosen = bool(name)
+    user.time_zone = name or user.time_zone
+    user.save(update_fields=["time_zone", "is_zone_chosen"])
+    data = {"chosen": user.is_zone_chosen}
+    audit.record(Event("person.zone_chosen", ("person", user.id), data=data), by=by, now=now)
+    return user
+
+
+def take_zone(*, name: str, by: Actor) -> None:
+    """What the browser says of its zone, unless the person chose one. No decision, no evidence."""
+    if name in zones():
+        User.objects.filter(id=by.user_id, is_zone_chosen=False).update(time_zone=name)
+
+
+@transaction.atomic
 def submit_credential(*, kind: str, statement: str, by: Actor, now: dt.datetime) -> Credential:
     """Show a licence or the like; staff verifies it before it can open a qualification."""
     user_id = check_person(by)
@@ -86,6 +111,13 @@ def submit_credential(*, kind: str, statement: str, by: Actor, now: dt.datetime)
     found.decision_note = ""
     found.save()
     _record("credential.submitted", found, by=by, now=now)
+    notices.tell(
+        staff_ids(),
+        kind=Notices.STAFF_CREDENTIAL,
+        title="A credential waits to be checked",
+        url=reverse("people:decide-credential", args=[found.id]),
+        now=now,
+    )
     return found
 
 
@@ -112,7 +144,7 @@ def decide_credential(
     _record(f"credential.{state}", found, by=by, now=now)
     notices.tell(
         [found.user_id],
-        kind="credential",
+        kind=Notices.CREDENTIAL,
         title=f"Your credential “{found.kind}” was {state}",
         body=found.decision_note,
         url=reverse("people:credentials"),

@@ -5,6 +5,7 @@ from django.http import HttpRequest
 
 from apps.accounts.models import User
 from apps.core.regions import COUNTRIES, LANGUAGES
+from apps.core.zones import zone_choices
 
 
 class SignupForm(forms.Form):
@@ -28,6 +29,25 @@ class NameForm(forms.Form):
         label="Your name",
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
+
+
+class ZoneForm(forms.Form):
+    """Empty is what the browser tells."""
+
+    time_zone = forms.ChoiceField(
+        label="Time zone",
+        required=False,
+        help_text="Deadlines in pages and e-mails are shown in it.",
+    )
+
+    def __init__(self, *args: object, told: str = "", **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        now = told or "UTC until it tells one"
+        field = self.fields["time_zone"]
+        field.widget.choices = field.choices = [
+            ("", f"As the browser says ({now})"),
+            *zone_choices(),
+        ]  # type: ignore[attr-defined]
 
 
 class ProfileForm(forms.Form):

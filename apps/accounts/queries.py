@@ -48,3 +48,9 @@ def verified_kinds(user_id: uuid.UUID) -> frozenset[str]:
     """Kinds of credentials that hold for a person (who acts, or before staff)."""
     rows = Credential.objects.filter(user_id=user_id, state=CredentialState.VERIFIED)
     return frozenset(rows.values_list("kind", flat=True))
+
+
+def staff_ids() -> list[uuid.UUID]:
+    """Every administrator of the platform: whom to tell what waits for one."""
+    rows = User.objects.filter(is_staff=True, is_active=True)
+    return list(rows.values_list("id", flat=True))

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
+from django.urls import reverse
 
 from apps.audit import actions as audit
 from apps.audit.actions import Event
@@ -28,8 +29,10 @@ from apps.exports.enums import RELEASE_TRANSITIONS, ReleaseState
 from apps.exports.errors import NotReleasable
 from apps.exports.models import Release, ReleaseKey
 from apps.notices import actions as notices
+from apps.notices.enums import Kind as Notices
 from apps.organizations.enums import Permission
 from apps.organizations.permissions import check
+from apps.organizations.queries import people_with
 from apps.projects.enums import ProjectState
 from apps.projects.models import Project
 from apps.scoring import queries as scoring
@@ -103,12 +106,16 @@ def build(*, release_id: uuid.UUID, by: Actor, now: dt.datetime) -> Release:
             by=by,
             now=now,
         )
+        people, kind = [release.created_by_id], Notices.RELEASE
+        if release.state == ReleaseState.FAILED:
+            people += people_with(Permission.MANAGE_PROJECTS, org_id=release.org_id)
+            kind = Notices.RELEASE_FAILED
         notices.tell(
-            [release.created_by_id],
-            kind="release.done",
+            people,
+            kind=kind,
             title=f"Release {release.number} is {release.state}",
             body=release.error,
-            url=f"/releases/{release.id}/",
+            url=reverse("exports:detail", args=[release.id]),
             now=now,
         )
         return release

@@ -93,4 +93,4 @@ def own_organizations(actor: Actor) -> list[Organization]:
 
 
 def unread_notices(actor: Actor) -> int:
-    return Notice.objects.visible_to(actor).filter(read_at=None).count() if actor.user_id else 0
+    return Notice.objects.visible_to(actor).unread().count() if actor.user_id else 0

@@ -1,5 +1,13 @@
 // What every page shares. Pages work without it.
 (() => {
+  // Times are shown where the reader is: the server learns the zone from this cookie.
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone) {
+    const secure = location.protocol === "https:" ? "; secure" : "";
+    document.cookie =
+      `wagefile_zone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax${secure}`;
+  }
+
   // Forms marked data-once cannot be sent twice by a double click.
   document.addEventListener("submit", (event) => {
     const form = event.target;

@@ -4,6 +4,7 @@ from apps.cases.actions.appeals import appeal
 from apps.cases.actions.deactivations import finish_notices, propose_deactivation
 from apps.cases.actions.decisions import answer, decide, lapse
 from apps.cases.actions.disputes import dispute, pay
+from apps.cases.actions.reminders import remind
 
 __all__ = [
     "answer",
@@ -14,4 +15,5 @@ __all__ = [
     "lapse",
     "pay",
     "propose_deactivation",
+    "remind",
 ]

@@ -29,6 +29,7 @@ from apps.projects.actions.running import (
     resume,
     store_figures,
     top_up,
+    watch_funds,
 )
 
 __all__ = [
@@ -49,4 +50,5 @@ __all__ = [
     "start_import",
     "store_figures",
     "top_up",
+    "watch_funds",
 ]

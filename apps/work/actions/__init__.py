@@ -3,6 +3,7 @@
 from apps.work.actions.claim import claim, enrol
 from apps.work.actions.clock import Clock, beat, clock_of, save_draft
 from apps.work.actions.figures import refresh_figures
+from apps.work.actions.reminders import due_reminders, remind
 from apps.work.actions.scores import request_scores, take_scores
 from apps.work.actions.settlement import close_when_done, settle
 from apps.work.actions.submit import give_back, submit, undo
@@ -27,6 +28,7 @@ __all__ = [
     "claim",
     "clock_of",
     "close_when_done",
+    "due_reminders",
     "enrol",
     "give_back",
     "hold_until",
@@ -34,6 +36,7 @@ __all__ = [
     "overturn",
     "refresh_figures",
     "reject",
+    "remind",
     "request_scores",
     "save_draft",
     "settle",

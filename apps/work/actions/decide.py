@@ -17,7 +17,7 @@ from apps.core.tenancy import Actor, system
 from apps.ledger import actions as ledger
 from apps.projects import rules
 from apps.projects.rules import Kind, Outcome, Stage
-from apps.work.actions import money
+from apps.work.actions import money, told
 from apps.work.enums import (
     ASSIGNMENT_TRANSITIONS,
     UNSUBMITTED,
@@ -162,6 +162,7 @@ def accept_all(
     Verdict.objects.bulk_create(verdicts)
     steps = {a.id: result for a, result in prepared}
     _carry_out(assignments, lambda a: steps[a.id], by=by, now=now)
+    told.accepted(assignments, now=now)
 
 
 def reject(
