@@ -70,9 +70,7 @@ def rename(*, name: str, by: Actor, now: dt.datetime) -> User:
 @transaction.atomic
 def choose_zone(*, name: str, by: Actor, now: dt.datetime) -> User:
     """The zone in which pages and e-mails show times; empty: the one that the browser tells."""
-    user = User.objects.select_for_update(of=("self",)).filter(id=by.user_id).first()
-    if user is None:
-        raise NotThere("Sign in to choose your time zone.")
+    user = User.objects.select_for_update(of=("self",)).get(id=by.person_id)
     if name and name not in zones():
         raise Invalid("Choose a time zone of the list.", field="time_zone")
     user.is_zone_chosen = bool(name)
@@ -86,7 +84,7 @@ def choose_zone(*, name: str, by: Actor, now: dt.datetime) -> User:
 def take_zone(*, name: str, by: Actor) -> None:
     """What the browser says of its zone, unless the person chose one. No decision, no evidence."""
     if name in zones():
-        User.objects.filter(id=by.user_id, is_zone_chosen=False).update(time_zone=name)
+        User.objects.filter(id=by.person_id, is_zone_chosen=False).update(time_zone=name)
 
 
 @transaction.atomic

@@ -34,20 +34,15 @@ class NameForm(forms.Form):
 class ZoneForm(forms.Form):
     """Empty is what the browser tells."""
 
-    time_zone = forms.ChoiceField(
-        label="Time zone",
-        required=False,
-        help_text="Deadlines in pages and e-mails are shown in it.",
-    )
-
     def __init__(self, *args: object, told: str = "", **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        now = told or "UTC until it tells one"
-        field = self.fields["time_zone"]
-        field.widget.choices = field.choices = [
-            ("", f"As the browser says ({now})"),
-            *zone_choices(),
-        ]  # type: ignore[attr-defined]
+        usual = f"As the browser says ({told or 'UTC until it tells one'})"
+        self.fields["time_zone"] = forms.ChoiceField(
+            label="Time zone",
+            required=False,
+            choices=[("", usual), *zone_choices()],
+            help_text="Deadlines in pages and e-mails are shown in it.",
+        )
 
 
 class ProfileForm(forms.Form):

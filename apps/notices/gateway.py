@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import signing
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail import EmailMultiAlternatives, mailers
 from django.core.mail.backends.filebased import EmailBackend as FileBackend
 from django.core.mail.message import EmailMessage
 from django.template.loader import render_to_string
@@ -29,7 +29,7 @@ class MailServer:
     """One connection for a round; it is opened by the first letter."""
 
     def __enter__(self) -> Self:
-        self._connection = get_connection()
+        self._connection = mailers.default
         return self
 
     def __exit__(

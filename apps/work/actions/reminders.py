@@ -35,8 +35,13 @@ def hours(what: str) -> dt.timedelta:
 def due_reminders(*, now: dt.datetime) -> list[Due]:
     """(what, id of its row, org_id) of everything that somebody is to be told of now."""
     with connection.cursor() as cursor:
-        spans = [hours("rework"), hours("appeal"), hours("review")]
-        cursor.execute("SELECT * FROM work_reminders(%s, %s, %s, %s)", [now, *spans])
+        # Seconds: an interval is no parameter that Django's cursor is typed for.
+        spans = [hours(what).total_seconds() for what in ("rework", "appeal", "review")]
+        cursor.execute(
+            "SELECT * FROM work_reminders(%s, make_interval(secs => %s),"
+            " make_interval(secs => %s), make_interval(secs => %s))",
+            [now, *spans],
+        )
         return cursor.fetchall()
 
 
