@@ -41,6 +41,8 @@ class ActorMiddleware:
 
 # Set by site.js from the browser's own clock; it says where somebody is and nothing else.
 ZONE_COOKIE = "wagefile_zone"
+# What programs read is in UTC, wherever their person is.
+PROGRAMS = "/api/"
 
 
 def _zone(request: HttpRequest) -> ZoneInfo:
@@ -48,6 +50,8 @@ def _zone(request: HttpRequest) -> ZoneInfo:
 
     What the browser says of a signed-in person is kept, so that e-mails show the same times.
     """
+    if request.path.startswith(PROGRAMS):
+        return ZoneInfo("UTC")
     told = unquote(request.COOKIES.get(ZONE_COOKIE, ""))
     told = told if told in zones() else ""
     user = request.user
