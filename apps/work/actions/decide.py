@@ -161,8 +161,8 @@ def accept_all(
     prepared = [(a, step(a)) for a in assignments]
     Verdict.objects.bulk_create(verdicts)
     steps = {a.id: result for a, result in prepared}
-    _carry_out(assignments, lambda a: steps[a.id], by=by, now=now)
     told.accepted(assignments, now=now)
+    _carry_out(assignments, lambda a: steps[a.id], by=by, now=now)
 
 
 def reject(
