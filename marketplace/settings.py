@@ -203,8 +203,12 @@ EMAIL_BACKEND = env(
     "DJANGO_EMAIL_BACKEND",
     "django.core.mail.backends.smtp.EmailBackend"
     if PRODUCTION
+    else "apps.notices.gateway.DemoBackend"
+    if DEMO
     else "django.core.mail.backends.filebased.EmailBackend",
 )
+# A mail server that does not answer must not keep the others' letters waiting.
+EMAIL_TIMEOUT = 10
 EMAIL_FILE_PATH = DATA_DIR / "outbox"
 EMAIL_HOST = env("EMAIL_HOST", "localhost")
 EMAIL_PORT = env_int("EMAIL_PORT", 25)
@@ -332,6 +336,10 @@ CELERY_BEAT_SCHEDULE = {
     "cases.forget": {"task": "cases.forget", "schedule": 3600},
     "exports.resume": {"task": "exports.resume", "schedule": 30},
     "notices.send": {"task": "notices.send", "schedule": SWEEP_SECONDS},
+    "notices.summarise": {"task": "notices.summarise", "schedule": 60},
+    "work.remind": {"task": "work.remind", "schedule": 30},
+    "cases.remind": {"task": "cases.remind", "schedule": 30},
+    "projects.watch_funds": {"task": "projects.watch_funds", "schedule": 60},
     "audit.seal": {"task": "audit.seal", "schedule": 60},
     "work.settle_all": {
         "task": "work.settle_all",
@@ -411,6 +419,11 @@ WAGEFILE: dict[str, Any] = {
     "tickets_per_hour": 5,
     "ticket_keep_days": 365,
     "early_acceptance_wait_hours": 1,
+    "remind_rework_hours": 24,
+    "remind_review_hours": 24,
+    "remind_appeal_hours": 72,
+    "remind_case_hours": 48,
+    "low_funds_percent": 10,
     "standing_prior_k": "0.5",
     "alpha_reliable": "0.80",
     "alpha_tentative": "0.667",

@@ -19,6 +19,8 @@ from apps.cases import actions as cases
 from apps.cases.queries import link_of
 from apps.core.ids import uuid7
 from apps.core.tenancy import ANONYMOUS, acting
+from apps.notices.enums import Group
+from apps.notices.gateway import sign_off
 from tests.factories import rows
 
 pytestmark = pytest.mark.django_db
@@ -136,6 +138,7 @@ WALK: dict[str, Rule] = {
     "people:settings": ANYBODY_SIGNED_IN,
     "people:staff-list": STAFF_ONLY,
     "people:staff-person": STAFF_ONLY,
+    "people:zone": ANYBODY_SIGNED_IN,
     # terms/
     "terms:accept": ANYBODY_SIGNED_IN,
     "terms:current": PUBLIC,
@@ -151,9 +154,16 @@ WALK: dict[str, Rule] = {
     "contact:ticket": CAROL,
     "contact:write": PUBLIC,
     # notices/
+    "notices:count": PUBLIC,
     "notices:follow": CAROL,
     "notices:list": ANYBODY_SIGNED_IN,
     "notices:mark-read": ANYBODY_SIGNED_IN,
+    "notices:off": PUBLIC,  # whoever has the letter; its signature says whose it was
+    # The outbox is the demo's; here and in production there is none.
+    "notices:outbox": NOTHING,
+    "notices:outbox-html": NOTHING,
+    "notices:outbox-mail": NOTHING,
+    "notices:preferences": ANYBODY_SIGNED_IN,
     # o/
     "organizations:change": Rule(ok="alice", forbidden=f"mia rob fay vic {STAFF}"),
     "organizations:invitation": NOTHING,  # it is for an address that none of these people has
@@ -303,6 +313,7 @@ def ids(side, vic):
         "import_id": "projects.ItemImport",
         "invitation_id": "organizations.Invitation",
         "line_id": "work.EarningLine",
+        "mail_id": "notices.DemoMail",
         "notice_id": "notices.Notice",
         "org_id": "organizations.Organization",
         "project_id": "projects.Project",
@@ -320,7 +331,8 @@ def ids(side, vic):
         "pk": 1,
         "uidb36": "1",
         "key": "set-password",
-        "token": token,
+        "link": token,
+        "token": sign_off(side.contributor.id, [Group.OFFERS]),
     }
 
 

@@ -22,14 +22,16 @@ from apps.accounts.permissions import (
     check_staff,
     check_staff_or_platform,
 )
-from apps.accounts.queries import terms_in_force
+from apps.accounts.queries import staff_ids, terms_in_force
 from apps.accounts.rules import sha256_of
 from apps.audit import actions as audit
 from apps.audit.actions import Event
 from apps.core.errors import Conflict, IllegalTransition, Invalid, NotThere
 from apps.core.regions import COUNTRIES, LANGUAGES
 from apps.core.tenancy import Actor
+from apps.core.zones import zones
 from apps.notices import actions as notices
+from apps.notices.enums import Kind as Notices
 
 
 @transaction.atomic
@@ -74,6 +76,26 @@ def rename(*, name: str, by: Actor, now: dt.datetime) -> User:
 
 
 @transaction.atomic
+def choose_zone(*, name: str, by: Actor, now: dt.datetime) -> User:
+    """The zone in which pages and e-mails show times; empty: the one that the browser tells."""
+    user = User.objects.select_for_update(of=("self",)).get(id=by.person_id)
+    if name and name not in zones():
+        raise Invalid("Choose a time zone of the list.", field="time_zone")
+    user.is_zone_chosen = bool(name)
+    user.time_zone = name or user.time_zone
+    user.save(update_fields=["time_zone", "is_zone_chosen"])
+    data = {"chosen": user.is_zone_chosen}
+    audit.record(Event("person.zone_chosen", ("person", user.id), data=data), by=by, now=now)
+    return user
+
+
+def take_zone(*, name: str, by: Actor) -> None:
+    """What the browser says of its zone, unless the person chose one. No decision, no evidence."""
+    if name in zones():
+        User.objects.filter(id=by.person_id, is_zone_chosen=False).update(time_zone=name)
+
+
+@transaction.atomic
 def submit_credential(*, kind: str, statement: str, by: Actor, now: dt.datetime) -> Credential:
     """Show a licence or the like; staff verifies it before it can open a qualification."""
     user_id = check_person(by)
@@ -95,6 +117,13 @@ def submit_credential(*, kind: str, statement: str, by: Actor, now: dt.datetime)
     found.decision_note = ""
     found.save()
     _record("credential.submitted", found, by=by, now=now)
+    notices.tell(
+        staff_ids(),
+        kind=Notices.STAFF_CREDENTIAL,
+        title="A credential waits to be checked",
+        url=reverse("people:decide-credential", args=[found.id]),
+        now=now,
+    )
     return found
 
 
@@ -121,7 +150,7 @@ def decide_credential(
     _record(f"credential.{state}", found, by=by, now=now)
     notices.tell(
         [found.user_id],
-        kind="credential",
+        kind=Notices.CREDENTIAL,
         title=f"Your credential “{found.kind}” was {state}",
         body=found.decision_note,
         url=reverse("people:credentials"),
@@ -239,7 +268,7 @@ def publish_terms(
     people = User.objects.filter(is_active=True, is_staff=False, is_simulated=False)
     notices.tell(
         people.values_list("id", flat=True),
-        kind="terms",
+        kind=Notices.TERMS,
         title=f"New terms take effect on {effective_at:%-d %B %Y}",
         body=made.summary,
         url=reverse("terms:versions"),

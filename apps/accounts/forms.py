@@ -14,6 +14,7 @@ from apps.core import clock
 from apps.core.http import HttpRequest
 from apps.core.regions import COUNTRIES, LANGUAGES
 from apps.core.tenancy import Actor, acting
+from apps.core.zones import zone_choices
 
 
 class SignupForm(forms.Form):
@@ -104,6 +105,20 @@ class NameForm(forms.Form):
         label="Your name",
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
+
+
+class ZoneForm(forms.Form):
+    """Empty is what the browser tells."""
+
+    def __init__(self, *args: object, told: str = "", **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        usual = f"As the browser says ({told or 'UTC until it tells one'})"
+        self.fields["time_zone"] = forms.ChoiceField(
+            label="Time zone",
+            required=False,
+            choices=[("", usual), *zone_choices()],
+            help_text="Deadlines in pages and e-mails are shown in it.",
+        )
 
 
 class ProfileForm(forms.Form):

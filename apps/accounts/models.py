@@ -32,6 +32,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     is_simulated = models.BooleanField(default=False)
+    # IANA name; empty until a browser has told one. Chosen ones are not overruled by a browser.
+    time_zone = models.CharField(max_length=64, blank=True)
+    is_zone_chosen = models.BooleanField(default=False)
     date_joined = models.DateTimeField(auto_now_add=True)
 
     objects = UserManager()

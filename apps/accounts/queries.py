@@ -115,3 +115,9 @@ def terms_versions(actor: Actor, now: dt.datetime) -> list[VersionView]:
         for before, row in zip([None, *rows], rows, strict=False)
     ]
     return views[::-1]
+
+
+def staff_ids() -> list[uuid.UUID]:
+    """Every administrator of the platform: whom to tell what waits for one."""
+    rows = User.objects.filter(is_staff=True, is_active=True)
+    return list(rows.values_list("id", flat=True))

@@ -10,6 +10,7 @@ from apps.core import clock
 from apps.core.errors import WagefileError
 from apps.core.tasks import one_at_a_time, pairs
 from apps.core.tenancy import acting, system
+from apps.work.actions import reminders as work
 
 log = logging.getLogger(__name__)
 
@@ -50,3 +51,19 @@ def forget() -> int:
     """Erase tickets of people without an account whose time is over."""
     with acting(system()) as platform:
         return cases.forget(by=platform, now=clock.now())
+
+
+@shared_task(name="cases.remind")
+def remind() -> int:
+    """Tell who has to decide or to make a statement that a deadline comes near."""
+    return remind_all(now=clock.now())
+
+
+def remind_all(*, now: dt.datetime) -> int:
+    """As the task, at a given time; how many cases."""
+    with one_at_a_time("cases.remind") as mine:
+        due = pairs("cases_near", now, now + work.hours("case")) if mine else []
+        for case_id, org_id in due:
+            with acting(system(org_id)) as actor:
+                cases.remind(case_id=case_id, by=actor, now=now)
+    return len(due)

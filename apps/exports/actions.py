@@ -29,8 +29,10 @@ from apps.exports.enums import RELEASE_TRANSITIONS, ReleaseState
 from apps.exports.errors import NotReleasable
 from apps.exports.models import Release, ReleaseKey
 from apps.notices import actions as notices
+from apps.notices.enums import Kind as Notices
 from apps.organizations.enums import Permission
 from apps.organizations.permissions import check
+from apps.organizations.queries import people_with
 from apps.projects.enums import ProjectState
 from apps.projects.models import Project
 from apps.scoring import queries as scoring
@@ -104,9 +106,13 @@ def build(*, release_id: uuid.UUID, by: Actor, now: dt.datetime) -> Release:
             by=by,
             now=now,
         )
+        people, kind = [release.created_by_id], Notices.RELEASE
+        if release.state == ReleaseState.FAILED:
+            people += people_with(Permission.MANAGE_PROJECTS, org_id=release.org_id)
+            kind = Notices.RELEASE_FAILED
         notices.tell(
-            [release.created_by_id],
-            kind="release.done",
+            people,
+            kind=kind,
             title=f"Release {release.number} is {release.state}",
             body=release.error,
             url=reverse("exports:detail", args=[release.id]),

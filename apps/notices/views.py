@@ -1,24 +1,33 @@
-"""A person's notices."""
+"""A person's notices, what they want of them, and the demo's outbox."""
 
 import uuid
 
+from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core import signing
 from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from apps.core import ratelimit
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
+from apps.core.tenancy import Actor, acting
 from apps.notices import actions as notices
-from apps.notices.models import Notice
+from apps.notices.enums import Group
+from apps.notices.forms import PreferencesForm, groups_of, kinds_of
+from apps.notices.gateway import read_off
+from apps.notices.models import DemoMail, Notice, Preference
 
 
 @login_required
 @require_safe
 def show_all(request: HttpRequest) -> HttpResponse:
-    rows = Notice.objects.visible_to(request.actor)
+    rows = Notice.objects.visible_to(request.actor).in_page()
     page = Paginator(rows, 30).get_page(request.GET.get("page"))
     return render(request, "notices/list.html", {"page": page})
 
@@ -38,3 +47,84 @@ def follow(request: HttpRequest, notice_id: uuid.UUID) -> HttpResponse:
     notices.mark_one_read(notice.id, by=request.actor, now=request.now)
     inside = url_has_allowed_host_and_scheme(notice.url, allowed_hosts=None)
     return redirect(notice.url if notice.url and inside else "notices:list")
+
+
+@require_safe
+def count(request: HttpRequest) -> HttpResponse:
+    """How many are unread, for the header; asked again and again, hence one indexed query.
+
+    Who is signed out meanwhile gets nothing, and is not asked again: no sign-in in a header.
+    """
+    unread = Notice.objects.visible_to(request.actor).unread().count()
+    return render(request, "notices/count.html", {"unread_notices": unread}, partial="badge")
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def preferences(request: HttpRequest) -> HttpResponse:
+    rows = Preference.objects.visible_to(request.actor)
+    form = PreferencesForm(
+        request.POST or None,
+        groups=groups_of(is_staff=request.actor.is_staff),
+        chosen={row.group: row for row in rows},
+    )
+    if request.method == "POST" and form.is_valid():
+        notices.choose(choices=form.choices(), by=request.actor, now=request.now)
+        messages.success(request, "Saved. It holds for what you are told from now on.")
+        return redirect("notices:preferences")
+    status = 422 if form.errors else 200
+    context = {"form": form, "always": [kind.label for kind in kinds_of(Group.DUE_PROCESS)]}
+    return render(request, "notices/preferences.html", context, status=status)
+
+
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+def off(request: HttpRequest, token: str) -> HttpResponse:
+    """Switch off what a letter was about, without signing in: the signature says whose it was.
+
+    Mailboxes send the POST by themselves (RFC 8058), so it carries no token of a form.
+    """
+    try:
+        user_id, groups = read_off(token)
+    except (signing.BadSignature, ValueError) as error:
+        raise Http404 from error
+    reader = Actor(kind="person", user_id=user_id)
+    ratelimit.check("notices.off", by=reader, limit=30)
+    if request.method == "POST":
+        with acting(reader):
+            notices.switch_off(groups=groups, by=reader, now=request.now)
+    context = {"groups": groups, "is_done": request.method == "POST"}
+    return render(request, "notices/off.html", context)
+
+
+def _check_demo() -> None:
+    """A real marketplace shows nobody's mail; for it these addresses do not exist."""
+    if not settings.DEMO:
+        raise Http404
+
+
+@require_safe
+def outbox(request: HttpRequest) -> HttpResponse:
+    """What the demo would have mailed, newest first."""
+    _check_demo()
+    to = request.GET.get("to", "").strip()
+    rows = DemoMail.objects.filter(to__icontains=to) if to else DemoMail.objects.all()
+    page = Paginator(rows.defer("text", "html"), 50).get_page(request.GET.get("page"))
+    return render(request, "notices/outbox.html", {"page": page, "to": to})
+
+
+@require_safe
+def outbox_mail(request: HttpRequest, mail_id: uuid.UUID) -> HttpResponse:
+    _check_demo()
+    mail = get_object_or_404(DemoMail, id=mail_id)
+    return render(request, "notices/outbox_mail.html", {"mail": mail})
+
+
+@require_safe
+def outbox_html(_request: HttpRequest, mail_id: uuid.UUID) -> HttpResponse:
+    """The HTML as a mailbox would show it, without scripts, forms, pictures or our origin."""
+    _check_demo()
+    mail = get_object_or_404(DemoMail, id=mail_id)
+    response = HttpResponse(mail.html)
+    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    return response

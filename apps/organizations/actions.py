@@ -17,6 +17,7 @@ from apps.core.regions import COUNTRIES
 from apps.core.tasks import enqueue
 from apps.core.tenancy import Actor, acting
 from apps.notices import actions as notices
+from apps.notices.enums import Kind as Notices
 from apps.organizations import permissions, queries
 from apps.organizations.enums import INVITATION_TRANSITIONS, InvitationState, Permission, Role
 from apps.organizations.models import Invitation, Membership, Organization
@@ -110,7 +111,7 @@ def invite(*, org_id: uuid.UUID, email: str, role: str, by: Actor, now: dt.datet
     if known:
         notices.tell(
             known,
-            kind="invitation",
+            kind=Notices.INVITATION,
             title=f"{org.name} invites you as {role}",
             body="Open the invitation to see what the role may do, and to accept it.",
             url=reverse("organizations:invitation", args=[invitation.id]),
@@ -142,7 +143,7 @@ def accept_invitation(*, invitation_id: uuid.UUID, by: Actor, now: dt.datetime) 
         _record("invitation.accepted", invitation.org_id, by=by, now=now, **data)
     notices.tell(
         [invitation.created_by_id],
-        kind="invitation",
+        kind=Notices.INVITATION,
         title="Your invitation was accepted",
         body=f"{invitation.email} joined as {invitation.role}.",
         url=reverse("organizations:list"),
@@ -188,7 +189,7 @@ def set_role(*, membership_id: uuid.UUID, role: str, by: Actor, now: dt.datetime
     _record("membership.role_set", membership.org_id, by=by, now=now, **data)
     notices.tell(
         [membership.user_id],
-        kind="membership",
+        kind=Notices.MEMBERSHIP,
         title=f"Your role is now {role}",
         body=f"It was {before}.",
         url=reverse("organizations:list"),
@@ -214,7 +215,7 @@ def remove_member(*, membership_id: uuid.UUID, by: Actor, now: dt.datetime) -> N
     if not is_leaving:
         notices.tell(
             [user_id],
-            kind="membership",
+            kind=Notices.MEMBERSHIP,
             title="You are no longer a member of an organization",
             body="Somebody who may manage its people took you out of it.",
             url=reverse("organizations:list"),

@@ -1,15 +1,20 @@
 """Every view runs as somebody: the actor is built from the sign-in and told to PostgreSQL."""
 
 from collections.abc import Callable
+from urllib.parse import unquote
+from zoneinfo import ZoneInfo
 
 from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpResponse
+from django.utils import timezone
 
+from apps.accounts import actions as accounts
 from apps.core import clock
 from apps.core.http import HttpRequest
 from apps.core.tenancy import ANONYMOUS, acting
+from apps.core.zones import zones
 from apps.organizations.queries import actor_of
 
 # These are answers, not breakage; allauth's middleware turns the last two into redirects.
@@ -25,10 +30,34 @@ class ActorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.now = clock.now()
         request.actor = actor_of(request.user) if request.user.is_authenticated else ANONYMOUS
-        with acting(request.actor):
+        with acting(request.actor), timezone.override(_zone(request)):
             return self.get_response(request)
 
     def process_exception(self, _request: HttpRequest, error: Exception) -> None:
         """Django turns the error into a page; what the view had half done must not be kept."""
         if not isinstance(error, ANSWERS):
             transaction.set_rollback(True)
+
+
+# Set by site.js from the browser's own clock; it says where somebody is and nothing else.
+ZONE_COOKIE = "wagefile_zone"
+# What programs read is in UTC, wherever their person is.
+PROGRAMS = "/api/"
+
+
+def _zone(request: HttpRequest) -> ZoneInfo:
+    """Where the reader is: as they chose, else as the browser says, else UTC.
+
+    What the browser says of a signed-in person is kept, so that e-mails show the same times.
+    """
+    if request.path.startswith(PROGRAMS):
+        return ZoneInfo("UTC")
+    told = unquote(request.COOKIES.get(ZONE_COOKIE, ""))
+    told = told if told in zones() else ""
+    user = request.user
+    if not user.is_authenticated:
+        return ZoneInfo(told or "UTC")
+    if told and not user.is_zone_chosen and told != user.time_zone:
+        accounts.take_zone(name=told, by=request.actor)
+        user.time_zone = told
+    return ZoneInfo(user.time_zone or "UTC")

@@ -1,12 +1,11 @@
 """What every page knows. Reads are lazy: a page that shows no header asks nothing."""
 
-import datetime as dt
-import zoneinfo
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from apps.core.tenancy import ANONYMOUS, Actor
@@ -15,8 +14,6 @@ from apps.organizations.models import Organization
 
 THEME_COOKIE = "wagefile_theme"
 THEMES = {"light", "dark"}
-# Written by site.js: the name of the browser's time zone.
-ZONE_COOKIE = "wagefile_zone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +90,7 @@ def site(request: HttpRequest) -> dict:
     return {
         "actor": actor,
         "now": getattr(request, "now", None),
-        "zone": zone(request),
+        "zone": timezone.get_current_timezone_name(),
         "theme": theme(request),
         "is_demo": settings.DEMO,
         "navigation": SimpleLazyObject(lambda: navigation(actor, request.path)),
@@ -142,14 +139,6 @@ def theme(request: HttpRequest) -> str:
     return chosen if chosen in THEMES else ""
 
 
-def zone(request: HttpRequest) -> dt.tzinfo:
-    """The zone that the reader's browser named, or UTC."""
-    try:
-        return zoneinfo.ZoneInfo(request.COOKIES.get(ZONE_COOKIE, "UTC"))
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        return dt.UTC
-
-
 def own_organizations(actor: Actor) -> list[Organization]:
     if actor.is_staff or not actor.org_ids:
         return []
@@ -157,4 +146,4 @@ def own_organizations(actor: Actor) -> list[Organization]:
 
 
 def unread_notices(actor: Actor) -> int:
-    return Notice.objects.visible_to(actor).filter(read_at=None).count() if actor.user_id else 0
+    return Notice.objects.visible_to(actor).unread().count() if actor.user_id else 0

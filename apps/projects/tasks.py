@@ -70,3 +70,17 @@ def publish_figures_of(*, id: uuid.UUID, by: Actor, now: dt.datetime) -> None:  
         by=by,
         now=now,
     )
+
+
+@shared_task(name="projects.watch_funds")
+def watch_funds() -> int:
+    with one_at_a_time("projects.watch_funds") as is_mine:
+        running = pairs("projects_with_work") if is_mine else []
+        for project_id, org_id in running:
+            watch_funds_of(id=str(project_id), org_id=str(org_id))
+    return len(running)
+
+
+@tenant_task("projects.watch_funds_of")
+def watch_funds_of(*, id: uuid.UUID, by: Actor, now: dt.datetime) -> None:  # noqa: A002
+    projects.watch_funds(project_id=id, by=by, now=now)

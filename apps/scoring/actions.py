@@ -8,13 +8,19 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
+from django.urls import reverse
 
+from apps.accounts.queries import staff_ids
 from apps.audit import actions as audit
 from apps.audit.actions import Event
 from apps.core import blobs, clock
 from apps.core.errors import IllegalTransition
 from apps.core.tasks import enqueue
 from apps.core.tenancy import Actor, acting
+from apps.notices import actions as notices
+from apps.notices.enums import Kind as Notices
+from apps.organizations.enums import Permission
+from apps.organizations.queries import people_with
 from apps.scoring.enums import RUN_TRANSITIONS, RunState
 from apps.scoring.models import ScoringRun
 from gpu_jobs import runner
@@ -155,3 +161,20 @@ def _fail(run: ScoringRun, error: str, *, by: Actor, now: dt.datetime) -> None:
     run.error = error[:500]
     run.save(update_fields=["state", "error"])
     audit.record(Event("run.failed", ("run", run.id), run.org_id), by=by, now=now)
+    title = "A scoring run failed"
+    notices.tell(
+        people_with(Permission.MANAGE_PROJECTS, org_id=run.org_id),
+        kind=Notices.RUN_FAILED,
+        title=title,
+        body=f"{run.error}\n\nNo deadline moves for it; verdicts say what is not available.",
+        url=reverse("projects:detail", args=[run.project_id]),
+        now=now,
+    )
+    notices.tell(
+        staff_ids(),
+        kind=Notices.STAFF_RUN,
+        title=title,
+        body=f"Run {run.id}: {run.error}",
+        url=reverse("pages:staff"),
+        now=now,
+    )

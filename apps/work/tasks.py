@@ -90,3 +90,19 @@ def figures() -> int:
         with acting(system(org_id)) as actor:
             work.refresh_figures(project_id=project_id, by=actor, now=now)
     return len(due)
+
+
+@shared_task(name="work.remind")
+def remind() -> int:
+    """Tell of deadlines that come near, of retakes and of new offers."""
+    return remind_all(now=clock.now())
+
+
+def remind_all(*, now: dt.datetime) -> int:
+    """As the task, at a given time; how many rows were looked at."""
+    with one_at_a_time("work.remind") as mine:
+        due = work.due_reminders(now=now) if mine else []
+        for what, row_id, org_id in due:
+            with acting(system(org_id)) as actor:
+                work.remind(what=what, id=row_id, by=actor, now=now)
+    return len(due)

@@ -45,7 +45,10 @@
     active = measured.active_seconds;
     idle = measured.idle_seconds;
     cap = measured.cap_seconds;
-    part("expires").textContent = measured.expires_at.slice(11, 16);
+    const expires = part("expires");
+    // The server says it in UTC; the page shows it in the reader's zone, as it was rendered.
+    const style = { hour: "2-digit", minute: "2-digit", timeZone: expires.dataset.zone || "UTC" };
+    expires.textContent = new Date(measured.expires_at).toLocaleTimeString("en-GB", style);
     if (floor) floor.textContent = measured.floor;
     trouble("");
     show();

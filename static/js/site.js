@@ -1,8 +1,12 @@
 // What every page shares. Pages work without it.
 (() => {
-  // The server writes deadlines in the reader's zone from the next page on.
+  // Times are shown where the reader is: the server learns the zone from this cookie.
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (zone) document.cookie = `wagefile_zone=${zone}; path=/; max-age=31536000; samesite=lax`;
+  if (zone) {
+    const secure = location.protocol === "https:" ? "; secure" : "";
+    document.cookie =
+      `wagefile_zone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax${secure}`;
+  }
 
   // Forms marked data-once cannot be sent twice by a double click.
   document.addEventListener("submit", (event) => {

@@ -285,7 +285,7 @@ def test_everybody_is_told_and_it_is_on_record(ada, appealed, carol, rob, vic):
     for user in (carol, rob, ada, vic):
         with acting(actor_of(user)):
             told[user.name] = list(
-                Notice.objects.filter(kind="case.appeal")
+                Notice.objects.filter(kind__in=["case.appeal", "staff.case"])
                 .order_by("created_at")
                 .values_list("title", flat=True)
             )

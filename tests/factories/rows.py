@@ -18,6 +18,7 @@ MORE: dict[str, dict] = {
     "cases.Case": {"reason": "It was right."},
     "cases.Ticket": {"email": ""},
     "notices.Notice": {"url": "/"},
+    "notices.Preference": {"group": "verdicts"},
     "projects.Project": {"state": "draft", "criteria": None, "published_at": None},
     "work.Assignment": {"held_pay": 40, "review_due_at": None},
     "work.Submission": {"answer": {"choice": "yes"}, "answer_key": "yes"},
@@ -25,6 +26,8 @@ MORE: dict[str, dict] = {
     "work.EarningLine": {"kind": "base", "net": 40, "fee": 6, "gross": 46},
     "work.Enrolment": {"tier": "general", "consent_scope": {}},
 }
+# Rows about one person that only the marketplace itself writes.
+OF_PLATFORM = {"notices.Letter"}
 # Fields that may be empty one by one, but not all of them.
 NEEDED = {
     "work.EarningLine": {"assignment"},
@@ -105,7 +108,7 @@ class Side:
         names = {field.attname for field in apps.get_model(label)._meta.concrete_fields}
         if "org_id" in names or label == "organizations.Organization":
             return system(self.org.id)
-        return self.person if "user_id" in names else system()
+        return self.person if "user_id" in names and label not in OF_PLATFORM else system()
 
     def fresh(self, label: str) -> models.Model:
         """An unsaved row of this side that no other row is in the way of."""

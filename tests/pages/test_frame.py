@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from apps.core.tenancy import acting
 from apps.notices import actions as notices
+from apps.notices.enums import Kind
 from apps.organizations import actions as organizations
 from tests.factories.accounts import PASSWORD
 
@@ -155,8 +156,8 @@ def test_the_current_link_is_marked_once(client_of, carol):
 
 
 def test_unread_notices_are_counted_and_followed(client_of, carol, dave, now):
-    notices.tell([carol.id], kind="test", title="Look", url="/rules/", now=now)
-    notices.tell([carol.id], kind="test", title="Away", url="https://evil.example/", now=now)
+    notices.tell([carol.id], kind=Kind.PROJECT, title="Look", url="/rules/", now=now)
+    notices.tell([carol.id], kind=Kind.PROJECT, title="Away", url="https://evil.example/", now=now)
     client = client_of(carol)
     assert '<span class="count">2</span>' in client.get("/").content.decode()
     page = client.get(reverse("notices:list"))
@@ -172,7 +173,7 @@ def test_unread_notices_are_counted_and_followed(client_of, carol, dave, now):
 
 
 def test_marking_all_read(client_of, carol, now):
-    notices.tell([carol.id], kind="test", title="Look", now=now)
+    notices.tell([carol.id], kind=Kind.PROJECT, title="Look", now=now)
     client = client_of(carol)
     assert client.post(reverse("notices:mark-read")).url == reverse("notices:list")
     assert 'class="count"' not in client.get("/").content.decode()

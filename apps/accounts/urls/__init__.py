@@ -7,6 +7,7 @@ from apps.accounts.views import people as views
 app_name = "people"
 urlpatterns = [
     path("settings/", views.show_settings, name="settings"),
+    path("settings/zone/", views.choose_zone, name="zone"),
     path("profile/", views.profile, name="profile"),
     path("credentials/", views.credentials, name="credentials"),
     path("staff/", views.staff_list, name="staff-list"),

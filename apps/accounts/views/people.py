@@ -8,13 +8,13 @@ from allauth.usersessions.models import UserSession
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.accounts import actions as accounts
 from apps.accounts import permissions, queries
-from apps.accounts.forms import CredentialForm, DecisionForm, NameForm, ProfileForm
+from apps.accounts.forms import CredentialForm, DecisionForm, NameForm, ProfileForm, ZoneForm
 from apps.accounts.models import ContributorProfile, Credential
 from apps.core import ratelimit
 from apps.core.errors import WagefileError
@@ -37,6 +37,7 @@ def show_settings(request: HttpRequest) -> HttpResponse:
     factors = set(Authenticator.objects.filter(user=request.user).values_list("type", flat=True))
     context = {
         "form": form,
+        "zone_form": _zone_form(request),
         "address": EmailAddress.objects.get_primary(request.user),
         "sessions": UserSession.objects.filter(user=request.user).count(),
         "has_totp": Authenticator.Type.TOTP in factors,
@@ -48,6 +49,28 @@ def show_settings(request: HttpRequest) -> HttpResponse:
         "credentials": queries.own_credentials(request.actor).count(),
     }
     return render(request, "accounts/settings.html", context, status=status_of(form))
+
+
+def _zone_form(request: HttpRequest, data: QueryDict | None = None) -> ZoneForm:
+    user = request.user
+    if not user.is_authenticated:
+        return ZoneForm(data)
+    chosen = user.time_zone if user.is_zone_chosen else ""
+    told = "" if user.is_zone_chosen else user.time_zone
+    return ZoneForm(data, initial={"time_zone": chosen}, told=told)
+
+
+@login_required
+@require_POST
+def choose_zone(request: HttpRequest) -> HttpResponse:
+    form = _zone_form(request, request.POST)
+    if form.is_valid():
+        name = form.cleaned_data["time_zone"]
+        accounts.choose_zone(name=name, by=request.actor, now=request.now)
+        messages.success(request, "Times are shown in this zone from now on.")
+    else:
+        messages.error(request, "Choose a time zone of the list.")
+    return redirect("people:settings")
 
 
 @login_required

@@ -5,6 +5,7 @@ import uuid
 
 from django.db import transaction
 
+from apps.accounts.queries import staff_ids
 from apps.cases import rules
 from apps.cases.actions import records
 from apps.cases.enums import CaseKind
@@ -49,9 +50,9 @@ def appeal(*, assignment_id: uuid.UUID, reason: str, by: Actor, now: dt.datetime
             by=by,
             now=now,
         )
-        deadline = f"Decided by {due_at:%d %B %Y, %H:%M} UTC, else for the contributor."
+        deadline = "Decided in time, else for the contributor."
         records.tell(case, records.buyers_of(case), "A rejection was appealed", deadline, now=now)
-        records.tell(case, records.staff_ids(), "An appeal waits for a decision", deadline, now=now)
+        records.tell(case, staff_ids(), "An appeal waits for a decision", deadline, now=now)
         return case
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from apps.accounts.queries import staff_ids
 from apps.cases import queries, rules
 from apps.cases.actions import records
 from apps.cases.enums import CaseKind, SignalKind
@@ -116,7 +117,7 @@ def _tell(case: Case, *, by: Actor, now: dt.datetime) -> None:
     records.tell(case, records.buyers_of(case), title, body, now=now)
     title = "A case of bad faith waits for a decision"
     body = f"Another administrator decides by {until}."
-    records.tell(case, records.staff_ids(), title, body, now=now, besides=by.user_id)
+    records.tell(case, staff_ids(), title, body, now=now, besides=by.user_id)
 
 
 def check_decision(text: str) -> None:

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from apps.accounts import actions as accounts
 from apps.accounts.models import ContributorProfile
+from apps.accounts.queries import staff_ids
 from apps.cases import rules
 from apps.cases.actions import records
 from apps.cases.enums import CaseKind, CaseState
@@ -97,20 +98,19 @@ def _time_to_decide(*, is_immediate: bool) -> dt.timedelta:
 
 
 def _tell(case: Case, *, is_immediate: bool, by: Actor, now: dt.datetime) -> None:
-    until = f"{case.due_at:%d %B %Y, %H:%M} UTC"
     title = (
-        f"Your account is stopped while it is reviewed, until {until} at the latest"
+        "Your account is stopped while it is reviewed"
         if is_immediate
-        else f"Notice: your account may be deactivated on {until}"
+        else f"Notice: your account may be deactivated on {case.due_at:%d %B %Y}"
     )
     body = (
         f"{case.reason}\n\nRead the evidence and answer on the page. A second administrator "
         "decides. What you earned stays payable and downloadable."
     )
     records.tell(case, [case.contributor_id], title, body, now=now)
-    others = f"A second administrator decides by {until}."
+    others = "A second administrator decides, else silence does, for the contributor."
     records.tell(
-        case, records.staff_ids(), "A deactivation waits for a decision", others, now=now,
+        case, staff_ids(), "A deactivation waits for a decision", others, now=now,
         besides=by.user_id,
     )  # fmt: skip
 

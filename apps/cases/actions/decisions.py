@@ -5,6 +5,7 @@ import uuid
 
 from django.db import transaction
 
+from apps.accounts.queries import staff_ids
 from apps.cases import queries, rules
 from apps.cases.actions import appeals, bad_faith, deactivations, disputes, records
 from apps.cases.enums import CaseKind, CaseState
@@ -33,7 +34,7 @@ def answer(*, case_id: uuid.UUID, text: str, by: Actor, now: dt.datetime) -> Cas
         )
         case.answered_at = now
         records.answered(case, by=by, now=now)
-        people = [case.opened_by_id, *records.staff_ids()]
+        people = [case.opened_by_id, *staff_ids()]
         title = "The other side of a case has made its statement"
         records.tell(case, people, title, now=now, besides=by.user_id)
         return case
@@ -126,7 +127,7 @@ def _tell_outcome(case: Case, *, now: dt.datetime, besides: uuid.UUID | None = N
 
 
 def _tell_of_missing_money(case: Case, *, now: dt.datetime) -> None:
-    people = [*records.staff_ids(), *records.buyers_of(case)]
+    people = [*staff_ids(), *records.buyers_of(case)]
     title = "A dispute cannot be paid"
     body = (
         "It goes to the contributor, and neither the project nor the wallet has the money. "

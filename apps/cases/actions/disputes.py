@@ -5,6 +5,7 @@ import uuid
 
 from django.db import transaction
 
+from apps.accounts.queries import staff_ids
 from apps.cases import queries, rules
 from apps.cases.actions import records
 from apps.cases.enums import CaseKind
@@ -60,11 +61,11 @@ def dispute(*, line_id: uuid.UUID, reason: str, amount: int, by: Actor, now: dt.
             by=by,
             now=now,
         )
-        deadline = f"Decided by {case.due_at:%d %B %Y, %H:%M} UTC."
+        deadline = "Decided in time, else for the contributor."
         sides = [*records.buyers_of(case), case.contributor_id]
         title = "A payment is disputed"
         records.tell(case, sides, title, deadline, now=now, besides=person)
-        records.tell(case, records.staff_ids(), title, deadline, now=now)
+        records.tell(case, staff_ids(), title, deadline, now=now)
         return case
 
 

@@ -5,7 +5,7 @@ import uuid
 
 from django.urls import reverse
 
-from apps.accounts.models import User
+from apps.accounts.queries import staff_ids
 from apps.audit import actions as audit
 from apps.audit.actions import Event
 from apps.cases.enums import CASE_TRANSITIONS, CaseState
@@ -14,6 +14,7 @@ from apps.cases.permissions import TOLD_WITH
 from apps.core.errors import IllegalTransition, Invalid, NotThere
 from apps.core.tenancy import Actor
 from apps.notices import actions as notices
+from apps.notices.enums import Kind as Notices
 from apps.organizations.queries import people_with
 
 
@@ -74,11 +75,6 @@ def written(text: str, *, field: str, minimum: int, what: str) -> str:
     return text
 
 
-def staff_ids() -> list[uuid.UUID]:
-    people = User.objects.filter(is_staff=True, is_active=True)
-    return list(people.values_list("id", flat=True))
-
-
 def buyers_of(case: Case) -> list[uuid.UUID]:
     """Whom to tell at the buyer: those who could make a statement, or a verdict."""
     permission = TOLD_WITH.get(case.kind)
@@ -94,12 +90,23 @@ def tell(
     now: dt.datetime,
     besides: uuid.UUID | None = None,
 ) -> None:
-    """In the page and by e-mail; nobody is told of what they did themselves."""
-    notices.tell(
-        [person for person in people if person != besides],
-        kind=f"case.{case.kind}",
-        title=title,
-        body=body,
-        url=reverse("cases:detail", args=[case.id]),
-        now=now,
-    )
+    """In the page and by e-mail; nobody is told of what they did themselves.
+
+    Administrators hear of it as of their queue, both sides as of due process. While the case is
+    open its deadline stands beside the words.
+    """
+    staff = set(staff_ids())
+    told = {person for person in people if person != besides}
+    for group, kind in (
+        (told - staff, Notices(f"case.{case.kind}")),
+        (told & staff, Notices.STAFF_CASE),
+    ):
+        notices.tell(
+            group,
+            kind=kind,
+            title=title,
+            body=body,
+            url=reverse("cases:detail", args=[case.id]),
+            due_at=case.due_at if case.state == CaseState.OPEN else None,
+            now=now,
+        )

@@ -25,6 +25,7 @@ from apps.cases.rules import LETTER_MINIMUM
 from apps.core.errors import IllegalTransition, Invalid, NotAllowed, NotThere
 from apps.core.tenancy import Actor, acting, system
 from apps.notices import actions as notices
+from apps.notices.enums import Kind as Notices
 
 BATCH = 100
 
@@ -69,9 +70,9 @@ def write_again(*, ticket_id: uuid.UUID, text: str, by: Actor, now: dt.datetime)
 
 
 @transaction.atomic
-def write_again_by_link(*, token: str, text: str, by: Actor, now: dt.datetime) -> Ticket:
+def write_again_by_link(*, link: str, text: str, by: Actor, now: dt.datetime) -> Ticket:
     """The same for who came by the mailed link. NotThere when the link was not made by us."""
-    ticket_id = id_of_link(token)
+    ticket_id = id_of_link(link)
     with acting(system()):
         rows = Ticket.objects.filter(id=ticket_id, user=None).select_for_update(of=("self",))
         return _continued(rows.first(), text, by=by, now=now)
@@ -97,7 +98,7 @@ def answer_ticket(*, ticket_id: uuid.UUID, text: str, by: Actor, now: dt.datetim
     if ticket.user_id:
         notices.tell(
             [ticket.user_id],
-            kind="ticket",
+            kind=Notices.TICKET,
             title=f"Answer to your ticket {ticket.number}",
             body=ticket.subject,
             url=reverse("contact:ticket", args=[ticket.id]),
@@ -227,7 +228,7 @@ def _answer_time() -> dt.timedelta:
 def _tell_staff(ticket: Ticket, title: str, *, by: Actor, now: dt.datetime) -> None:
     notices.tell(
         [person for person in staff_ids() if person != by.user_id],
-        kind="ticket",
+        kind=Notices.STAFF_TICKET,
         title=title,
         body=ticket.subject,
         url=reverse("contact:staff-ticket", args=[ticket.id]),

@@ -83,21 +83,21 @@ def link(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def by_link(request: HttpRequest, token: str) -> HttpResponse:
+def by_link(request: HttpRequest, link: str) -> HttpResponse:
     """The ticket of somebody without an account, behind the link in the mail."""
-    view = queries.ticket_of_link(token)
+    view = queries.ticket_of_link(link)
     form = LetterForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
             _check_rate(request, "letter")
             cases.write_again_by_link(
-                token=token, **form.cleaned_data, by=request.actor, now=request.now
+                link=link, **form.cleaned_data, by=request.actor, now=request.now
             )
         except WagefileError as error:
             show_refusal(form, error)
         else:
             messages.success(request, "Sent.")
-            return redirect("contact:by-link", token)
+            return redirect("contact:by-link", link)
     response = _page(request, view, form, side="link")
     # The address is the key: it goes into no cache and to no other site.
     response.headers["Cache-Control"] = "no-store"

@@ -5,6 +5,8 @@ import json
 
 from django import forms, template
 from django.forms.boundfield import BoundField
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -52,6 +54,18 @@ def minutes(seconds: float | None) -> str:
     if whole < 3600:
         return _two(whole // 60, "min", whole % 60, "s")
     return _two(whole // 3600, "h", whole % 3600 // 60, "min")
+
+
+@register.filter
+def moment(at: dt.datetime | None) -> str:
+    """A point in time where the reader is, with its zone: `3 Mar 2026, 10:00 CET`."""
+    if at is None:
+        return "—"
+    local = timezone.localtime(at)
+    name = local.tzname() or ""
+    # Zones without a name of their own are told by their distance: `-03` becomes `UTC-03`.
+    zone = f"UTC{name}" if name[:1] in {"+", "-"} else name
+    return f"{date_format(local, 'j M Y, H:i')} {zone}"
 
 
 @register.filter

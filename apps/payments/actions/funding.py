@@ -15,6 +15,7 @@ from apps.core.tenancy import Actor
 from apps.ledger import actions as ledger
 from apps.ledger.enums import Purpose, TransferKind
 from apps.notices import actions as notices
+from apps.notices.enums import Kind as Notices
 from apps.organizations.enums import Permission
 from apps.organizations.models import Organization
 from apps.organizations.queries import people_with
@@ -125,7 +126,7 @@ def _move(funding: Funding, target: FundingState, *, by: Actor, now: dt.datetime
     amount = written(funding.amount, funding.currency)
     notices.tell(
         people_with(Permission.MOVE_MONEY, org_id=funding.org_id),
-        kind="funding",
+        kind=Notices.FUNDING_ARRIVED if target == FundingState.PAID else Notices.FUNDING_FAILED,
         title=f"Payment of {amount}: {FUNDING_WORDS[target].lower()}.",
         url=reverse("payments:wallet", args=[funding.org_id]),
         now=now,

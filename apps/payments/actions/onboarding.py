@@ -13,6 +13,7 @@ from apps.core.errors import Conflict, Invalid, NotAllowed, NotThere
 from apps.core.ids import derived
 from apps.core.tenancy import Actor
 from apps.notices import actions as notices
+from apps.notices.enums import Kind as Notices
 from apps.payments import gateway
 from apps.payments.models import StripeAccount
 from apps.payments.permissions import check_can_be_paid
@@ -88,7 +89,7 @@ def refresh_account(*, user_id: uuid.UUID, by: Actor, now: dt.datetime) -> Strip
 def _tell(account: StripeAccount, *, now: dt.datetime) -> None:
     notices.tell(
         [account.user_id],
-        kind="payout",
+        kind=Notices.PAYOUT_ACCOUNT,
         title="Stripe can pay you now."
         if account.is_verified
         else "Stripe cannot pay you at the moment; it asks for something.",

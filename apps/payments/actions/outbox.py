@@ -9,8 +9,13 @@ import datetime as dt
 import logging
 from dataclasses import dataclass
 
+from django.urls import reverse
+
+from apps.accounts.queries import staff_ids
 from apps.core.tasks import one_at_a_time
 from apps.core.tenancy import acting, system
+from apps.notices import actions as notices
+from apps.notices.enums import Kind as Notices
 from apps.payments import gateway
 from apps.payments.actions import payouts, refunds
 from apps.payments.actions.onboarding import refresh_account
@@ -25,6 +30,8 @@ SHORT = "Stripe's available balance does not cover this yet."
 UNCLEAR = "unclear"
 
 
+# So many tries without success are no hiccup any more.
+TRIES_BEFORE_STAFF = 5
 # Taken at once: enough to keep the search for the oldest cheap, few enough to lose little time.
 BATCH = 100
 
@@ -119,17 +126,30 @@ def _send(taken: Try, *, now: dt.datetime) -> str:
     try:
         answer = _call_stripe(taken)
     except StripeShortError:
-        _postpone(call, SHORT)
+        _postpone(call, SHORT, now=now)
         return SHORT
     except StripeRefusedError as error:
         _refuse(call, error.sentence, now=now)
         return ""
     except StripeUnclearError as error:
         log.warning("outbox call %s: %s", call.id, error.sentence)
-        _postpone(call, error.sentence)
+        _postpone(call, error.sentence, now=now)
         return UNCLEAR
     _finish(call, answer, now=now)
     return ""
+
+
+def _tell_staff(call: OutboxCall, why: str, *, now: dt.datetime) -> None:
+    """Once a call: somebody has to look before Stripe forgets its key."""
+    notices.tell(
+        staff_ids(),
+        kind=Notices.STAFF_OUTBOX,
+        title=f"A {call.kind} at Stripe does not get through",
+        body=f"After {call.tries} tries: {why}",
+        url=reverse("pages:staff-checks"),
+        key=f"outbox:{call.id}",
+        now=now,
+    )
 
 
 def _call_stripe(taken: Try) -> gateway.RefundState:
@@ -143,7 +163,7 @@ def _call_stripe(taken: Try) -> gateway.RefundState:
     return gateway.RefundState(transfer_id, "succeeded")
 
 
-def _postpone(call: OutboxCall, why: str) -> None:
+def _postpone(call: OutboxCall, why: str, *, now: dt.datetime) -> None:
     """Ask again later. A definite "not enough" is stored under its key: the next try takes a new
     one. An unclear answer keeps its key.
     """
@@ -156,10 +176,13 @@ def _postpone(call: OutboxCall, why: str) -> None:
         call.save(update_fields=["attempt_class", "idempotency_key", "error"])
         if call.kind == "transfer":
             Payout.objects.filter(id=call.subject_id).update(reason=call.error)
+        if call.tries >= TRIES_BEFORE_STAFF:
+            _tell_staff(call, why, now=now)
 
 
 def _refuse(call: OutboxCall, why: str, *, now: dt.datetime) -> None:
     with acting(system()) as by:
+        _tell_staff(call, why, now=now)
         if call.kind == "refund":
             refund = Refund.objects.select_for_update(of=("self",)).get(id=call.subject_id)
             call = _close(call, CallState.REFUSED, error=why, now=now)

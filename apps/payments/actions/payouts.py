@@ -18,6 +18,7 @@ from apps.ledger import actions as ledger
 from apps.ledger.enums import Purpose, TransferKind
 from apps.ledger.queries import find_account
 from apps.notices import actions as notices
+from apps.notices.enums import Kind as Notices
 from apps.payments import gateway
 from apps.payments.enums import PAYOUT_TRANSITIONS, PayoutState
 from apps.payments.models import OutboxCall, Payout, StripeAccount
@@ -25,6 +26,12 @@ from apps.payments.permissions import check_can_be_paid, check_is_system
 from apps.payments.queries import withdrawal_minimums
 from apps.payments.rules import PAYOUT_WORDS
 
+_NOTICES = {
+    PayoutState.TRANSFERRED: Notices.PAYOUT_SENT,
+    PayoutState.PAID: Notices.PAYOUT_ARRIVED,
+    PayoutState.FAILED: Notices.PAYOUT_FAILED,
+    PayoutState.REFUSED: Notices.PAYOUT_FAILED,
+}
 OPEN_AT_STRIPE = (PayoutState.TRANSFERRED, PayoutState.PAID, PayoutState.FAILED)
 
 
@@ -94,7 +101,7 @@ def _tell_unpaid(
 ) -> None:
     notices.tell(
         [user_id],
-        kind="payout",
+        kind=Notices.PAYOUT_WAITING,
         title=f"{written(amount, currency)} is waiting for you.",
         body=why,
         url=reverse("payments:payouts"),
@@ -292,7 +299,7 @@ def _move(payout: Payout, target: PayoutState, *, by: Actor, now: dt.datetime) -
     _record(payout, str(target), by=by, now=now)
     notices.tell(
         [payout.user_id],
-        kind="payout",
+        kind=_NOTICES[target],
         title=f"Payout of {written(payout.amount, payout.currency)}: {PAYOUT_WORDS[target]}."[:200],
         body=payout.reason,
         url=reverse("payments:payouts"),

@@ -16,6 +16,7 @@ from apps.core.tenancy import Actor
 from apps.ledger import actions as ledger
 from apps.ledger.enums import Purpose, TransferKind
 from apps.notices import actions as notices
+from apps.notices.enums import Kind as Notices
 from apps.organizations.enums import Permission
 from apps.organizations.models import Organization
 from apps.organizations.queries import people_with
@@ -105,7 +106,7 @@ def _reserve(refund: Refund, *, now: dt.datetime) -> ledger.Entry:
 def _call(refund: Refund, *, now: dt.datetime) -> OutboxCall:
     reserve = derived(refund.id, "reserve")
     return OutboxCall(
-        kind="refund",
+        kind=Notices.REFUND,
         subject_id=refund.id,
         ledger_transfer_id=reserve,
         idempotency_key=f"re:{reserve}:1",
@@ -202,7 +203,7 @@ def _move(refund: Refund, target: CallState, *, by: Actor, now: dt.datetime) -> 
 def _tell(refund: Refund, words: str, *, now: dt.datetime) -> None:
     notices.tell(
         people_with(Permission.MOVE_MONEY, org_id=refund.org_id),
-        kind="refund",
+        kind=Notices.REFUND,
         title=f"Refund of {written(refund.amount, refund.currency)}: {words}.",
         url=reverse("payments:wallet", args=[refund.org_id]),
         now=now,

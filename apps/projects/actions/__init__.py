@@ -29,6 +29,7 @@ from apps.projects.actions.running import (
     pause,
     resume,
     store_figures,
+    watch_funds,
 )
 
 __all__ = [
@@ -50,4 +51,5 @@ __all__ = [
     "start_import",
     "store_figures",
     "top_up",
+    "watch_funds",
 ]

@@ -12,6 +12,9 @@ from apps.core.errors import Conflict, IllegalTransition, Invalid, NotAllowed, N
 from apps.core.tasks import enqueue
 from apps.core.tenancy import Actor
 from apps.notices import actions as notices
+from apps.notices.enums import Kind as Notices
+from apps.organizations.enums import Permission
+from apps.organizations.queries import people_with
 from apps.projects import permissions
 from apps.projects.actions import readers
 from apps.projects.actions.moves import locked, record
@@ -129,12 +132,17 @@ def move_load(load: ItemImport, state: ImportState, *, now: dt.datetime) -> None
 
 
 def tell_importer(load: ItemImport, title: str, body: str, *, now: dt.datetime) -> None:
+    """Who uploaded the file; of a failure also those who manage the projects."""
+    people, kind = [load.created_by_id], Notices.IMPORT
+    if load.state == ImportState.FAILED:
+        people += people_with(Permission.MANAGE_PROJECTS, org_id=load.org_id)
+        kind = Notices.IMPORT_FAILED
     notices.tell(
-        [load.created_by_id],
-        kind="import",
+        people,
+        kind=kind,
         title=title,
         body=body,
-        url=reverse("projects:detail", args=[load.project_id]),
+        url=reverse("projects:import", args=[load.project_id, load.id]),
         now=now,
     )
 

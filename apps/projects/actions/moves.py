@@ -9,6 +9,7 @@ from apps.audit import actions as audit
 from apps.core.errors import IllegalTransition, NotThere
 from apps.core.tenancy import Actor
 from apps.notices import actions as notices
+from apps.notices.enums import Kind as Notices
 from apps.organizations.enums import Permission
 from apps.organizations.queries import people_with
 from apps.projects.enums import PROJECT_TRANSITIONS, ProjectState
@@ -52,12 +53,21 @@ def move(
     record(project, str(state), by=by, now=now, before=before, **data)
 
 
-def tell_managers(project: Project, title: str, body: str, *, now: dt.datetime) -> None:
+def tell_managers(
+    project: Project,
+    title: str,
+    body: str,
+    *,
+    now: dt.datetime,
+    kind: Notices = Notices.PROJECT,
+    key: str | None = None,
+) -> None:
     notices.tell(
         people_with(Permission.MANAGE_PROJECTS, org_id=project.org_id),
-        kind="project",
+        kind=kind,
         title=title,
         body=body,
         url=reverse("projects:detail", args=[project.id]),
+        key=key,
         now=now,
     )

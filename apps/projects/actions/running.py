@@ -4,12 +4,19 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
+from django.urls import reverse
 
 from apps.core.errors import Conflict, Invalid, NotThere
+from apps.core.money import written
 from apps.core.tenancy import Actor
 from apps.ledger import actions as ledger
+from apps.notices import actions as notices
+from apps.notices.enums import Kind as Notices
+from apps.organizations.enums import Permission
+from apps.organizations.queries import people_with
 from apps.projects import permissions
 from apps.projects.actions.funds import RUNNING, returns
 from apps.projects.actions.moves import locked, move, record, tell_managers
@@ -89,6 +96,36 @@ def extend(*, project_id: uuid.UUID, overlap: int, by: Actor, now: dt.datetime) 
         few.update(open_slots=F("open_slots") + overlap - F("overlap"), overlap=overlap)
         record(project, "extended", by=by, now=now, overlap=overlap, slots=slots)
         return slots
+
+
+def watch_funds(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> None:
+    """Tell, once a funding, that little of a live project's budget is free while work is left."""
+    project = Project.objects.visible_to(by).filter(id=project_id, state=ProjectState.LIVE).first()
+    if project is None:
+        return
+    permissions.check_is_system(by, project)
+    account = funds(project).held
+    if account.available * 100 >= account.credits_posted * settings.WAGEFILE["low_funds_percent"]:
+        return
+    slots = Item.objects.filter(
+        project=project, purpose=ItemPurpose.WORK, state=ItemState.ACTIVE, open_slots__gt=0
+    )
+    if not slots.exists():
+        return
+    free, budget = (
+        written(amount, project.currency) for amount in (account.available, account.credits_posted)
+    )
+    managers = people_with(Permission.MANAGE_PROJECTS, org_id=project.org_id)
+    finance = people_with(Permission.MOVE_MONEY, org_id=project.org_id)
+    notices.tell(
+        [*managers, *finance],
+        kind=Notices.LOW_FUNDS,
+        title=f"{project.title} runs out of budget",
+        body=f"{free} of {budget} is free, and work is left. Nobody can claim what is not funded.",
+        url=reverse("projects:detail", args=[project.id]),
+        key=f"low_funds:{project.id}:{account.credits_posted}",
+        now=now,
+    )
 
 
 def store_figures(

@@ -15,6 +15,7 @@ from apps.audit import actions as audit
 from apps.core.errors import Conflict, NotAllowed, NotThere
 from apps.core.tenancy import Actor
 from apps.notices import actions as notices
+from apps.notices.enums import Kind as Notices
 from apps.projects.models import Project
 from apps.projects.rules import Kind
 from apps.work.actions import decide, money, verdicts, windows
@@ -102,7 +103,7 @@ def reject_bad_faith(
         verdicts.reopen_if_funded(project, row)
         notices.tell(
             [row.contributor_id],
-            kind="work.rejected",
+            kind=Notices.REJECTED,
             title="An answer of yours was rejected for bad faith",
             body=f"You can appeal for {days} days; somebody else decides. {note.strip()}",
             url=reverse("work:assignment", args=[row.id]),

@@ -17,7 +17,7 @@ from apps.core.tenancy import Actor, system
 from apps.ledger import actions as ledger
 from apps.projects import rules
 from apps.projects.rules import Kind, Outcome, Stage
-from apps.work.actions import money
+from apps.work.actions import money, told
 from apps.work.enums import (
     ASSIGNMENT_TRANSITIONS,
     UNSUBMITTED,
@@ -165,6 +165,7 @@ def accept_all(
     steps = [step(assignment) for assignment in assignments]
     # Verdicts are evidence of the step; they are written with it.
     Verdict.objects.bulk_create(verdicts)
+    told.accepted(assignments, now=now)
     _carry_out(assignments, steps, by=by, now=now)
 
 

@@ -9,6 +9,7 @@ from apps.audit import actions as audit
 from apps.audit.actions import Event
 from apps.core.tenancy import Actor
 from apps.notices import actions as notices
+from apps.notices.enums import Kind as Notices
 from apps.projects.rules import Kind
 from apps.work.actions import decide, money
 from apps.work.enums import ENROLMENT_TRANSITIONS, AssignmentState, Decider, EnrolmentState
@@ -75,9 +76,10 @@ def _conclude(enrolment: Enrolment, row: Assignment, *, by: Actor, now: dt.datet
     )
     notices.tell(
         [row.contributor_id],
-        kind="qualification.result",
+        kind=Notices.QUALIFICATION,
         title="You passed the qualification" if passed else "The qualification was not passed",
-        body=f"{right} of {done} right. Every item was paid.",
+        body=f"{right} of {done} right. Every item was paid."
+        + ("" if passed else f" You can try again from {enrolment.retake_at:%d %B %Y}."),
         url=reverse("work:qualification", args=[row.project_id]),
         now=now,
     )

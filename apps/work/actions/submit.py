@@ -11,6 +11,7 @@ from apps.core import rows
 from apps.core.errors import Conflict, Invalid
 from apps.core.tenancy import Actor
 from apps.notices import actions as notices
+from apps.notices.enums import Kind as Notices
 from apps.organizations.enums import Permission
 from apps.organizations.queries import people_with
 from apps.projects.models import Item
@@ -155,7 +156,7 @@ def _report_broken(row: Assignment, *, now: dt.datetime) -> None:
         cursor.execute("SELECT work_report_broken(%s)", [row.id])
     notices.tell(
         people_with(Permission.MANAGE_PROJECTS, org_id=row.org_id),
-        kind="item.broken",
+        kind=Notices.ITEM_BROKEN,
         title="An item was reported as broken",
         body=row.give_back_note,
         url=reverse("projects:detail", args=[row.project_id]),

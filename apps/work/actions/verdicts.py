@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Count, Q
 from django.urls import reverse
 
-from apps.accounts.models import User
+from apps.accounts.queries import staff_ids
 from apps.audit import actions as audit
 from apps.audit.actions import Event
 from apps.core.errors import Conflict, Invalid, NotAllowed, NotThere
@@ -19,6 +19,9 @@ from apps.ledger.enums import Purpose, TransferKind
 from apps.ledger.errors import InsufficientFunds
 from apps.ledger.queries import find_account
 from apps.notices import actions as notices
+from apps.notices.enums import Kind as Notices
+from apps.organizations.enums import Permission
+from apps.organizations.queries import people_with
 from apps.projects import rules
 from apps.projects.models import Project
 from apps.projects.rules import Kind, LineKind
@@ -119,7 +122,9 @@ def ask_rework(
         money.save([row])
         Assignment.objects.filter(id=row.id).update(draft=submission.answer)
         audit.record(decide.event(row, "assignment.rework", criterion=criterion), by=by, now=now)
-        _tell_contributor(row, "work.rework", "The buyer asks for a second round", note, now)
+        _tell_contributor(
+            row, Notices.REWORK, "The buyer asks for a second round", note, row.rework_due_at, now
+        )
         _post_or_say(entries)
         return row
 
@@ -167,7 +172,9 @@ def reject(
         appeal_due = now + dt.timedelta(days=body["windows"]["appeal_days"])
         decide.reject(row, verdict, appeal_due_at=appeal_due, by=by, now=now)
         _trip_breaker(project, body, by=by, now=now)
-        _tell_contributor(row, "work.rejected", "An answer of yours was rejected", note, now)
+        _tell_contributor(
+            row, Notices.REJECTED, "An answer of yours was rejected", note, appeal_due, now
+        )
         reopen_if_funded(project, row)
         return row
 
@@ -237,12 +244,21 @@ def _trip_breaker(project: Project, body: dict, *, by: Actor, now: dt.datetime) 
         by=by,
         now=now,
     )
+    body_text = f"{counts['rejected']} of {counts['answers']} answers were rejected."
     notices.tell(
-        User.objects.filter(is_staff=True, is_active=True).values_list("id", flat=True),
-        kind="project.rejections_frozen",
+        staff_ids(),
+        kind=Notices.STAFF_FROZEN,
         title="Rejections of a project are frozen",
-        body=f"{counts['rejected']} of {counts['answers']} answers were rejected.",
-        url=reverse("cases:list"),
+        body=body_text,
+        url=reverse("pages:staff-rejections", args=[project.id]),
+        now=now,
+    )
+    notices.tell(
+        people_with(Permission.MANAGE_PROJECTS, org_id=project.org_id),
+        kind=Notices.REJECTIONS_FROZEN,
+        title=f"Rejections of {project.title} are frozen",
+        body=f"{body_text} An administrator looks at them; accepting and rework stay open.",
+        url=reverse("projects:detail", args=[project.id]),
         now=now,
     )
 
@@ -262,13 +278,22 @@ def unfreeze_rejections(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -
         return project
 
 
-def _tell_contributor(row: Assignment, kind: str, title: str, body: str, now: dt.datetime) -> None:
+def _tell_contributor(
+    row: Assignment,
+    kind: Notices,
+    title: str,
+    body: str,
+    due_at: dt.datetime | None,
+    now: dt.datetime,
+) -> None:
+    """`due_at`: until when the rework, or an appeal, can be handed in."""
     notices.tell(
         [row.contributor_id],
         kind=kind,
         title=title,
         body=body,
         url=reverse("work:assignment", args=[row.id]),
+        due_at=due_at,
         now=now,
     )
 

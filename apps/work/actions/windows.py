@@ -16,7 +16,7 @@ from django.db.models import Q
 from apps.core.errors import IllegalTransition, NotAllowed, WagefileError
 from apps.core.tenancy import Actor
 from apps.ledger import actions as ledger
-from apps.work.actions import decide, money
+from apps.work.actions import decide, money, told
 from apps.work.enums import AssignmentState, Decider
 from apps.work.models import Assignment
 
@@ -99,6 +99,7 @@ def _lapse_rework(rows: Sequence[Assignment], *, now: dt.datetime) -> None:
         entries = money.rewrite_open(row, now=now)
         money.save([row])
         ledger.post(entries)
+        told.rework_lapsed(row, now=now)
 
 
 def hold_ends_at(row: Assignment) -> dt.datetime:
@@ -128,3 +129,4 @@ def _end_rejections(rows: Sequence[Assignment], *, by: Actor, now: dt.datetime) 
             # An appeal is open and its deadline has passed: silence finds for the contributor.
             decide.overturn(row, by=by, at=row.held_until, is_silence=True)
     decide.finalise_all(uncontested, by=by, now=now)
+    told.rejections_final(uncontested, now=now)

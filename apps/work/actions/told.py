@@ -1,0 +1,68 @@
+"""What people are told when silence, a person or a deadline decides over their work."""
+
+import datetime as dt
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+
+from django.urls import reverse
+
+from apps.accounts.models import User
+from apps.notices import actions as notices
+from apps.notices.enums import Kind as Notices
+from apps.projects.rules import Kind
+from apps.work.actions import money
+from apps.work.models import Assignment
+
+# A crowd that is made up reads nothing; a replay accepts hundreds of thousands of its answers.
+NOBODY = ".invalid"
+
+
+def accepted(rows: Sequence[Assignment], *, now: dt.datetime) -> None:
+    """One notice a person, project and day, with the count; qualifications tell their own result.
+
+    The rows are of one statement, so whoever has hundreds accepted by silence is told once.
+    """
+    work = [row for row in rows if row.kind == Kind.WORK]
+    counts = Counter((row.contributor_id, row.project_id) for row in work)
+    titles = {row.project_id: money.body_of(row.criteria_id)["title"] for row in work}
+    people = _readers({contributor for contributor, _ in counts})
+    for contributor, project in sorted(counts):
+        if contributor in people:
+            notices.count_up(
+                contributor,
+                kind=Notices.ACCEPTED,
+                more=counts[contributor, project],
+                tally=f"accepted:{project}",
+                title=f"Accepted answers: {titles[project]}",
+                url=reverse("work:history"),
+                now=now,
+            )
+
+
+def _readers(user_ids: set[uuid.UUID]) -> set[uuid.UUID]:
+    rows = User.objects.filter(id__in=user_ids).exclude(email__endswith=NOBODY)
+    return set(rows.values_list("id", flat=True))
+
+
+def rework_lapsed(row: Assignment, *, now: dt.datetime) -> None:
+    notices.tell(
+        [row.contributor_id],
+        kind=Notices.REWORK_LAPSED,
+        title="The time for a second round is over",
+        body="Your first answer stands again and is reviewed in a new window.",
+        url=reverse("work:assignment", args=[row.id]),
+        now=now,
+    )
+
+
+def rejections_final(rows: Sequence[Assignment], *, now: dt.datetime) -> None:
+    for row in rows:
+        notices.tell(
+            [row.contributor_id],
+            kind=Notices.REJECTION_FINAL,
+            title="The time for an appeal is over; the rejection stands",
+            body="What was paid for the work stays paid.",
+            url=reverse("work:assignment", args=[row.id]),
+            now=now,
+        )
