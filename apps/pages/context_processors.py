@@ -10,6 +10,7 @@ from django.utils.functional import SimpleLazyObject
 from apps.core.tenancy import ANONYMOUS, Actor
 from apps.notices.models import Notice
 from apps.organizations.models import Organization
+from apps.pages.views.time_machine import banner
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ def site(request: HttpRequest) -> dict:
         "actor": actor,
         "now": getattr(request, "now", None),
         "is_demo": settings.DEMO,
+        "time_machine": SimpleLazyObject(lambda: banner(actor)) if settings.DEMO else None,
         "navigation": SimpleLazyObject(lambda: navigation(actor, request.path)),
         "own_organizations": SimpleLazyObject(lambda: own_organizations(actor)),
         "unread_notices": SimpleLazyObject(lambda: unread_notices(actor)),
