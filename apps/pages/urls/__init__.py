@@ -2,11 +2,12 @@
 
 from django.urls import include, path
 
-from apps.pages.views import site, time_machine
+from apps.pages.views import cheating, site, time_machine
 
 app_name = "pages"
 urlpatterns = [
     path("", include("apps.pages.urls.buyer")),
+    path("demo/cheat/", cheating.show, name="cheat"),
     path("demo/clock/", time_machine.show, name="time-machine"),
     path("rules/", site.rules, name="rules"),
     path("staff/books/", site.books, name="books"),
