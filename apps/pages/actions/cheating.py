@@ -8,6 +8,7 @@ import datetime as dt
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
@@ -89,11 +90,11 @@ def _act(way: ByAction, scene: Sandbox) -> Attempt:
 
 
 def _state(way: ByStatement, scene: Sandbox) -> Attempt:
-    values = [
+    values: list[Any] = [
         json.dumps(value) if isinstance(value, dict | list) else value
         for value in way.values(scene)
     ]
-    shown = str(connection.ops.compose_sql(way.sql, values)).strip()
+    shown = str(connection.ops.compose_sql(way.sql, values)).strip()  # type: ignore[attr-defined]
     met = 0
     try:
         with acting(_actor(scene, way.as_whom)), transaction.atomic():

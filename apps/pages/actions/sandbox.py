@@ -200,7 +200,7 @@ def _contributor(now: dt.datetime) -> Actor:
     actor = Actor(kind="person", user_id=_user().id)
     with acting(actor):
         ContributorProfile.objects.create(
-            user_id=actor.user_id, region="US", languages=["en"], adult_confirmed_at=now
+            user_id=actor.person_id, region="US", languages=["en"], adult_confirmed_at=now
         )
     return actor
 

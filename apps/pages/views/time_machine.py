@@ -88,8 +88,8 @@ def show(request: HttpRequest) -> HttpResponse:
                 return redirect("pages:time-machine")
     place = banner(request.actor, refusal=refusal)
     if request.headers.get("HX-Request"):
-        context = {"time_machine": place}
-        return django_render(request, "pages/clock.html", context, status=status)
+        part = {"time_machine": place}
+        return django_render(request, "pages/clock.html", part, status=status)
     moves = [shown(row, request.actor) for row in ClockMove.objects.order_by("-asked_at")[:SHOWN]]
-    context = {"time_machine": place, "moves": moves}
+    context: dict = {"time_machine": place, "moves": moves}
     return render(request, "pages/time_machine.html", context, status=status)
