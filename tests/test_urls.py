@@ -117,6 +117,7 @@ WALK: dict[str, Rule] = {
     # pages
     "pages:appearance": PUBLIC,
     "pages:books": STAFF_ONLY,
+    "pages:cheat": NOTHING,  # for everybody, but in a demo only: test_cheating.py
     "pages:project_live": BUYERS,
     "pages:rules": PUBLIC,
     "pages:accessibility": PUBLIC,
@@ -126,6 +127,7 @@ WALK: dict[str, Rule] = {
     "pages:pay": PUBLIC,
     "pages:privacy": PUBLIC,
     "pages:staff": STAFF_ONLY,
+    "pages:time-machine": NOTHING,  # for everybody, but in a demo only: test_time_machine.py
     "pages:staff-checks": STAFF_ONLY,
     "pages:staff-people": STAFF_ONLY,
     "pages:staff-person": STAFF_ONLY,

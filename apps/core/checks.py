@@ -78,6 +78,20 @@ def operator_named(**_: Any) -> list[CheckMessage]:
     return []
 
 
+@register(Tags.security)
+def demo_speaks_to_a_stand_in(**_: Any) -> list[CheckMessage]:
+    """A demo's clock is moved by anybody; real money must not follow it."""
+    if settings.DEMO and settings.STRIPE_API_BASE.rstrip("/") == STRIPE:
+        return [
+            Error(
+                "WAGEFILE_DEMO is on and STRIPE_API_BASE is Stripe itself.",
+                hint="A demo speaks to the stand-in for Stripe only.",
+                id="core.E007",
+            )
+        ]
+    return []
+
+
 @register(Tags.database)
 def clock_offset(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """A production database has never had the demo's clock moved."""

@@ -10,7 +10,13 @@ from functools import partial
 from django.db import Error, connection, transaction
 
 from apps.ledger.enums import Purpose, TransferKind
-from apps.ledger.errors import AlreadyResolved, IdReused, InsufficientFunds, LedgerError
+from apps.ledger.errors import (
+    AlreadyResolved,
+    EarnedStays,
+    IdReused,
+    InsufficientFunds,
+    LedgerError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,7 @@ _REFUSALS: dict[str | None, tuple[type[LedgerError], str]] = {
     "WL002": (AlreadyResolved, "This amount was already booked or released."),
     "WL003": (LedgerError, "This booking does not fit the ledger."),
     "WL004": (InsufficientFunds, "There is not enough money for this."),
+    "WL005": (EarnedStays, "Earned money belongs to its owner; it leaves towards the bank only."),
 }
 
 

@@ -17,3 +17,7 @@ class IdReused(LedgerError):
 
 class AlreadyResolved(LedgerError):
     """A pending transfer is posted or voided once."""
+
+
+class EarnedStays(LedgerError):
+    """Earned money would have left towards anything but its owner's bank."""

@@ -11,6 +11,7 @@ from django.utils.functional import SimpleLazyObject
 from apps.core.tenancy import ANONYMOUS, Actor
 from apps.notices.models import Notice
 from apps.organizations.models import Organization
+from apps.pages.views.time_machine import banner
 
 THEME_COOKIE = "wagefile_theme"
 THEMES = {"light", "dark"}
@@ -93,6 +94,7 @@ def site(request: HttpRequest) -> dict:
         "zone": timezone.get_current_timezone_name(),
         "theme": theme(request),
         "is_demo": settings.DEMO,
+        "time_machine": SimpleLazyObject(lambda: banner(actor)) if settings.DEMO else None,
         "navigation": SimpleLazyObject(lambda: navigation(actor, request.path)),
         "bottom_links": SimpleLazyObject(lambda: bottom_links(actor, request.path)),
         "own_organizations": SimpleLazyObject(lambda: own_organizations(actor)),

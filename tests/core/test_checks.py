@@ -87,3 +87,11 @@ def test_production_refuses_a_database_whose_clock_was_moved(production, now):
     assert numbers(databases=["default"]) == {"core.E006"}
     production.PRODUCTION = False
     assert numbers(databases=["default"]) == set()
+
+
+def test_a_demo_never_speaks_to_stripe_itself(settings):
+    """Anybody moves a demo's clock; real money must not follow it."""
+    settings.DEMO, settings.STRIPE_API_BASE = True, "https://api.stripe.com"
+    assert "core.E007" in numbers()
+    settings.STRIPE_API_BASE = "http://127.0.0.1:12111"
+    assert "core.E007" not in numbers()

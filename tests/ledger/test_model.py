@@ -52,6 +52,9 @@ class Model:
         """The model after the batch; entries are (kind, debit, credit, amount, id, pending)."""
         after = self.copy()
         for kind, debit, credit, amount, key, pending in batch:
+            if debit == "payable" and credit != "stripe":
+                # Earned money leaves towards the bank only.
+                raise RefusedError
             if kind == "posted":
                 after.move(debit, credit, amount)
             elif kind == "pending":

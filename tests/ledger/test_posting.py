@@ -264,7 +264,7 @@ def test_a_batch_is_written_whole_or_not_at_all(books, post, counters):
 def test_a_refused_batch_leaves_its_transaction_usable(books, counters):
     with acting(STAFF):
         with pytest.raises(InsufficientFunds):
-            ledger.post([entry(books.payable, books.held, 1)])
+            ledger.post([entry(books.held, books.fees, 1)])
         ledger.post([entry(books.wallet, books.held, 7)])
     assert counters(books.held) == (0, 0, 7, 0)
 

@@ -6,7 +6,10 @@ from django.db.utils import DatabaseError
 from psycopg import errors
 
 from apps.core.tenancy import acting
+from apps.ledger.enums import TransferKind
+from apps.ledger.errors import EarnedStays
 from apps.ledger.models import Account, Transfer
+from tests.factories.ledger import entry
 from tests.ledger.conftest import STAFF
 
 CHANGES = {
@@ -70,3 +73,13 @@ def test_django_cannot_change_a_row(books, change):
         account, transfer = Account.objects.get(id=books.wallet), Transfer.objects.get()
         with pytest.raises(DatabaseError), transaction.atomic():
             change(account, transfer)
+
+
+def test_earned_money_leaves_towards_the_bank_only(books, post):
+    """Whoever posts it: not back to the buyer, not as a fee, not by way of a hold."""
+    post(entry(books.wallet, books.payable, 100))
+    for target in (books.wallet, books.held, books.fees):
+        for kind in (TransferKind.POSTED, TransferKind.PENDING):
+            with pytest.raises(EarnedStays):
+                post(entry(books.payable, target, 1, kind=kind))
+    assert post(entry(books.payable, books.stripe, 100)) == 1

@@ -1,9 +1,6 @@
 """Making people, organizations and money for a demo or a replay, through the real actions."""
 
 import datetime as dt
-import json
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import Iterable, Sequence
 
@@ -20,6 +17,7 @@ from apps.core.tenancy import Actor, acting, system
 from apps.organizations import actions as organizations
 from apps.organizations.models import Organization
 from apps.organizations.queries import actor_of
+from apps.pages import gateway
 from apps.payments import actions as payments
 from apps.payments.models import StripeAccount
 
@@ -35,18 +33,10 @@ def check_is_simulated() -> None:
 
 def double(path: str, **body: object) -> dict:
     """Call the stand-in for Stripe on its own address; only a demo or a test ever does."""
-    request = urllib.request.Request(  # noqa: S310 -- our own address from settings
-        f"{settings.STRIPE_API_BASE}/_double/{path}",
-        data=json.dumps(body).encode(),
-        headers={"Content-Type": "application/json"},
-        method="POST",
-    )
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 -- as above
-            return json.loads(answer.read() or b"{}")
-    except urllib.error.URLError as error:
-        message = f"The Stripe double does not answer at {settings.STRIPE_API_BASE}: {error}."
-        raise CommandError(message) from error
+        return gateway.double(path, **body)
+    except gateway.StandInAway as error:
+        raise CommandError(error.sentence) from error
 
 
 def administrator(email: str, name: str) -> User:
