@@ -230,8 +230,8 @@ def _claims(posted: ledger.Ledger) -> list[str]:
             said = "8 clients do not write more than 1 in every round"
         if case.accounts == "one fund":
             said = (
-                f"8 clients write {page.number(ratio['median'])} times what 1 writes, since each locks"
-                " this row until it has committed. All claims and acceptances of one project"
+                f"8 clients write {page.number(ratio['median'])} times what 1 writes, since each"
+                " locks this row until it has committed. All claims and acceptances of one project"
                 " stand in this line"
             )
         lines.append(f"- {_accounts(case)}, {case.batch} a call: {said}.")

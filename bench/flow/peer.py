@@ -191,15 +191,11 @@ def _install(venv: Path) -> Path:
 
 
 def _package(python: Path, name: str = "label_studio") -> Path:
-    found = subprocess.run(
-        [
-            *(python, "-c"),
-            f"import importlib.util as u; print(u.find_spec({name!r}).submodule_search_locations[0])",
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
+    code = (
+        "from importlib.util import find_spec; "
+        f"print(find_spec({name!r}).submodule_search_locations[0])"
     )
+    found = subprocess.run([python, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
     return Path(found.stdout.strip())
 
 

@@ -34,6 +34,7 @@ SIGNALS = ["time against the item's own distribution", "gold items", "agreement 
 GATES = ["schema", "completeness", "item_time"]
 
 _TERMS: dict[uuid.UUID, rules.Terms] = {}
+_KEPT: dict[uuid.UUID, CriteriaVersion] = {}
 
 
 def sha256_of(body: Mapping) -> str:
@@ -48,6 +49,19 @@ def terms(criteria: CriteriaVersion) -> rules.Terms:
             _TERMS.clear()
         _TERMS[criteria.id] = rules.Terms.of(criteria.body, version=criteria.number)
     return _TERMS[criteria.id]
+
+
+def kept(criteria_id: uuid.UUID) -> CriteriaVersion:
+    """A published version by its id, read once a process: a version never changes.
+
+    For rows that were found through `visible_to`; their criteria are theirs to see.
+    """
+    if criteria_id not in _KEPT:
+        found = CriteriaVersion.objects.get(id=criteria_id)
+        if len(_KEPT) >= 1024:
+            _KEPT.clear()
+        _KEPT[criteria_id] = found
+    return _KEPT[criteria_id]
 
 
 def configured_type(project: Project) -> tuple[registry.TaskType, dict]:

@@ -55,7 +55,10 @@ def _sent(serializer: type[serializers.Serializer], request: Request) -> dict[st
 
 
 def _assignment(assignment_id: uuid.UUID, by: Actor) -> dict[str, Any]:
-    row: Assignment = desk.assignment_of(assignment_id, by)
+    return _shown(desk.assignment_of(assignment_id, by))
+
+
+def _shown(row: Assignment) -> dict[str, Any]:
     editor = desk.editor(row)
     shown = {
         "id": row.id,
@@ -131,7 +134,7 @@ class Claims(APIView):
         claimed = work.claim(
             project_id=sent["project"], item=sent.get("item"), by=request.actor, now=request.now
         )
-        return Response(_assignment(claimed.id, request.actor), status=status.HTTP_201_CREATED)
+        return Response(_shown(desk.handed_out(claimed)), status=status.HTTP_201_CREATED)
 
 
 class AssignmentView(APIView):
