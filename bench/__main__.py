@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from bench import flow, ledger, page, report, scoring, turns
+from bench import ledger, page, report, scoring, turns
+from bench.flow import report as flow
 from marketplace.runtime import RuntimeFault
 
 VAR = turns.ROOT / ".var"
@@ -35,8 +36,10 @@ PARTS = {
         title="Ledger: `ledger_post` against a bare INSERT",
         lines=lambda: report.ledger_lines(ledger.run()),
     ),
-    "flow": Part(title="Flow: claim and submit over HTTP against Label Studio", lines=flow.lines),
-    "claims": Part(title="Claims: a million items against a thousand", lines=flow.claim_lines),
+    "flow": Part(
+        title="Flow: claim and submit over HTTP against Label Studio", lines=flow.measured_flow
+    ),
+    "claims": Part(title="Claims: a million items against a thousand", lines=flow.measured_growth),
 }
 
 

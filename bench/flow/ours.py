@@ -43,7 +43,6 @@ class Ours:
     staged: dict[str, Any]
     unused: list[str]
     taken: list[str] = field(default_factory=list)
-    answered: int = 0
 
     def round(self, clients: int, seconds: float) -> Round:
         """One round on a project that nobody has worked on."""
@@ -101,8 +100,13 @@ class Ours:
 
 
 @contextmanager
-def opened(*, projects: int, items: int, people: int) -> Iterator[Ours]:
-    """A site with `projects` published projects, on servers that are removed afterwards."""
+def opened(
+    *, projects: int, items: int, people: int, gold: int = 0, serve: bool = True
+) -> Iterator[Ours]:
+    """A site with `projects` published projects, on servers that are removed afterwards.
+
+    gold: per cent of the claims that are given an item with a known answer.
+    """
     instance.remove(INSTANCE)
     try:
         with house.opened(INSTANCE) as site:
@@ -110,9 +114,10 @@ def opened(*, projects: int, items: int, people: int) -> Iterator[Ours]:
             site.migrate()
             site.double()
             site.step(f"{projects} projects of {items:,} items")
-            staged = _stage(site, projects, items, people)
-            site.step("Web as in production, two workers")
-            site.web("web", workers=2, env=PRODUCTION)
+            staged = _stage(site, projects, items, people, gold)
+            if serve:
+                site.step("Web as in production, two workers")
+                site.web("web", workers=2, env=PRODUCTION)
             yield Ours(house=site, staged=staged, unused=list(staged["projects"]))
     finally:
         instance.remove(INSTANCE)
@@ -131,6 +136,16 @@ def _stage(site: House, *numbers: int) -> dict[str, Any]:
     if done.returncode:
         raise RuntimeError("The projects could not be made; the error stands above.")
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def settings() -> dict[str, str]:
+    """What PostgreSQL says of its own safety."""
+    names = ("server_version", "fsync", "synchronous_commit", "full_page_writes")
+    with psycopg.connect(instance.environment(INSTANCE).database_url) as session:
+        rows = session.execute(
+            "SELECT name, current_setting(name) FROM unnest(%s::text[]) AS name", [list(names)]
+        ).fetchall()
+    return dict(rows)
 
 
 def database(name: str) -> str:

@@ -1,6 +1,6 @@
 """Projects of text items, funded and published by the real actions, and people signed in to them.
 
-`python -m bench.flow.stage PROJECTS ITEMS PEOPLE` within a house that has the stand-in for Stripe;
+`python -m bench.flow.stage PROJECTS ITEMS PEOPLE GOLD`, in a house with the stand-in for Stripe;
 one JSON line.
 """
 
@@ -43,7 +43,7 @@ PROMISE = "A benchmark; nobody works here."
 
 
 def main() -> None:
-    projects_wanted, items, people = (int(word) for word in sys.argv[1:4])
+    projects_wanted, items, people, gold = (int(word) for word in sys.argv[1:5])
     now = clock.now()
     staff = staging.administrator("flow-administrator@bench.invalid", "Benchmark administrator")
     owner, org = staging.buyer(
@@ -58,7 +58,7 @@ def main() -> None:
         staff=staff,
         now=now,
     )
-    made = [_project(org, owner, items, number) for number in range(projects_wanted)]
+    made = [_project(org, owner, items, gold, number) for number in range(projects_wanted)]
     for project in made:
         for user_id in known.values():
             with acting(staging.person(user_id)) as actor:
@@ -76,16 +76,16 @@ def main() -> None:
     sys.stdout.write(json.dumps(staged) + "\n")
 
 
-def _project(org: Organization, owner: User, items: int, number: int) -> Project:
+def _project(org: Organization, owner: User, items: int, gold: int, number: int) -> Project:
     now = clock.now()
     with acting(actor_of(owner)) as actor:
         row = projects.create(org_id=org.id, title=f"Flow {number}", by=actor, now=now)
-        for step, data in _draft().items():
+        for step, data in _draft(gold).items():
             projects.save_draft(project_id=row.id, step=step, data=data, by=actor, now=now)
         load = projects.start_import(
             project_id=row.id,
             name="items.jsonl",
-            content=_rows(items),
+            content=_rows(items, with_gold=gold > 0),
             purpose="work",
             by=actor,
             now=now,
@@ -112,12 +112,15 @@ def _project(org: Organization, owner: User, items: int, number: int) -> Project
     return row
 
 
-def _rows(items: int) -> Iterator[bytes]:
+def _rows(items: int, *, with_gold: bool) -> Iterator[bytes]:
     for number, text in enumerate(texts(items)):
-        yield json.dumps({"item_id": f"text-{number}", "overlap": 1, "text": text}).encode() + b"\n"
+        row = {"item_id": f"text-{number}", "overlap": 1, "text": text}
+        if with_gold and number % 50 == 0:
+            row["gold"] = ANSWERS[-1].lower()
+        yield json.dumps(row).encode() + b"\n"
 
 
-def _draft() -> dict[str, dict]:
+def _draft(gold: int) -> dict[str, dict]:
     return {
         "work": {
             "title": "Flow",
@@ -156,7 +159,7 @@ def _draft() -> dict[str, dict]:
                 }
             ]
         },
-        "items": {"overlap": 1, "gold_percent": 0},
+        "items": {"overlap": 1, "gold_percent": gold},
         "consent": {
             "purpose": "A benchmark",
             "licence": "None",
