@@ -40,8 +40,8 @@ def flow_lines(found: Flow) -> list[str]:
         ),
         "",
         (
-            "Items taken and answered by the side below, ours by theirs, median (range) of the rounds;"
-            " **above 1 ours is faster**."
+            "Items taken and answered, ours by those of the side below, median (range) of the"
+            " rounds; **above 1 ours is faster**."
         ),
         "",
         *page.table(
