@@ -6,7 +6,7 @@ PostgreSQL's own work on it. Field preparation, constraints and row-level securi
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from django.db import connection, models
 from django.db.models.options import Options
@@ -40,10 +40,14 @@ def insert(row: models.Model) -> None:
     state.adding, state.db = False, connection.alias
 
 
+def _field(model: type[models.Model], name: str) -> models.Field:
+    return cast("models.Field", _options(model).get_field(name))
+
+
 @cache
 def _update(model: type[models.Model], names: tuple[str, ...]) -> str:
     options = _options(model)
-    columns = ", ".join(f'"{options.get_field(name).column}" = %s' for name in names)
+    columns = ", ".join(f'"{_field(model, name).column}" = %s' for name in names)
     key = options.pk.column
     return f'UPDATE "{options.db_table}" SET {columns} WHERE "{key}" = %s'  # noqa: S608 -- own names
 
@@ -51,7 +55,7 @@ def _update(model: type[models.Model], names: tuple[str, ...]) -> str:
 def update(row: models.Model, names: Sequence[str]) -> None:
     """Write these fields of an existing row back. A row that row-level security hides stays."""
     model = type(row)
-    fields = [_options(model).get_field(name) for name in names]
+    fields = [_field(model, name) for name in names]
     values = [
         field.get_db_prep_save(field.pre_save(row, add=False), connection) for field in fields
     ]
@@ -79,7 +83,7 @@ def _readers(
     return [field.attname for field in fields], [one for one in columns if one[2]]
 
 
-def first[M: models.Model](model: type[M], where: str, values: Sequence[object]) -> M | None:
+def first[M: models.Model](model: type[M], where: str, values: Sequence[Any]) -> M | None:
     """The first row of this condition (SQL with %s, written in the code), or None."""
     with connection.cursor() as cursor:
         cursor.execute(_select(model, where), values)
