@@ -1,21 +1,54 @@
-"""`python -m bench`: measure everything, write docs/benchmarks.md, leave nothing running."""
+"""`python -m bench [part …]`: measure, write docs/benchmarks.md, leave nothing running."""
 
-import datetime as dt
 import fcntl
 import os
 import sys
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from bench import ledger, report, scoring, turns
+from bench import ledger, page, report, scoring, turns
+from bench.flow import report as flow
 from marketplace.runtime import RuntimeFault
 
-PAGE = turns.ROOT / "docs" / "benchmarks.md"
 VAR = turns.ROOT / ".var"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One section of the page: `lines` measures and gives what stands below its heading."""
+
+    title: str
+    lines: Callable[[], list[str]]
+
+
+def _scoring() -> list[str]:
+    (VAR / "bench").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="scoring-", dir=VAR / "bench") as folder:
+        return report.scoring_lines(scoring.run(Path(folder)))
+
+
+PARTS = {
+    "scoring": Part(title="Scoring: `gpu_jobs` against crowd-kit and krippendorff", lines=_scoring),
+    "ledger": Part(
+        title="Ledger: `ledger_post` against a bare INSERT",
+        lines=lambda: report.ledger_lines(ledger.run()),
+    ),
+    "flow": Part(
+        title="Flow: claim and submit over HTTP against Label Studio", lines=flow.measured_flow
+    ),
+    "claims": Part(title="Claims: a million items against a thousand", lines=flow.measured_growth),
+}
+
+
 def main() -> int:
+    wanted = sys.argv[1:] or list(PARTS)
+    unknown = [name for name in wanted if name not in PARTS]
+    if unknown:
+        print(f"No such part: {', '.join(unknown)}. There are: {', '.join(PARTS)}.")
+        return 2
     VAR.mkdir(exist_ok=True)
     with (VAR / "bench.lock").open("a") as lock:
         try:
@@ -23,31 +56,23 @@ def main() -> int:
         except BlockingIOError:
             print("Another benchmark of this checkout runs; two would disturb each other.")
             return 1
-        try:
-            _measure()
-        except (RuntimeError, RuntimeFault) as fault:
-            print(f"The benchmark ended without a result: {fault}", file=sys.stderr)
-            return 1
+        for name in wanted:
+            try:
+                _measure(PARTS[name])
+            except (RuntimeError, RuntimeFault) as fault:
+                print(f"{name} ended without a result: {fault}", file=sys.stderr)
+                return 1
+    print(f"Written: {page.PAGE.relative_to(turns.ROOT)}")
     return 0
 
 
-def _measure() -> None:
+def _measure(part: Part) -> None:
     start, before = monotonic(), os.getloadavg()[0]
-    posted = ledger.run()
-    # After the ledger: its instance has the same folder, and takes it away at both ends.
-    (VAR / ledger.INSTANCE).mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="scoring-", dir=VAR / ledger.INSTANCE) as folder:
-        scored = scoring.run(Path(folder))
-    text = report.document(
-        scored,
-        posted,
-        today=dt.datetime.now(dt.UTC).date(),
-        seconds=monotonic() - start,
-        load=(before, os.getloadavg()[0]),
-    )
-    PAGE.write_text(text, encoding="utf-8")
+    lines = part.lines()
+    text = page.section(part.title, lines, seconds=monotonic() - start, before=before)
+    # Written at once: a later part that fails takes nothing away.
+    page.write({part.title: text}, [one.title for one in PARTS.values()])
     print(text)
-    print(f"Written: {PAGE.relative_to(turns.ROOT)}")
 
 
 if __name__ == "__main__":

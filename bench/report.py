@@ -1,13 +1,9 @@
-"""docs/benchmarks.md out of what was measured; every sentence about a result follows from it."""
+"""The sections on scoring and ledger; every sentence about a result follows from it."""
 
-import datetime as dt
-import os
-import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
-from pathlib import Path
 
-from bench import ledger, scoring
+from bench import ledger, page, scoring
 
 METHODS = {"majority": "majority", "dawid-skene": "Dawid–Skene", "alpha": "alpha, nominal"}
 ACCOUNTS = {
@@ -17,51 +13,11 @@ ACCOUNTS = {
 }
 
 
-def document(
-    scored: scoring.Scoring,
-    posted: ledger.Ledger,
-    *,
-    today: dt.date,
-    seconds: float,
-    load: tuple[float, float],
-) -> str:
-    """The whole page. load: the machine's one-minute average before and after."""
-    return "\n".join(
-        [
-            "# Benchmarks",
-            "",
-            (
-                f"Written by `make bench` on {today.isoformat()} in {seconds / 60:.1f}"
-                " minutes; do not"
-                " edit. Peer and product ran in turns on one machine, so the ratios say"
-                " more than the"
-                " absolute numbers below them."
-            ),
-            "",
-            (
-                f"Machine: {_processor()}, {os.process_cpu_count()} cores, {_memory()} GiB,"
-                f" {platform.system()} {platform.release().split('-')[0]}, Python"
-                f" {platform.python_version()}. It is shared with other work, which was"
-                " not stopped:"
-                f" its load was {load[0]:.1f} before and {load[1]:.1f} after (average of a minute,"
-                " ours included). A wide range is that other work."
-            ),
-            "",
-            *_scoring(scored),
-            "",
-            *_ledger(posted),
-            "",
-        ]
-    )
-
-
-def _scoring(scored: scoring.Scoring) -> list[str]:
+def scoring_lines(scored: scoring.Scoring) -> list[str]:
     ours = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "pyarrow"))
     peers = ", ".join(f"{name} {number}" for name, number in scored.versions.items())
     found = scored.comparisons
     return [
-        "## Scoring: `gpu_jobs` against crowd-kit and krippendorff",
-        "",
         (
             f"Ours with {ours}; the peers ({peers}) in an environment of their own: crowd-kit for"
             " majority and Dawid–Skene (100 iterations at most, same stop rule), krippendorff for"
@@ -84,7 +40,7 @@ def _scoring(scored: scoring.Scoring) -> list[str]:
             " pair, so **above 1 ours is faster**."
         ),
         "",
-        *_table(
+        *page.table(
             [
                 "crowd",
                 "method",
@@ -102,7 +58,7 @@ def _scoring(scored: scoring.Scoring) -> list[str]:
         "",
         "Absolute, median milliseconds:",
         "",
-        *_table(
+        *page.table(
             ["crowd", "method", "ours", "peer", "iterations, ours and peer"],
             [_absolute(one) for one in found if one.seconds],
         ),
@@ -142,8 +98,8 @@ def _compared(one: scoring.Comparison) -> list[str]:
             _figure(one.ours[figure]),
             _figure(one.peer[figure]),
             difference if same is None else f"{same:.2%}",
-            _ratio(one.ratio),
-            _number(one.cpu_ratio["median"]),
+            page.ratio(one.ratio),
+            page.number(one.cpu_ratio["median"]),
             str(one.pairs),
         ]
     return [one.crowd, METHODS[one.method], *cells]
@@ -183,11 +139,9 @@ def _coding(scored: scoring.Scoring) -> str:
     return ", ".join(f"{took * 1000:,.1f} ms on {crowd}" for crowd, took in scored.coding.items())
 
 
-def _ledger(posted: ledger.Ledger) -> list[str]:
+def ledger_lines(posted: ledger.Ledger) -> list[str]:
     server = ", ".join(f"{name} {value}" for name, value in posted.settings.items())
     return [
-        "## Ledger: `ledger_post` against a bare INSERT",
-        "",
         (
             f"PostgreSQL ({server}), an own embedded server, psycopg {version('psycopg')};"
             f" {ledger.ROUNDS} rounds of {ledger.SECONDS:g} s for each line and number"
@@ -205,10 +159,10 @@ def _ledger(posted: ledger.Ledger) -> list[str]:
             " rounds."
         ),
         "",
-        *_table(
+        *page.table(
             ["writer", "accounts", "a call", "8 clients by 1"],
             [
-                [case.writer, _accounts(case), str(case.batch), _ratio(_clients(posted, case))]
+                [case.writer, _accounts(case), str(case.batch), page.ratio(_clients(posted, case))]
                 for case in ledger.CASES
             ],
         ),
@@ -221,14 +175,14 @@ def _ledger(posted: ledger.Ledger) -> list[str]:
             " with as many a call and as many clients (1 would be free)."
         ),
         "",
-        *_table(
-            ["accounts", "a call", *(_counted(clients) for clients in ledger.CLIENTS)],
+        *page.table(
+            ["accounts", "a call", *(page.counted(clients) for clients in ledger.CLIENTS)],
             [
                 [
                     _accounts(case),
                     str(case.batch),
                     *(
-                        _ratio(posted.ratio(case, clients, _bare(case), clients))
+                        page.ratio(posted.ratio(case, clients, _bare(case), clients))
                         for clients in ledger.CLIENTS
                     ),
                 ]
@@ -239,8 +193,13 @@ def _ledger(posted: ledger.Ledger) -> list[str]:
         "",
         "Absolute, transfers a second, median of the rounds:",
         "",
-        *_table(
-            ["writer", "accounts", "a call", *(_counted(clients) for clients in ledger.CLIENTS)],
+        *page.table(
+            [
+                "writer",
+                "accounts",
+                "a call",
+                *(page.counted(clients) for clients in ledger.CLIENTS),
+            ],
             [
                 [
                     case.writer,
@@ -271,8 +230,8 @@ def _claims(posted: ledger.Ledger) -> list[str]:
             said = "8 clients do not write more than 1 in every round"
         if case.accounts == "one fund":
             said = (
-                f"8 clients write {_number(ratio['median'])} times what 1 writes, since each locks"
-                " this row until it has committed. All claims and acceptances of one project"
+                f"8 clients write {page.number(ratio['median'])} times what 1 writes, since each"
+                " locks this row until it has committed. All claims and acceptances of one project"
                 " stand in this line"
             )
         lines.append(f"- {_accounts(case)}, {case.batch} a call: {said}.")
@@ -294,35 +253,5 @@ def _accounts(case: ledger.Case) -> str:
     return "any" if case.writer == "INSERT" else ACCOUNTS[case.accounts]
 
 
-def _counted(clients: int) -> str:
-    return "1 client" if clients == 1 else f"{clients} clients"
-
-
 def _figure(value: float | None) -> str:
     return "none" if value is None else f"{value:.4f}"
-
-
-def _number(value: float) -> str:
-    """Two digits that count, three from 100 on."""
-    return f"{value:.0f}" if value >= 10 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
-
-
-def _ratio(ratio: dict[str, float]) -> str:
-    low, high = _number(ratio["min"]), _number(ratio["max"])
-    return f"{_number(ratio['median'])} ({low} – {high})"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = [head, ["---"] * len(head), *rows]
-    return ["| " + " | ".join(line) + " |" for line in lines]
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
-
-
-def _memory() -> str:
-    return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f}"

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from statistics import median
@@ -15,6 +15,7 @@ from time import perf_counter, process_time
 from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parents[1]
+PYTHON = Path(sys.executable)
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )
@@ -46,13 +47,18 @@ def serve(jobs: dict[str, Job]) -> None:
 
 
 class Runner(AbstractContextManager["Runner"]):
-    """One such child: module `module` under interpreter `python`, arguments `arguments`."""
+    """One such child: module `module` under interpreter `python`, arguments `arguments`.
 
-    def __init__(self, python: Path, module: str, *arguments: str) -> None:
+    `env` is its whole environment, this process's own if it is None.
+    """
+
+    def __init__(
+        self, python: Path, module: str, *arguments: str, env: Mapping[str, str] | None = None
+    ) -> None:
         self._child = subprocess.Popen(
             [python, "-m", module, *arguments],
             cwd=ROOT,
-            env={**os.environ, **ONE_THREAD},
+            env={**(os.environ if env is None else env), **ONE_THREAD},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

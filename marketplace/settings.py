@@ -159,7 +159,8 @@ APP_ROLE = env("DATABASE_APP_ROLE", "wagefile_app")
 
 # ── People ──────────────────────────────────────────────────────────────────────────────────────
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["apps.accounts.adapters.Backend"]
+SESSION_ENGINE = "apps.accounts.adapters"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

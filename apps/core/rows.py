@@ -4,8 +4,9 @@ The ORM composes an INSERT or UPDATE of forty columns anew each time, which cost
 PostgreSQL's own work on it. Field preparation, constraints and row-level security are the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Any, cast
 
 from django.db import connection, models
 from django.db.models.options import Options
@@ -39,10 +40,14 @@ def insert(row: models.Model) -> None:
     state.adding, state.db = False, connection.alias
 
 
+def _field(model: type[models.Model], name: str) -> models.Field:
+    return cast("models.Field", _options(model).get_field(name))
+
+
 @cache
 def _update(model: type[models.Model], names: tuple[str, ...]) -> str:
     options = _options(model)
-    columns = ", ".join(f'"{options.get_field(name).column}" = %s' for name in names)
+    columns = ", ".join(f'"{_field(model, name).column}" = %s' for name in names)
     key = options.pk.column
     return f'UPDATE "{options.db_table}" SET {columns} WHERE "{key}" = %s'  # noqa: S608 -- own names
 
@@ -50,9 +55,44 @@ def _update(model: type[models.Model], names: tuple[str, ...]) -> str:
 def update(row: models.Model, names: Sequence[str]) -> None:
     """Write these fields of an existing row back. A row that row-level security hides stays."""
     model = type(row)
-    fields = [_options(model).get_field(name) for name in names]
+    fields = [_field(model, name) for name in names]
     values = [
         field.get_db_prep_save(field.pre_save(row, add=False), connection) for field in fields
     ]
     with connection.cursor() as cursor:
         cursor.execute(_update(model, tuple(names)), [*values, row.pk])
+
+
+@cache
+def _select(model: type[models.Model], where: str) -> str:
+    options = _options(model)
+    names = ", ".join(f'"{field.column}"' for field in options.concrete_fields)
+    return f'SELECT {names} FROM "{options.db_table}" WHERE {where}'  # noqa: S608 -- own names
+
+
+@cache
+def _readers(
+    model: type[models.Model],
+) -> tuple[list[str], list[tuple[int, Any, list[Callable[..., Any]]]]]:
+    """Names of the fields, and what turns a column of PostgreSQL into the field's value."""
+    fields = _options(model).concrete_fields
+    columns = [
+        (number, field.cached_col, field.get_db_converters(connection))
+        for number, field in enumerate(fields)
+    ]
+    return [field.attname for field in fields], [one for one in columns if one[2]]
+
+
+def first[M: models.Model](model: type[M], where: str, values: Sequence[Any]) -> M | None:
+    """The first row of this condition (SQL with %s, written in the code), or None."""
+    with connection.cursor() as cursor:
+        cursor.execute(_select(model, where), values)
+        found = cursor.fetchone()
+    if found is None:
+        return None
+    names, readers = _readers(model)
+    row = list(found)
+    for number, column, converters in readers:
+        for convert in converters:
+            row[number] = convert(row[number], column, connection)
+    return model.from_db(connection.alias, names, row)

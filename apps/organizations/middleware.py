@@ -13,9 +13,9 @@ from django.utils import timezone
 from apps.accounts import actions as accounts
 from apps.core import clock
 from apps.core.http import HttpRequest
-from apps.core.tenancy import ANONYMOUS, acting
+from apps.core.tenancy import ANONYMOUS, Actor, acting, current_actor
 from apps.core.zones import zones
-from apps.organizations.queries import actor_of
+from apps.organizations.queries import actor_of, with_roles
 
 # These are answers, not breakage; allauth's middleware turns the last two into redirects.
 ANSWERS = (Http404, PermissionDenied, ImmediateHttpResponse, ReauthenticationRequired)
@@ -29,8 +29,22 @@ class ActorMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.now = clock.now()
-        request.actor = actor_of(request.user) if request.user.is_authenticated else ANONYMOUS
-        with acting(request.actor), timezone.override(_zone(request)):
+        user = request.user
+        if not user.is_authenticated or user.is_staff:
+            return self._as(actor_of(user) if user.is_authenticated else ANONYMOUS, request)
+        with acting(Actor(kind="person", user_id=user.id)) as person:
+            return self._as(with_roles(person), request)
+
+    def _as(self, actor: Actor, request: HttpRequest) -> HttpResponse:
+        request.actor = actor
+        # Contributors hold no roles: what PostgreSQL was told already is all there is to tell.
+        if actor == current_actor():
+            return self._there(request)
+        with acting(actor):
+            return self._there(request)
+
+    def _there(self, request: HttpRequest) -> HttpResponse:
+        with timezone.override(_zone(request)):
             return self.get_response(request)
 
     def process_exception(self, _request: HttpRequest, error: Exception) -> None:

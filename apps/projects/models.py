@@ -179,6 +179,14 @@ class GoldAnswer(models.Model):
 
     objects = OfOrganizationQuerySet.as_manager()
 
+    class Meta:
+        indexes = [
+            # A claim that is given a known answer walks a few of these from a random place.
+            models.Index(
+                fields=["project", "item"], name="gold_in_use", condition=Q(demoted_at=None)
+            ),
+        ]
+
 
 class Asset(Row):
     """A picture of the project, re-encoded at upload, served from the uploads origin only."""

@@ -175,10 +175,10 @@ class House:
     def services(self) -> None:
         """Start what serves: the double first, so that nothing meets a closed door."""
         self.step(f"Stripe double on port {self.ports['double']} (no money moves)")
-        self._double()
+        self.double()
         self.step(f"Web on port {self.ports['web']}, uploads on port {self.ports['uploads']}")
-        self._web("web", workers=2)
-        self._web("uploads", workers=1, env={"UPLOADS_ONLY": "1"})
+        self.web("web", workers=2)
+        self.web("uploads", workers=1, env={"UPLOADS_ONLY": "1"})
         self.step("Worker and beat")
         queues = ("-Q", "default,money,gpu", "-c", "2", "-n", f"{self.name}@%h", "-l", "INFO")
         worker = self.child("worker", "-m", "celery", "-A", "marketplace", "worker", *queues)
@@ -189,7 +189,8 @@ class House:
         self.supervisor.add(self.child("beat", "-m", *beat))
         self._publish()
 
-    def _double(self) -> None:
+    def double(self) -> None:
+        """Start the stand-in for Stripe."""
         site, keys = self.variables["WAGEFILE_SITE_URL"], self.variables
         double = self.child(
             *("stripe-double", "-m", "stripe_double", "--host", "127.0.0.1"),
@@ -204,7 +205,8 @@ class House:
         self.supervisor.add(double)
         self.supervisor.wait_for(double, lambda: listens(self.ports["double"]))
 
-    def _web(self, name: str, *, workers: int, env: Mapping[str, str] | None = None) -> None:
+    def web(self, name: str, *, workers: int, env: Mapping[str, str] | None = None) -> None:
+        """Start a web server on the port of this name and wait until it answers."""
         port = self.ports[name]
         web = self.child(
             *(name, "-m", "gunicorn", "marketplace.wsgi", "--bind", f"127.0.0.1:{port}"),

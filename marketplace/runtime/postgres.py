@@ -28,10 +28,14 @@ START_SECONDS = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Postgres:
-    """One embedded PostgreSQL on a socket of its own; `fast` gives up safety, for tests."""
+    """One embedded PostgreSQL on a socket of its own; `fast` gives up safety, for tests.
+
+    `programs` is the folder of another PostgreSQL's programs, for benchmarks beside it.
+    """
 
     places: Places
     fast: bool
+    programs: Path | None = None
 
     @property
     def data(self) -> Path:
@@ -164,7 +168,7 @@ class Postgres:
         output = self.places.var / f"{program}.out"
         with output.open("w+") as file:
             done = subprocess.run(  # noqa: S603 - our own binaries, fixed arguments
-                [binaries(self.places) / program, *arguments],
+                [(self.programs or binaries(self.places)) / program, *arguments],
                 input=text,
                 stdout=file,
                 stderr=subprocess.STDOUT,

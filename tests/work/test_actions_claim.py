@@ -12,7 +12,7 @@ from apps.core.errors import Conflict, Invalid, NotThere
 from apps.core.tenancy import acting
 from apps.organizations.queries import actor_of
 from apps.projects import actions as projects
-from apps.projects.models import Item
+from apps.projects.models import GoldAnswer, Item
 from apps.projects.rules import Kind
 from apps.work import actions as work
 from apps.work.errors import MayNotClaim, NothingToDo
@@ -259,3 +259,20 @@ def test_an_expired_claim_makes_room_for_the_next(desk, carol):
     assert second.id != first.id
     assert desk.state(first) == "expired"
     assert desk.fresh(first).ended_at == first.claimed_at + dt.timedelta(minutes=30)
+
+
+def test_known_answers_come_once_each_and_then_ordinary_items(desk_of, project, acme, alice, carol):
+    limits = {"newcomer_share_percent": 100}
+    desk = desk_of(project(acme, how_many=6, gold=4, gold_percent=100, limits=limits))
+    desk.enrol(carol)
+    taken = []
+    for _ in range(6):
+        row = desk.claim(carol)
+        taken.append(row.item_id)
+        desk.submit(carol, row)
+    with acting(actor_of(alice)):
+        known = set(
+            GoldAnswer.objects.filter(item__purpose="work").values_list("item_id", flat=True)
+        )
+    assert set(taken[:4]) == known
+    assert len(set(taken)) == 6

@@ -289,6 +289,54 @@ def test_lists_ask_as_often_for_three_rows_as_for_one(api, project, acme):
     assert counts[0] == counts[1]
 
 
+def test_the_hundredth_claim_asks_as_often_as_the_first(api, client_of, dave, project, acme):
+    # Without chance: a claim that is to be given a known answer and finds none looks once more.
+    words = {"gold": 0, "gold_percent": 0, "limits": {"newcomer_share_percent": 99}}
+    made = project(acme, how_many=101, budget=5_000_00, **words)
+    other = Caller(client_of(dave))
+    for caller in (other, api):
+        caller.join(made)
+    # What a process keeps for ever (criteria, their terms) was read for somebody else's claim.
+    other.claim(made)
+    counts = []
+    for _ in range(100):
+        with CaptureQueriesContext(connection) as asked:
+            claimed = api.claim(made)
+        counts.append(len(asked))
+        api.submit(claimed)
+    assert set(counts) == {counts[0]}
+
+
+def test_a_claim_tells_postgresql_once_who_acts(api, questions):
+    api.join(questions)
+    with CaptureQueriesContext(connection) as asked:
+        api.claim(questions)
+    told = [query["sql"] for query in asked if "set_config('app.user_id'" in query["sql"]]
+    # In a test the transaction around the request has its own actor back afterwards.
+    assert len(told) == 2
+
+
+def test_a_claim_answers_what_the_assignment_says(api, questions):
+    api.join(questions)
+
+    def asked_again():
+        return api.get(f"assignments/{claimed['id']}")
+
+    claimed = api.claim(questions)
+    assert claimed == asked_again()
+    assert claimed["answer"] == {}
+    api.put(f"assignments/{claimed['id']}/draft", {"draft": {"choice": "no"}})
+    again = api.claim(questions)
+    assert again == asked_again()
+    assert again["answer"] == {"choice": "no"}
+    api.submit(claimed)
+    api.post(f"assignments/{claimed['id']}/undo", status=200)
+    taken_back = api.claim(questions)
+    assert taken_back["id"] == claimed["id"]
+    assert taken_back == asked_again()
+    assert taken_back["answer"] == {"choice": "yes"}
+
+
 def test_results_come_in_pages_that_neither_repeat_nor_lose(api, questions):
     api.join(questions)
     sent = [api.submit(api.claim(questions))["id"] for _ in range(5)]

@@ -48,7 +48,7 @@ def terms(criteria_id: uuid.UUID) -> rules.Terms:
 
 @lru_cache(maxsize=4096)
 def _terms(criteria_id: uuid.UUID, _database: str) -> rules.Terms:
-    criteria = CriteriaVersion.objects.get(id=criteria_id)
+    criteria = kept(criteria_id)
     return rules.Terms.of(criteria.body, version=criteria.number)
 
 
@@ -61,6 +61,19 @@ def terms_for(
     """
     pay = _pay({"base": base}, currency, [{"regions": regions}], estimate_seconds)
     return rules.Terms.of({"engine": _numbers()["engine"], "currency": currency, "pay": pay})
+
+
+def kept(criteria_id: uuid.UUID) -> CriteriaVersion:
+    """A published version by its id, read once a process: a version never changes.
+
+    For rows that were found through `visible_to`; their criteria are theirs to see.
+    """
+    return _kept(criteria_id, connection.settings_dict["NAME"])
+
+
+@lru_cache(maxsize=1024)
+def _kept(criteria_id: uuid.UUID, _database: str) -> CriteriaVersion:
+    return CriteriaVersion.objects.get(id=criteria_id)
 
 
 def configured_type(project: Project) -> tuple[registry.TaskType, dict]:

@@ -27,16 +27,12 @@ class Clock:
     expires_at: dt.datetime
 
 
-# Row-level security decides who finds it; `check_can_work_on` that it is the contributor.
-_OPEN = "SELECT * FROM work_assignment WHERE id = %s FOR UPDATE"
-
-
 def open_assignment(assignment_id: uuid.UUID, by: Actor, now: dt.datetime) -> Assignment:
     """The locked, still open assignment of its own contributor, overdue deadlines settled."""
-    found = list(Assignment.objects.raw(_OPEN, [assignment_id]))
-    if not found:
+    # Row-level security decides who finds it; `check_can_work_on` that it is the contributor.
+    row = rows.first(Assignment, "id = %s FOR UPDATE", [assignment_id])
+    if row is None:
         raise NotThere("There is no such assignment.")
-    row = found[0]
     check_can_work_on(by, row)
     windows.settle_overdue([row], now=now)
     return row

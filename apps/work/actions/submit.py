@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from apps.audit import actions as audit
 from apps.core import rows
-from apps.core.errors import Conflict, Invalid
+from apps.core.errors import Conflict, Invalid, NotThere
 from apps.core.tenancy import Actor
 from apps.notices import actions as notices
 from apps.notices.enums import Kind as Notices
@@ -66,10 +66,12 @@ def submit(*, assignment_id: uuid.UUID, answer: dict, by: Actor, now: dt.datetim
 def _check(row: Assignment, answer: dict) -> tuple[dict, str]:
     task = money.body_of(row.criteria_id)["task"]
     task_type = registry.get(task["type"])
-    payload = Item.objects.values_list("payload", flat=True).get(id=row.item_id)
+    item = rows.first(Item, "id = %s", [row.item_id])
+    if item is None:
+        raise NotThere("There is no such item.")
     if not isinstance(answer, dict):
         raise Invalid("An answer is an object with named fields.", field="answer")
-    cleaned = task_type.check_answer(task["config"], payload, answer)
+    cleaned = task_type.check_answer(task["config"], item.payload, answer)
     return cleaned, task_type.answer_key(cleaned)
 
 

@@ -5,6 +5,7 @@ order or another path through the code, whether an item's right answer is known.
 """
 
 import uuid
+from functools import cache
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -54,8 +55,21 @@ def _sent(serializer: type[serializers.Serializer], request: Request) -> dict[st
     return made.validated_data
 
 
+@cache
+def _shape(serializer: type[serializers.Serializer]) -> serializers.Serializer:
+    return serializer()
+
+
+def _out(serializer: type[serializers.Serializer], row: object) -> dict[str, Any]:
+    """A row in its shape. The shape's fields are made once, not copied for every answer."""
+    return _shape(serializer).to_representation(row)
+
+
 def _assignment(assignment_id: uuid.UUID, by: Actor) -> dict[str, Any]:
-    row: Assignment = desk.assignment_of(assignment_id, by)
+    return _shown(desk.assignment_of(assignment_id, by))
+
+
+def _shown(row: Assignment) -> dict[str, Any]:
     editor = desk.editor(row)
     shown = {
         "id": row.id,
@@ -76,7 +90,7 @@ def _assignment(assignment_id: uuid.UUID, by: Actor) -> dict[str, Any]:
         "clock": desk.clock(row),
         "earns": desk.earns_now(row),
     }
-    return AssignmentOut(shown).data
+    return _out(AssignmentOut, shown)
 
 
 class NewestOffers(CursorPagination):
@@ -131,7 +145,7 @@ class Claims(APIView):
         claimed = work.claim(
             project_id=sent["project"], item=sent.get("item"), by=request.actor, now=request.now
         )
-        return Response(_assignment(claimed.id, request.actor), status=status.HTTP_201_CREATED)
+        return Response(_shown(desk.handed_out(claimed)), status=status.HTTP_201_CREATED)
 
 
 class AssignmentView(APIView):
@@ -155,7 +169,7 @@ class Draft(APIView):
             by=request.actor,
             now=request.now,
         )
-        return Response(ClockOut(clock).data)
+        return Response(_out(ClockOut, clock))
 
 
 class Beats(APIView):
@@ -166,7 +180,7 @@ class Beats(APIView):
         clock = work.beat(
             assignment_id=assignment_id, **_sent(BeatIn, request), by=request.actor, now=request.now
         )
-        return Response(ClockOut(clock).data)
+        return Response(_out(ClockOut, clock))
 
 
 class SubmissionView(APIView):
@@ -182,7 +196,7 @@ class SubmissionView(APIView):
             by=request.actor,
             now=request.now,
         )
-        return Response(SubmissionOut(submission).data, status=status.HTTP_201_CREATED)
+        return Response(_out(SubmissionOut, submission), status=status.HTTP_201_CREATED)
 
 
 class Undo(APIView):

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from apps.core import rows
 from apps.core.errors import NotThere
 from apps.core.tenancy import Actor
 from apps.projects import rules
-from apps.projects.models import Asset
-from apps.projects.queries import pictures
-from apps.projects.rules import Kind, Terms
+from apps.projects.models import Asset, Item
+from apps.projects.queries import criteria, pictures
+from apps.projects.rules import Kind
 from apps.tasktypes import registry
 from apps.work.enums import AssignmentState
 from apps.work.models import Assignment, Enrolment, Submission
@@ -81,6 +82,16 @@ def assignment_of(assignment_id: uuid.UUID, actor: Actor) -> Assignment:
     return found
 
 
+def handed_out(assignment: Assignment) -> Assignment:
+    """What an action has just given its contributor, with the criteria and the item to show."""
+    assignment.criteria = criteria.kept(assignment.criteria_id)
+    item = rows.first(Item, "id = %s", [assignment.item_id])
+    if item is None:
+        raise NotThere("There is no such assignment of yours.")
+    assignment.item = item
+    return assignment
+
+
 def open_assignment(project_id: uuid.UUID, actor: Actor) -> Assignment | None:
     """What is claimed and not yet submitted in this project: at most one."""
     return (
@@ -123,6 +134,9 @@ def last_answer(assignment: Assignment) -> dict:
     """The draft if there is one, else the answer given last, else nothing."""
     if assignment.draft is not None:
         return assignment.draft
+    if assignment.state == AssignmentState.CLAIMED:
+        # Nothing was handed in: an answer that was taken back is the draft.
+        return {}
     answer = (
         assignment.submissions.order_by("-submitted_at", "-id")
         .values_list("answer", flat=True)
@@ -191,7 +205,7 @@ def is_first(assignment: Assignment) -> bool:
 
 def earns_now(assignment: Assignment) -> EarnsNow:
     """What this assignment pays if it is accepted or rejected, and the floor on its time so far."""
-    terms = Terms.of(assignment.criteria.body, version=assignment.criteria.number)
+    terms = criteria.terms(assignment.criteria)
     accepted = rules.earn(terms, assignment.open_facts, rules.Outcome.ACCEPTED)
     return EarnsNow(
         accepted=sum(line.net for line in accepted),
