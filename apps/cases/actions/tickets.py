@@ -14,9 +14,10 @@ from django.core.mail import EmailMessage
 from django.db import connection, transaction
 from django.urls import reverse
 
+from apps.accounts.queries import staff_ids
 from apps.audit import actions as audit
 from apps.audit.actions import Event
-from apps.cases.actions.records import staff_ids, written
+from apps.cases.actions.records import written
 from apps.cases.enums import TICKET_TRANSITIONS, TicketMail, TicketState, Topic
 from apps.cases.models import Letter, Ticket
 from apps.cases.permissions import check_platform, check_staff

@@ -159,7 +159,7 @@ def claim(
     with transaction.atomic():
         scene = _scene(project_id, by)
         while scene.open_claim:
-            already = _open_claim(scene, now)
+            already = _open_claim(scene, scene.open_claim, now)
             if already:
                 return already
             scene = _scene(project_id, by)
@@ -185,9 +185,9 @@ def _scene(project_id: uuid.UUID, by: Actor) -> Scene:
     raise NotThere("There is no such project.")
 
 
-def _open_claim(scene: Scene, now: dt.datetime) -> Assignment | None:
+def _open_claim(scene: Scene, claim_id: uuid.UUID, now: dt.datetime) -> Assignment | None:
     """What is in hand already, unless its hold has run out."""
-    row = Assignment.objects.get(id=scene.open_claim)
+    row = Assignment.objects.get(id=claim_id)
     if scene.enrolment_id is None and row.next_due_at is not None and row.next_due_at <= now:
         row = Assignment.objects.select_for_update(of=("self",)).get(id=row.id)
         windows.settle_overdue([row], now=now)
@@ -250,7 +250,7 @@ def _assign(
     assignment = Assignment(
         org_id=scene.org_id,
         project_id=project_id,
-        contributor_id=by.user_id,
+        contributor_id=by.person_id,
         item_id=item_id,
         criteria_id=scene.criteria_id,
         kind=kind,

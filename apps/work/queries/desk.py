@@ -205,7 +205,7 @@ def is_first(assignment: Assignment) -> bool:
 
 def earns_now(assignment: Assignment) -> EarnsNow:
     """What this assignment pays if it is accepted or rejected, and the floor on its time so far."""
-    terms = criteria.terms(assignment.criteria)
+    terms = criteria.terms(assignment.criteria_id)
     accepted = rules.earn(terms, assignment.open_facts, rules.Outcome.ACCEPTED)
     return EarnsNow(
         accepted=sum(line.net for line in accepted),
