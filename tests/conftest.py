@@ -21,7 +21,8 @@ URLS = {
     "admin_url": os.environ["DATABASE_ADMIN_URL"],
 }
 # The product's processes hold neither; here only the `databases` fixture does.
-BROKER_URL = os.environ["CELERY_BROKER_URL"]
+# Kept by another name, for the processes that pytest-xdist starts from here.
+BROKER_URL = os.environ.setdefault("WAGEFILE_TEST_BROKER", os.environ["CELERY_BROKER_URL"])
 os.environ["CELERY_BROKER_URL"] = "memory://"
 # Nobody answers there: a test that needs Stripe starts the double.
 os.environ["STRIPE_API_BASE"] = "http://127.0.0.1:9"

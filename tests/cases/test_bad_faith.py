@@ -304,11 +304,13 @@ def test_opening_it_stops_the_window_and_tells_everybody(carol, rob, ada, sent, 
     assert (stopped.review_stopped_at, stopped.review_stopped_until) == (at, at + 7 * DAY)
     assert stopped.review_due_at == stopped.next_due_at == row.review_due_at + 7 * DAY
     assert opened.due_at == at + 7 * DAY
-    for user, words in (
-        (carol, "given in bad faith"), (rob, "stands still"), (ada, "waits for a decision"),
-    ):  # fmt: skip
+    for user, kind, words in (
+        (carol, "case.bad_faith", "given in bad faith"),
+        (rob, "case.bad_faith", "stands still"),
+        (ada, "staff.case", "waits for a decision"),
+    ):
         with acting(actor_of(user)):
-            notices = Notice.objects.filter(user=user, kind="case.bad_faith")
+            notices = Notice.objects.filter(user=user, kind=kind)
             assert words in notices.get().title
     with acting(STAFF):
         event = AuditEvent.objects.get(type="case.opened", aggregate_id=opened.id)

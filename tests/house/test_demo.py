@@ -84,6 +84,11 @@ def checkout(tmp_path):
         path.write_text(text)
     shutil.copytree(CHECKOUT / "marketplace/runtime", tmp_path / "marketplace/runtime")
     shutil.copytree(CHECKOUT / "stripe_double", tmp_path / "stripe_double")
+    # The style sheet as this checkout has it: building it is not what is tested here.
+    shutil.copytree(CHECKOUT / "assets", tmp_path / "assets")
+    shutil.copy(CHECKOUT / "package-lock.json", tmp_path)
+    shutil.copytree(CHECKOUT / ".var/assets", tmp_path / ".var/assets")
+    shutil.copy(CHECKOUT / ".var/assets.sha256", tmp_path / ".var")
     shutil.copy(CHECKOUT / "manage.py", tmp_path)
     yield tmp_path
     shutil.rmtree(places("demo", checkout=tmp_path).shared, ignore_errors=True)

@@ -12,6 +12,7 @@ from apps.ledger import actions as ledger
 from apps.notices.enums import Kind
 from apps.organizations.queries import actor_of
 from apps.projects import actions as projects
+from apps.projects.queries import funds
 from apps.work.models import Assignment
 from apps.work.tasks import remind_all
 from tests.work.test_actions_qualification import attempt
@@ -238,7 +239,7 @@ def test_low_funds_once_a_funding(acme, project, alice, mia, fay, rob, now, audi
     watch(made, now)
     assert audience(Kind.LOW_FUNDS) == []
     with acting(system(acme.id)):
-        held = projects.running.held(made)
+        held = funds(made).held
         ledger.post(
             [
                 ledger.Entry(

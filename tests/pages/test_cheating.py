@@ -141,7 +141,7 @@ def test_everybody_in_a_demo_may_try(who, demo, request, client_of, now):
     sound(answer)
     text = answer.content.decode()
     assert "verdict_rejection_cites" in text
-    assert "apps.work.actions.verdicts._criterion" in text
+    assert "apps.work.actions.verdicts.check_criterion" in text
     assert client.post(URL, {"case": "none-such"}).status_code == 404
 
 
