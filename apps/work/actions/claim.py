@@ -17,7 +17,7 @@ from apps.ledger.errors import InsufficientFunds
 from apps.projects import rules
 from apps.projects.enums import ProjectState, Visibility
 from apps.projects.models import Project
-from apps.projects.rules import Hold, Kind
+from apps.projects.rules import Kind
 from apps.work.actions import seats, windows
 from apps.work.actions.money import body_of, facts_of, rewrite, terms_of
 from apps.work.enums import AssignmentState, EnrolmentState
@@ -266,9 +266,6 @@ def _assign(
         next_due_at=now + dt.timedelta(minutes=body["windows"]["hold_minutes"]),
     )
     hold = rules.max_remaining(terms, facts_of(assignment, rules.Stage.OPEN))
-    if kind == Kind.WORK:
-        # Qualifications are bounded by their seats (invariant 16).
-        _check_newcomer(project_id, scene, hold, terms.gold_minimum, body)
     bonus = terms.bonus_max if kind == Kind.WORK else 0
     entries = rewrite(assignment, hold, currency=terms.currency, bonus=bonus, now=now)
     assignment.unreviewed = hold.total if kind == Kind.WORK else 0
@@ -294,6 +291,9 @@ def _assign(
         by=by,
         now=now,
     )
+    if kind == Kind.WORK:
+        # Qualifications are bounded by their seats (invariant 16). Late, as others wait meanwhile.
+        _check_newcomer(project_id, scene, terms.gold_minimum, body)
     try:
         ledger.post(entries)
     except InsufficientFunds as error:
@@ -301,10 +301,8 @@ def _assign(
     return assignment
 
 
-def _check_newcomer(
-    project_id: uuid.UUID, scene: Scene, hold: Hold, gold_minimum: int, body: dict
-) -> None:
-    """Accounts that nobody knows yet hold at most a share of the budget, together."""
+def _check_newcomer(project_id: uuid.UUID, scene: Scene, gold_minimum: int, body: dict) -> None:
+    """Accounts that nobody knows yet hold at most a share of the budget, together with this."""
     share = body["limits"]["newcomer_share_percent"]
     if share >= 100 or scene.gold_count >= gold_minimum:
         return
@@ -315,7 +313,7 @@ def _check_newcomer(
             [project_id, gold_minimum, project_id],
         )
         held, budget = cursor.fetchone()
-    if (held + hold.total) * 100 > budget * share:
+    if held * 100 > budget * share:
         raise NothingToDo(
             f"New contributors together hold at most {share}% of this budget until their work is "
             "reviewed; try again when some of it is."
