@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from apps.core import blobs
+from apps.core.tasks import pairs
 from apps.core.tenancy import acting
 from apps.scoring import actions as scoring
 from apps.scoring.enums import RunState
@@ -17,6 +18,11 @@ from tests.work.conftest import STAFF
 
 def request(desk):
     return desk.as_system(work.request_scores, project_id=desk.project.id)
+
+
+def is_listed(desk) -> bool:
+    """Whether the sweep sees that the project wants a run."""
+    return (desk.project.id, desk.project.org_id) in pairs("work_unscored_projects", desk.now)
 
 
 def score(desk) -> ScoringRun:
@@ -88,11 +94,14 @@ def test_a_rejection_after_the_scores_takes_the_answer_out_again(desk, rows, rob
     run = score(desk)
     assert len(table(run)) == 3
     desk.later(minutes=1)
+    assert not is_listed(desk)
     desk.reject(rob, rows[0])
     desk.later(minutes=1)
+    assert is_listed(desk)
     again = score(desk)
     assert set(table(again)) == {str(desk.answer_of(row).id) for row in rows[1:]}
     desk.later(minutes=1)
+    assert not is_listed(desk)
     assert request(desk) is None
 
 
