@@ -21,7 +21,7 @@ STATEMENT_COLUMNS = (
     "criteria_sha256", "currency", "gross", "fee", "net", "ledger_code", "line",
 )  # fmt: skip
 
-WEEKS = 8
+WEEKS, WEEKS_AT_LEAST = 8, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def _balance(currency: str, actor: Actor) -> Balance:
 
 
 def by_week(actor: Actor, now: dt.datetime) -> list[Weeks]:
-    """The last weeks, per currency earned in them; Monday to Sunday in the reader's zone."""
+    """The last weeks with earnings and those after, per currency; from Monday in one's zone."""
     today = timezone.localtime(now).date()
     monday = today - dt.timedelta(days=today.weekday())
     starts = [monday - dt.timedelta(weeks=back) for back in reversed(range(WEEKS))]
@@ -114,7 +114,11 @@ def by_week(actor: Actor, now: dt.datetime) -> list[Weeks]:
     return [
         Weeks(
             currency,
-            [(date_format(start, "j M"), max(nets.get(start, 0), 0)) for start in starts],
+            [
+                (date_format(start, "j M"), max(nets.get(start, 0), 0))
+                for start in starts
+                if start >= min(*nets, starts[-WEEKS_AT_LEAST])
+            ],
         )
         for currency, nets in found.items()
     ]
