@@ -18,6 +18,7 @@ from apps.projects.models import Asset, GoldAnswer, Item, Offer
 from apps.projects.queries import pictures
 from apps.work import actions as work
 from apps.work.models import Assignment, EarningLine, Enrolment, Submission
+from apps.work.queries import earnings
 
 NOTE = "The sentence ends with a question mark and asks for the time; the answer says no. " * 2
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
@@ -87,6 +88,8 @@ def test_the_board_shows_what_people_before_earned(client_of, carol, questions):
     page = text_of(client_of(carol).get(reverse("work:board")))
     for said in ("$15.20", "median of 7", "$12.10", "62%", "1,234", "2 h", "90 accepted", "(10%)"):
         assert said in page
+    offer = text_of(client_of(carol).get(reverse("work:offer", args=[questions.id])))
+    assert "Floor $12.00, A quarter up to $12.10, Median $15.20" in offer
 
 
 def test_a_simulated_crowd_is_called_so(client_of, carol, questions, as_, alice):
@@ -479,6 +482,18 @@ def test_earnings_add_up_line_by_line_and_as_csv(at_work, carol, rejected):
     assert [row["line"] for row in rows] == [str(line.id) for line in lines]
     assert {int(row["gross"]) - int(row["fee"]) for row in rows} == {20}
     assert rows[0]["criteria_version"] == "1"
+
+
+def test_the_weeks_of_earnings_begin_on_monday_and_show_what_was_earned(at_work, carol, rejected):
+    with acting(mine(carol)):
+        net = sum(line.net for line in EarningLine.objects.filter(contributor=carol))
+        at = EarningLine.objects.filter(contributor=carol).latest("at").at
+        (weeks,) = earnings.by_week(mine(carol), at + dt.timedelta(weeks=1))
+        assert earnings.by_week(mine(carol), at + dt.timedelta(weeks=9)) == []
+    monday = at.date() - dt.timedelta(days=at.weekday())
+    first = [monday + dt.timedelta(weeks=week) for week in (-2, -1, 0, 1)]
+    assert [label for label, _ in weeks.points] == [f"{day.day} {day:%b}" for day in first]
+    assert [amount for _, amount in weeks.points] == [0, 0, net, 0]
 
 
 def test_earnings_and_history_stay_open_to_a_deactivated_account(at_work, carol, rejected, now):

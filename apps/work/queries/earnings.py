@@ -1,10 +1,14 @@
 """What a contributor earned: line by line, in sum from the ledger, and per hour and project."""
 
+import datetime as dt
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count, F, QuerySet, Sum
+from django.db.models.functions import TruncWeek
+from django.utils import timezone
+from django.utils.formats import date_format
 
 from apps.core.money import half_even
 from apps.core.tenancy import Actor
@@ -16,6 +20,16 @@ STATEMENT_COLUMNS = (
     "at", "project", "project_title", "assignment", "kind", "reason", "criteria_version",
     "criteria_sha256", "currency", "gross", "fee", "net", "ledger_code", "line",
 )  # fmt: skip
+
+WEEKS, WEEKS_AT_LEAST = 8, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Weeks:
+    """Net minor units of the last weeks, the oldest first: (first day in words, net)."""
+
+    currency: str
+    points: Sequence[tuple[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +92,36 @@ def _balance(currency: str, actor: Actor) -> Balance:
         on_its_way=account.debits_pending,
         withdrawn=account.debits_posted,
     )
+
+
+def by_week(actor: Actor, now: dt.datetime) -> list[Weeks]:
+    """The last weeks with earnings and those after, per currency; from Monday in one's zone."""
+    today = timezone.localtime(now).date()
+    monday = today - dt.timedelta(days=today.weekday())
+    starts = [monday - dt.timedelta(weeks=back) for back in reversed(range(WEEKS))]
+    since = dt.datetime.combine(starts[0], dt.time(), tzinfo=timezone.get_current_timezone())
+    sums = (
+        EarningLine.objects.of_contributor(actor)
+        .filter(at__gte=since)
+        .annotate(week=TruncWeek("at"))
+        .order_by("currency", "week")
+        .values_list("currency", "week")
+        .annotate(net_sum=Sum("net"))
+    )
+    found: dict[str, dict[dt.date, int]] = {}
+    for currency, week, net in sums:
+        found.setdefault(currency, {})[timezone.localtime(week).date()] = net
+    return [
+        Weeks(
+            currency,
+            [
+                (date_format(start, "j M"), max(nets.get(start, 0), 0))
+                for start in starts
+                if start >= min(*nets, starts[-WEEKS_AT_LEAST])
+            ],
+        )
+        for currency, nets in found.items()
+    ]
 
 
 def by_project(actor: Actor, *, only: uuid.UUID | None = None) -> list[ProjectEarnings]:

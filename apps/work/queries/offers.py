@@ -134,6 +134,18 @@ class OfferView:
         return self.state == ProjectState.LIVE
 
     @property
+    def hourly_points(self) -> Sequence[tuple[str, int]]:
+        """Bars of what an hour came to, net minor units; empty while nobody was paid."""
+        found = self.figures
+        if found.hourly_median is None or found.hourly_p25 is None:
+            return []
+        return [
+            ("Floor", self.body["pay"]["floor_per_hour"]),
+            ("A quarter up to", found.hourly_p25),
+            ("Median", found.hourly_median),
+        ]
+
+    @property
     def layer_name(self) -> str:
         return Layer(self.body["layer"]).label
 

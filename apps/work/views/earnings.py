@@ -39,6 +39,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "lines": page.object_list,
         "balances": earnings.balances(request.actor),
         "projects": earnings.by_project(request.actor),
+        "weeks": earnings.by_week(request.actor, request.now),
     }
     return render(request, "work/earnings.html", context)
 
