@@ -296,9 +296,10 @@ def scale(
         drawing.boxes.append(
             Box("interval", _at(x(low)), _at(middle - 7), _at(wide), "14"),
         )
-    for place, words in marks:
+    for number, (place, words) in enumerate(marks):
         drawing.rule("marker", x(place), middle - 14, x(place), middle + 14)
-        drawing.text(words, x(place), middle + 32, anchor="end" if place > 0.75 else "middle")
+        # The words of the first bound stand before it, all others behind: they may lie close.
+        drawing.text(words, x(place), middle + 32, anchor="start" if number else "end")
     drawing.text("0", x(0), middle + 32)
     drawing.text("1", x(1), middle + 32, anchor="end")
     drawing.dots.append(Dot(_at(x(value)), _at(middle)))
