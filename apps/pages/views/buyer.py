@@ -137,7 +137,7 @@ def _progress(project: Project) -> dict:
 
 
 def _budget_parts(funds: Funds) -> list[tuple[str, int]]:
-    """What was put in, cut without overlap: the seats have a part of their own where there are any."""
+    """What was put in, without overlap; seats have a part where there are any."""
     parts = [
         ("Paid, or back in the wallet", funds.paid),
         ("Reserved for work in progress", funds.reserved),
@@ -219,7 +219,7 @@ def _times(project: Project) -> dict:
     }
 
 
-def _wilson(right: int, answers: int) -> tuple[float, float]:
+def wilson(right: int, answers: int) -> tuple[float, float]:
     """The 90% interval of a share (Wilson, 1927), answers taken as independent."""
     share, spread = right / answers, Z_90 * Z_90 / answers
     centre = share + spread / 2
@@ -231,7 +231,7 @@ def _gold(figures: Mapping | None) -> dict:
     gold = _named(figures, "gold_items", "gold_answers", "correct", "share_correct")
     if gold and gold["gold_answers"]:
         gold["share"] = gold["correct"] / gold["gold_answers"]
-        gold["low"], gold["high"] = _wilson(gold["correct"], gold["gold_answers"])
+        gold["low"], gold["high"] = wilson(gold["correct"], gold["gold_answers"])
     return gold
 
 
