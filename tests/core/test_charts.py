@@ -35,9 +35,31 @@ def test_money_is_written_in_its_currency():
     assert "$12.50" in page
 
 
-@pytest.mark.parametrize("tag", ["bar_chart", "line_chart", "distribution"])
+@pytest.mark.parametrize("tag", ["bar_chart", "line_chart", "distribution", "share_bar"])
 def test_nothing_to_draw_is_no_error(tag):
     assert "<svg" in drawn("{% " + tag + " 'Nothing' points %}", points=[])
+
+
+def test_the_parts_of_a_whole_fill_its_bar():
+    parts = [("Paid", 7_500), ("Free", 2_500)]
+    page = drawn("{% share_bar 'Budget' parts 'USD' %}", parts=parts)
+
+    places = [float(x) for x in re.findall(r'<rect[^>]* x="([\d.]+)"', page)]
+    assert places == [0.0, pytest.approx(0.75 * 480)]
+    assert 'aria-label="Budget: Paid $75.00, Free $25.00"' in page
+    assert page.count("<dd>") == 2
+
+
+def test_a_figure_lies_inside_its_interval_and_below_zero_at_zero():
+    page = drawn("{% scale 'Gold' 0.5 low=0.4 high=0.6 %}")
+    left, wide = re.search(r'class="interval" x="([\d.]+)"[^>]* width="([\d.]+)"', page).groups()
+    dot = float(re.search(r'cx="([\d.]+)"', page)[1])
+    assert float(left) < dot < float(left) + float(wide)
+    assert "0.500, interval 0.400 to 0.600" in page
+
+    below = drawn("{% scale 'Alpha' value marks %}", value=-0.2, marks=[(0.8, "reliable")])
+    assert 'cx="12.0"' in below
+    assert "Alpha: -0.200; reliable from 0.8" in below
 
 
 def test_coordinates_are_never_grouped_by_thousands():

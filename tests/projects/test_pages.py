@@ -12,7 +12,7 @@ from PIL import Image
 from apps.accounts.models import User
 from apps.core.tenancy import acting, system
 from apps.organizations.models import Organization
-from apps.pages.views.buyer import band
+from apps.pages.views.buyer import band, wilson
 from apps.projects import actions, queries
 from apps.projects.forms.fields import MoneyField
 from apps.projects.models import ItemImport, Project
@@ -525,3 +525,11 @@ def test_bands_of_alpha(alpha, word):
 
 def test_no_alpha_has_no_band():
     assert band(None) is None
+
+
+def test_the_interval_of_a_share_narrows_and_stays_between_0_and_1():
+    low, high = wilson(69, 80)
+    assert (round(low, 3), round(high, 3)) == (0.787, 0.914)
+    assert wilson(690, 800)[0] > low
+    assert 0 <= wilson(0, 3)[0] < wilson(0, 3)[1] < 1
+    assert wilson(3, 3)[1] <= 1

@@ -243,3 +243,68 @@ def sparkline(values: Sequence[float], label: str) -> SafeString:
         "</svg>",
         label, _path(points), _at(points[-1][0]), _at(points[-1][1]),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One part of a whole: `number` picks its colour, counted from 1."""
+
+    number: int
+    label: str
+    written: str
+    box: Box
+
+
+@register.inclusion_tag("components/shares.html")
+def share_bar(title: str, parts: Sequence[tuple[str, float]], form: str = "number") -> dict:
+    """One bar that is cut into the parts of a whole, and its key: parts are (label, value).
+
+    The numbers stand in the key, so there is no table below; at most six parts have a colour.
+    """
+    total = sum(value for _, value in parts)
+    left, shares = 0.0, []
+    for number, (label, value) in enumerate(parts, 1):
+        long = WIDTH * value / total if total else 0.0
+        box = Box(f"part-{number}", _at(left), "0", _at(max(long - 1.5, 0)), "18")
+        shares.append(Share(number, label, _written(form, value), box))
+        left += long
+    summary = f"{title}: " + ", ".join(f"{row.label} {row.written}" for row in shares)
+    return {"title": title, "shares": shares, "summary": summary, "width": WIDTH}
+
+
+@register.inclusion_tag("components/scale.html")
+def scale(
+    title: str,
+    value: float,
+    marks: Sequence[tuple[float, str]] = (),
+    low: float | None = None,
+    high: float | None = None,
+) -> dict:
+    """A figure from 0 to 1 on its scale, with its interval and the bounds that it is judged by.
+
+    `marks` are (place, words); a value below 0 stands at 0, its own words say it.
+    """
+    drawing = Drawing(WIDTH, 78)
+    start, room, middle = 12, WIDTH - 24, 34
+
+    def x(share: float) -> float:
+        return start + room * min(max(share, 0.0), 1.0)
+
+    drawing.rule("rule track", x(0), middle, x(1), middle)
+    if low is not None and high is not None:
+        wide = max(x(high) - x(low), 1)
+        drawing.boxes.append(
+            Box("interval", _at(x(low)), _at(middle - 7), _at(wide), "14"),
+        )
+    for number, (place, words) in enumerate(marks):
+        drawing.rule("marker", x(place), middle - 14, x(place), middle + 14)
+        # The words of the first bound stand before it, all others behind: they may lie close.
+        drawing.text(words, x(place), middle + 32, anchor="start" if number else "end")
+    drawing.text("0", x(0), middle + 32)
+    drawing.text("1", x(1), middle + 32, anchor="end")
+    drawing.dots.append(Dot(_at(x(value)), _at(middle)))
+    side = "end" if value > 0.9 else "start" if value < 0.1 else "middle"
+    drawing.text(f"{value:.3f}", x(value), middle - 16, anchor=side, kind="value")
+    span = "" if low is None or high is None else f", interval {low:.3f} to {high:.3f}"
+    bounds = "".join(f"; {words} from {place:g}" for place, words in marks)
+    return {"title": title, "drawing": drawing, "summary": f"{title}: {value:.3f}{span}{bounds}"}

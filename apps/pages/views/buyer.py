@@ -1,5 +1,6 @@
 """The page of a live project: progress, review queue, budget burn and scores, in one place."""
 
+import math
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,12 +9,14 @@ from decimal import Decimal
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count, F, Min, Q, Sum
+from django.db.models.functions import Least
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
+from apps.core.templatetags.wagefile import minutes
 from apps.organizations.enums import Permission
 from apps.organizations.permissions import can, check
 from apps.projects import permissions, queries
@@ -27,6 +30,8 @@ from apps.work.models import Assignment, EarningLine, Enrolment
 from apps.work.queries import seats
 
 S = AssignmentState
+BINS, BINS_AN_ESTIMATE = 13, 4
+Z_90 = 1.6449  # of a two-sided 90% interval
 UNFINISHED = frozenset({RunState.QUEUED, RunState.RUNNING})
 
 
@@ -112,13 +117,33 @@ def _progress(project: Project) -> dict:
         taken=Sum(F("overlap") - F("open_slots"), default=0),
         broken=Count("id", filter=Q(broken_reports__gt=0)),
     )
+    funds = _funds(project)
     return {
         "states": states,
         "items": items,
         "people": Enrolment.objects.filter(project=project).count(),
-        "funds": _funds(project),
+        "funds": funds,
+        "answers_parts": [
+            ("Accepted", states["accepted"]),
+            ("Waiting for review", states["waiting"]),
+            ("In hand", states["open"]),
+            ("In rework", states["rework"]),
+            ("Rejected", states["rejected"]),
+            ("Not begun", items["answers"] - items["taken"]),
+        ],
+        "budget_parts": _budget_parts(funds),
         "seats": seats.seats_of(project),
     }
+
+
+def _budget_parts(funds: Funds) -> list[tuple[str, int]]:
+    """What was put in, without overlap; seats have a part where there are any."""
+    parts = [
+        ("Paid, or back in the wallet", funds.paid),
+        ("Reserved for work in progress", funds.reserved),
+        ("Free for work", funds.free),
+    ]
+    return [*parts, ("Free for qualification seats", funds.for_seats)] if funds.for_seats else parts
 
 
 def _funds(project: Project) -> Funds:
@@ -157,16 +182,57 @@ def _scores(project: Project) -> dict:
         "scored": done,
         "agreement": agreement,
         "alpha": _number(alpha),
+        "alpha_value": alpha,
+        "alpha_marks": [
+            (float(settings.WAGEFILE["alpha_tentative"]), "tentative"),
+            (float(settings.WAGEFILE["alpha_reliable"]), "reliable"),
+        ],
+        "times": _times(project),
         "alpha_reason": agreement.get("reason") or "",
         "band": band(alpha),
-        "gold": _named(
-            figures.get("gold"), "gold_items", "gold_answers", "correct", "share_correct"
-        ),
+        "gold": _gold(figures.get("gold")),
         "anomalies": _named(figures.get("anomalies"), "fast", "slow", "timed"),
         "labels": _named(
             figures.get("labels"), "method", "iterations", "converged", "accuracy", "items"
         ),
     }
+
+
+def _times(project: Project) -> dict:
+    """How long answers took, in quarters of the buyer's own estimate; the last bin is open."""
+    estimate = (project.criteria.body if project.criteria else {})["task"]["estimate_seconds"]
+    rows = (
+        Assignment.objects.filter(project=project, kind=Kind.WORK, submitted_at__isnull=False)
+        .annotate(bin=Least(F("active_seconds") * BINS_AN_ESTIMATE / estimate, BINS - 1))
+        .values_list("bin")
+        .annotate(Count("id"))
+        .order_by("bin")
+    )
+    counts = dict(rows)
+    if not counts:
+        return {}
+    starts = [place * estimate / BINS_AN_ESTIMATE for place in range(BINS)]
+    labels = [*(f"{start:.0f} s" for start in starts[:-1]), f"{starts[-1]:.0f} s +"]
+    return {
+        "bins": [(label, counts.get(place, 0)) for place, label in enumerate(labels)],
+        "marker": (BINS_AN_ESTIMATE, f"your estimate, {minutes(estimate)}"),
+    }
+
+
+def wilson(right: int, answers: int) -> tuple[float, float]:
+    """The 90% interval of a share (Wilson, 1927), answers taken as independent."""
+    share, spread = right / answers, Z_90 * Z_90 / answers
+    centre = share + spread / 2
+    half = Z_90 * math.sqrt(share * (1 - share) / answers + spread / (4 * answers))
+    return (centre - half) / (1 + spread), (centre + half) / (1 + spread)
+
+
+def _gold(figures: Mapping | None) -> dict:
+    gold = _named(figures, "gold_items", "gold_answers", "correct", "share_correct")
+    if gold and gold["gold_answers"]:
+        gold["share"] = gold["correct"] / gold["gold_answers"]
+        gold["low"], gold["high"] = wilson(gold["correct"], gold["gold_answers"])
+    return gold
 
 
 def _figures(result: Mapping | None) -> Mapping:

@@ -19,7 +19,7 @@ from apps.pages.actions import time_machine
 
 SHOWN = 20
 BUTTONS = [*((key, label) for key, (label, _) in time_machine.STEPS.items())]
-TO_MONDAY = (time_machine.TO_MONDAY, "To Monday 00:00 UTC")
+TO_MONDAY = (time_machine.TO_MONDAY, "To Monday")
 # Where there is more of it, for people and for the staff; who is not signed in sees the words.
 PERSON_PAGES = {
     "silence": "work:history",
