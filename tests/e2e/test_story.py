@@ -331,5 +331,8 @@ def everybody_looks_around(story):
     for path in (f"/projects/{story.project}/live/", "/o/new/"):
         with story.cora.refused(404):
             story.cora.page.goto(path)
-    for each in (story.berta, story.cora, story.ada, story.adam):
+    everybody = (story.berta, story.cora, story.ada, story.adam)
+    for each in everybody:
         assert not each.faults, "\n".join(each.faults)
+    barriers = [line for each in everybody for line in each.barriers]
+    assert not barriers, "\n".join(barriers)
