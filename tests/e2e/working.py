@@ -33,7 +33,7 @@ def contributor_agrees_and_qualifies(story):
     cora.look()
     for words in ("Berta Maas owns all of it.", "A classifier of questions in mails.", "$4.00"):
         assert words in cora.text()
-    keys.tick("I agree")
+    keys.tick("I have read the offer")
     keys.press("Agree and join")
     cora.look()
     for number in range(2):
