@@ -339,7 +339,7 @@ def everybody_looks_around(story):
     for path in ("/", "/accounts/login/", "/accounts/signup/", "/work/", story.url("offer"),
                  "/pay/", "/fees/", "/rules/", "/who-runs-this/", "/is-it-us/", "/privacy/",
                  "/terms/", "/accessibility/", "/contact/", "/contact/link/",
-                 "/styleguide/"):  # fmt: skip
+                 "/styleguide/", "/notices/outbox/"):  # fmt: skip
         story.nobody.go(path)
     for path in (f"/projects/{story.project}/live/", "/o/new/"):
         with story.cora.refused(404):
