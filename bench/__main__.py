@@ -11,6 +11,7 @@ from time import monotonic
 
 from bench import ledger, page, report, scoring, turns
 from bench.flow import report as flow
+from bench.pages import report as pages
 from marketplace.runtime import RuntimeFault
 
 VAR = turns.ROOT / ".var"
@@ -39,6 +40,7 @@ PARTS = {
     "flow": Part(
         title="Flow: claim and submit over HTTP against Label Studio", lines=flow.measured_flow
     ),
+    "pages": Part(title="Pages: Chromium's view of the four main ones", lines=pages.measured_pages),
     "claims": Part(title="Claims: a million items against a thousand", lines=flow.measured_growth),
 }
 

@@ -65,11 +65,11 @@ def main() -> None:
                 work.enrol(
                     project_id=project.id, tier=TIER, has_consented=True, by=actor, now=clock.now()
                 )
-    signed_in = [_sign_in(user_id) for user_id in known.values()]
+    sessions = [signed_in(user_id) for user_id in known.values()]
     any_id = uuid.UUID(int=0)
     staged = {
         "projects": [str(row.id) for row in made],
-        "people": signed_in,
+        "people": sessions,
         "claims": reverse("api:claims"),
         "submission": reverse("api:submission", args=[any_id]).replace(str(any_id), "{}"),
     }
@@ -174,7 +174,7 @@ def _draft(gold: int) -> dict[str, dict]:
     }
 
 
-def _sign_in(user_id: uuid.UUID) -> dict[str, str]:
+def signed_in(user_id: uuid.UUID) -> dict[str, str]:
     """The headers of this person's browser after signing in."""
     user = User.objects.get(id=user_id)
     store = import_module(settings.SESSION_ENGINE).SessionStore()

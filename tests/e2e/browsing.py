@@ -2,6 +2,7 @@
 
 import contextlib
 import email
+import functools
 import os
 import re
 import time
@@ -10,17 +11,28 @@ from email import policy
 from pathlib import Path
 from typing import Any
 
+from marketplace.runtime import node
+from tests.e2e.hands import Counted
+
 DESK = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32,}|cs_test_\w+")
 POLL_MS = 200
+# What axe found, short enough for a person: rule, where, and why.
+AXE = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations.flatMap(
+  (found) => found.nodes.map((at) => `axe ${found.id}: ${at.target.join(" ")}: ` +
+    [...at.any, ...at.all, ...at.none].slice(0, 1).map((why) => why.message)))"""
+LOOKS = ({DESK["width"]: "light", PHONE["width"]: "dark"},
+         {DESK["width"]: "dark", PHONE["width"]: "light"})  # fmt: skip
 
 
 class Person:
     """Somebody who is signed in, or about to be. `page` is the desk's window, `phone` the other.
 
     `faults` collects what no page may have: console errors and warnings, exceptions, requests that
-    failed or were refused without being asked for (`refused`).
+    failed or were refused without being asked for (`refused`). What axe-core finds is in
+    `barriers`, apart, so that a whole story tells all of them at once.
+    `hands` has a line for each click, key, field and address that the desk's window was given.
     """
 
     def __init__(self, browser: Any, *, name: str, address: str, url: str) -> None:
@@ -28,9 +40,14 @@ class Person:
         self.password = f"{name} keeps bees in winter"
         self.faults: list[str] = []
         self.asked: int | None = None
-        self.context = browser.new_context(viewport=DESK, base_url=url, accept_downloads=True)
+        self.barriers: list[str] = []
+        self.hands: list[str] = []
+        self.examined: set[str] = set()
+        self.context = browser.new_context(
+            viewport=DESK, base_url=url, accept_downloads=True, reduced_motion="reduce"
+        )
         self.context.set_default_timeout(20_000)
-        self.page, self.phone = self._window(), self._window()
+        self.page, self.phone = Counted(self._window(), self.hands), self._window()
         self.phone.set_viewport_size(PHONE)
 
     def _window(self) -> Any:
@@ -75,11 +92,20 @@ class Person:
             self.look()
 
     def look(self) -> None:
-        """The page as it stands, and once more on a phone: fits, has one heading, says no fault."""
+        """The page as it stands, and once more on a phone: fits, has one heading, says no fault.
+
+        axe-core reads each address once: one width in the light, the other in the dark, and the
+        next address the other way round.
+        """
         self._fits(self.page)
         self.phone.goto(self.page.url)
         self._fits(self.phone)
         name = IDS.sub("", self.page.url.removeprefix(self.url)).strip("/").replace("/", "_")
+        if name not in self.examined:
+            schemes = LOOKS[len(self.examined) % len(LOOKS)]
+            self.examined.add(name)
+            for page in (self.page, self.phone):
+                self._examine(page, scheme=schemes[page.viewport_size["width"]])
         if "SHOTS" in os.environ:
             self._shoot(re.sub(r"\W+", "_", name) or "home")
         assert not self.faults, "\n".join(self.faults)
@@ -92,6 +118,14 @@ class Person:
         headings = page.locator("h1").count()
         if headings != 1:
             self.faults.append(f"{page.url} has {headings} main headings")
+
+    def _examine(self, page: Any, *, scheme: str) -> None:
+        page.emulate_media(color_scheme=scheme)
+        page.evaluate(axe_core())
+        where = f"({page.viewport_size['width']} px, {scheme})"
+        for found in page.evaluate(AXE):
+            self.barriers.append(f"{self.name} at {IDS.sub('…', page.url)} {where}: {found}")
+        page.emulate_media(color_scheme="light")
 
     def _shoot(self, name: str) -> None:
         folder = Path(os.environ["SHOTS"])
@@ -154,6 +188,15 @@ class Person:
         self.page.get_by_role("button", name="Sign In", exact=True).click()
         self.page.get_by_role("heading", level=1).wait_for()
         self.page.wait_for_url(lambda url: "/login/" not in url)
+
+
+@functools.cache
+def axe_core() -> str:
+    """axe-core's source, from npm by the lock file."""
+    runner = node.find()
+    assert runner, "axe-core comes from npm, which needs Node.js; none was found."
+    assert node.install(runner, dev=True, say=lambda _text: None), "npm could not install axe-core."
+    return (node.MODULES / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
 
 def until[Found](find: Callable[[], Found | None], *, seconds: float = 30) -> Found:

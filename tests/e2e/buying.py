@@ -39,7 +39,7 @@ def buyer_signs_up_and_funds(story):
 def buyer_writes_the_project(story):
     berta, page = story.berta, story.berta.page
     berta.go("/projects/new/")
-    berta.fill(title="Is it a question?")
+    berta.fill(title=story.title)
     berta.press("Begin the draft")
     story.project = re.search(r"/projects/([0-9a-f-]{36})/", page.url)[1]
     berta.look()

@@ -75,12 +75,17 @@ class Replay:
 
     def goes_on(self) -> None:
         """Run the same command again if it has given up."""
-        if self.process.poll() not in {None, 0}:
+        if self.process.poll() not in {None, 0} and self._is_up():
             self.process = self._start()
+
+    def _is_up(self) -> bool:
+        """Without its database the command cannot even look where it was."""
+        return one(self.house, "SELECT 1") == 1
 
     def finish(self) -> dict:
         while self.process.wait(timeout=180) != 0:
-            self.goes_on()
+            assert wait_until(self._is_up, seconds=120), self.said()
+            self.process = self._start()
         return json.loads(self.out.read_text())
 
 

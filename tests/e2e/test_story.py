@@ -19,6 +19,7 @@ from tests.e2e.buying import (
     buyer_uploads_items,
     buyer_writes_the_project,
 )
+from tests.e2e.quick import a_hurried_buyer_publishes
 from tests.e2e.served import Served, served
 from tests.e2e.working import (
     contributor_agrees_and_qualifies,
@@ -46,6 +47,9 @@ class Story:
     cora: Person  # works
     ada: Person  # administers
     adam: Person  # administers too
+    bill: Person  # buys in a hurry
+    nobody: Person  # never signs in
+    title: str  # of the project
     project: str = ""
 
     def url(self, name: str) -> str:
@@ -79,6 +83,9 @@ def story(house, browser, tmp_path):
         cora=person("Cora Lind"),
         ada=person("Ada Finn"),
         adam=person("Adam Roe"),
+        bill=person("Bill Hart"),
+        nobody=person("Nobody"),
+        title=f"Is it a question {mark}?",
     )
     for admin in (made.ada, made.adam):
         house.python(
@@ -91,7 +98,7 @@ def story(house, browser, tmp_path):
             admin.address, admin.name, admin.password,
         )  # fmt: skip
     yield made
-    for each in (made.berta, made.cora, made.ada, made.adam):
+    for each in (made.berta, made.cora, made.ada, made.adam, made.bill, made.nobody):
         each.context.close()
 
 
@@ -110,6 +117,7 @@ def test_the_whole_story(story):
     deactivation_is_proposed_answered_and_decided(story)
     contributor_is_paid_out(story)
     release_adds_up(story)
+    a_hurried_buyer_publishes(story)
     everybody_looks_around(story)
 
 
@@ -119,7 +127,7 @@ def test_the_whole_story(story):
 def scores_appear_by_themselves(story):
     berta, page = story.berta, story.berta.page
     berta.go(story.url("live"))
-    berta.reads("Nothing is scored yet.")
+    berta.reads("Nothing is scored yet")
     page.evaluate("window.notReloaded = true")
     story.house.advance(seconds=61)
     page.get_by_text("Over 4 answers, finished").wait_for(timeout=60_000)
@@ -328,8 +336,16 @@ def everybody_looks_around(story):
         story.berta.go(path)
     for path in ("/work/", "/people/credentials/", "/people/profile/"):
         story.cora.go(path)
+    for path in ("/", "/accounts/login/", "/accounts/signup/", "/work/", story.url("offer"),
+                 "/pay/", "/fees/", "/rules/", "/who-runs-this/", "/is-it-us/", "/privacy/",
+                 "/terms/", "/accessibility/", "/contact/", "/contact/link/",
+                 "/styleguide/", "/notices/outbox/"):  # fmt: skip
+        story.nobody.go(path)
     for path in (f"/projects/{story.project}/live/", "/o/new/"):
         with story.cora.refused(404):
             story.cora.page.goto(path)
-    for each in (story.berta, story.cora, story.ada, story.adam):
+    everybody = (story.berta, story.cora, story.ada, story.adam, story.bill, story.nobody)
+    for each in everybody:
         assert not each.faults, "\n".join(each.faults)
+    barriers = [line for each in everybody for line in each.barriers]
+    assert not barriers, "\n".join(barriers)

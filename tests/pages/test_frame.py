@@ -209,7 +209,7 @@ def test_the_demo_says_that_it_is_one(client, db, settings):
     settings.DEMO = True
     text = client.get("/").content.decode()
     assert "simulated" in text
-    assert "stand-in answers for Stripe" in text
+    assert "no real money moves" in text
 
 
 def test_the_dashboard_shows_what_waits(client_of, alice, acme, carol, as_, now):

@@ -11,6 +11,14 @@ from apps.projects.forms import sections as s
 from apps.tasktypes import registry
 
 LINES_MAX = 100
+# What most projects say; a buyer reads it in the fields and changes it there.
+USUAL_CONSENT = {
+    "licence": "The buyer may use the answers for the purpose above; all else stays yours.",
+    "term": "Five years",
+    "secondary_use": "none",
+    "price_per_use": 0,
+    "withdrawal": "By writing to a person here, until a release holds the answer.",
+}
 
 
 class Step:
@@ -190,8 +198,7 @@ class TermsStep(Step):
     slug, title = "terms", "Consent, disclosure, decision file and budget"
 
     def build(self) -> None:
-        consent = {"secondary_use": "none", "price_per_use": 0, **self.section("consent")}
-        self.form("consent", s.ConsentForm, consent)
+        self.form("consent", s.ConsentForm, {**USUAL_CONSENT, **self.section("consent")})
         self.form(
             "disclosure",
             s.DisclosureForm,
