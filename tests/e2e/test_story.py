@@ -300,7 +300,7 @@ def release_adds_up(story):
     berta, page = story.berta, story.berta.page
     berta.go(story.url("releases"))
     berta.press("Make a release")
-    berta.reads("Net, paid to contributors")
+    berta.reads("Who was paid what")
     berta.look()
     files = {}
     for link in page.locator("main a[download]").all():
@@ -311,11 +311,12 @@ def release_adds_up(story):
     sums = {key: sum(line[key] for line in wages["lines"]) for key in ("gross", "fee", "net")}
     assert sums["gross"] == sums["net"] + sums["fee"] > 0
     shown = [cents(text) for text in page.locator("#release dd").all_inner_texts()[:3]]
-    assert shown == [sums["gross"], sums["fee"], sums["net"]]
+    assert shown == [sums["net"], sums["fee"], sums["gross"]]
     story.cora.go("/work/earnings/")
-    row = story.cora.page.locator("main table").first.locator("tbody tr").first
-    earned = [cents(cell) for cell in row.locator("td").all_inner_texts()[2:5]]
-    assert earned == shown
+    row = story.cora.page.locator("main table.cards").first.locator("tbody tr").first
+    for label in ("Net", "Fee", "Gross"):
+        cell = row.locator(f'td[data-label="{label}"]').inner_text()
+        assert cents(cell) == sums[label.lower()], label
     berta.go(story.url("live"))
     assert written(sums["net"]) in berta.text()
 
