@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from apps.core.money import half_even
 from apps.projects import rules
-from apps.projects.rules import Account, Facts, Hold, Kind, Line, Outcome, Stage, Terms
+from apps.projects.rules import Account, Facts, Hold, Kind, Line, Outcome, Stage, Sums, Terms
 
 
 class Ending(StrEnum):
@@ -26,7 +26,7 @@ _VERDICTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class Example(Sums):
     """Minor units. `lines` in the order in which they are booked, the settlement's last.
 
     `set_aside` is what the claim reserves, `still_held` what stays reserved after the last verdict
@@ -38,18 +38,6 @@ class Example:
     lines: list[Line]
     set_aside: Hold
     still_held: Hold
-
-    @property
-    def net(self) -> int:
-        return sum(line.net for line in self.lines)
-
-    @property
-    def fee(self) -> int:
-        return sum(line.fee for line in self.lines)
-
-    @property
-    def gross(self) -> int:
-        return self.net + self.fee
 
     @property
     def top_up(self) -> int:

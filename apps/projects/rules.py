@@ -200,6 +200,25 @@ class Line:
         return self.net + self.fee
 
 
+class Sums:
+    """Net, fee and gross over `lines`, in minor units; for what shows several as one."""
+
+    __slots__ = ()
+    lines: Sequence[Line]
+
+    @property
+    def net(self) -> int:
+        return sum(line.net for line in self.lines)
+
+    @property
+    def fee(self) -> int:
+        return sum(line.fee for line in self.lines)
+
+    @property
+    def gross(self) -> int:
+        return self.net + self.fee
+
+
 def full_pay(terms: Terms, facts: Facts) -> int:
     """Net pay if the assignment is accepted now, bonus and top-up apart."""
     if facts.kind == Kind.QUALIFICATION:

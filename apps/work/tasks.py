@@ -71,7 +71,11 @@ def settle_at(*, now: dt.datetime) -> int:
 @shared_task(name="work.request_scores")
 def request_scores() -> int:
     """A scoring run for each project with answers that no run has seen."""
-    now = clock.now()
+    return request_all(now=clock.now())
+
+
+def request_all(*, now: dt.datetime) -> int:
+    """As the task, at a given time; how many projects were looked at."""
     due = pairs("work_unscored_projects", now)
     for project_id, org_id in due:
         with acting(system(org_id)) as actor:
@@ -82,7 +86,11 @@ def request_scores() -> int:
 @shared_task(name="work.take_scores")
 def take_scores() -> int:
     """Finished runs that nobody has taken yet (an upward need is a row)."""
-    now = clock.now()
+    return take_all(now=clock.now())
+
+
+def take_all(*, now: dt.datetime) -> int:
+    """As the task, at a given time; how many runs were taken."""
     due = pairs("scoring_unhandled")
     for run_id, org_id in due:
         with acting(system(org_id)) as actor:

@@ -114,7 +114,7 @@ def opened(
             site.migrate()
             site.double()
             site.step(f"{projects} projects of {items:,} items")
-            staged = _stage(site, projects, items, people, gold)
+            staged = stage(site, "bench.flow.stage", projects, items, people, gold)
             if serve:
                 site.step("Web as in production, two workers")
                 site.web("web", workers=2, env=PRODUCTION)
@@ -123,10 +123,11 @@ def opened(
         instance.remove(INSTANCE)
 
 
-def _stage(site: House, *numbers: int) -> dict[str, Any]:
+def stage(site: House, module: str, *words: object) -> dict[str, Any]:
+    """What this module makes in the site's database, as the application's own role."""
     own = {**os.environ, **site.variables}
     done = subprocess.run(
-        [sys.executable, "-m", "bench.flow.stage", *map(str, numbers)],
+        [sys.executable, "-m", module, *map(str, words)],
         cwd=turns.ROOT,
         env={key: value for key, value in own.items() if key not in OWNER_VARIABLES},
         stdout=subprocess.PIPE,
@@ -134,7 +135,7 @@ def _stage(site: House, *numbers: int) -> dict[str, Any]:
         check=False,
     )
     if done.returncode:
-        raise RuntimeError("The projects could not be made; the error stands above.")
+        raise RuntimeError(f"{module} could not make its rows; the error stands above.")
     return json.loads(done.stdout.splitlines()[-1])
 
 

@@ -1,19 +1,15 @@
 """The section on pages; every sentence about a result follows from it."""
 
-import json
-import os
-import subprocess
-import sys
 from statistics import median
 from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-from bench import page, turns
+from bench import page
 from bench.flow import ours
 from bench.pages.chromium import Visit, visit
 from marketplace.runtime import browser as chromium
-from marketplace.runtime.house import OWNER_VARIABLES, House
+from marketplace.runtime.house import House
 
 ROWS = (1, 100)
 VISITS = 5
@@ -30,7 +26,7 @@ def measured_pages() -> list[str]:
     visits: dict[str, list[Visit]] = {}
     for rows in ROWS:
         with ours.opened(projects=rows, items=rows, people=1, serve=rows == ROWS[-1]) as site:
-            staged = _stage(site.house, site.staged["projects"][0])
+            staged = ours.stage(site.house, "bench.pages.stage", site.staged["projects"][0])
             queries[rows] = {name: one["queries"] for name, one in staged.items()}
             if rows == ROWS[-1]:
                 visits = _visits(path, site.house, staged)
@@ -48,21 +44,6 @@ def _visits(path: Any, house: House, staged: dict[str, Any]) -> dict[str, list[V
             ]
             for name, one in staged.items()
         }
-
-
-def _stage(house: House, project: str) -> dict[str, Any]:
-    own = {**os.environ, **house.variables}
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.pages.stage", project],
-        cwd=turns.ROOT,
-        env={key: value for key, value in own.items() if key not in OWNER_VARIABLES},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError("The pages could not be staged; the error stands above.")
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _lines(visits: dict[str, list[Visit]], queries: dict[int, dict[str, int]]) -> list[str]:

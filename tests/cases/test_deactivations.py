@@ -3,6 +3,7 @@
 import datetime as dt
 
 import pytest
+from django.urls import reverse
 
 from apps.accounts.models import ContributorProfile
 from apps.cases import actions as cases
@@ -214,8 +215,8 @@ def test_earnings_stay_payable_and_downloadable(deactivated, accepted, carol, cl
     client = client_of(carol)
     assert payable(carol.id) == 40
     assert client.get("/payments/payouts/").status_code == 200
-    assert client.get("/work/earnings/").status_code == 200
-    statement = client.get("/work/earnings/statement.csv")
+    assert client.get(reverse("work:earnings")).status_code == 200
+    statement = client.get(reverse("work:statement"))
     assert statement.status_code == 200
     body = b"".join(statement) if statement.streaming else statement.content
     # Gross, fee and net in minor units.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from django.urls import reverse
 
 from tests.e2e.browsing import Person
 from tests.e2e.buying import (
@@ -53,13 +54,14 @@ class Story:
     project: str = ""
 
     def url(self, name: str) -> str:
-        return {
-            "live": f"/projects/{self.project}/live/",
-            "review": f"/work/review/projects/{self.project}/",
-            "offer": f"/work/offers/{self.project}/",
-            "desk": f"/work/projects/{self.project}/",
-            "releases": f"/releases/project/{self.project}/",
+        page = {
+            "live": "pages:project_live",
+            "review": "work:review",
+            "offer": "work:offer",
+            "desk": "work:desk",
+            "releases": "exports:project",
         }[name]
+        return reverse(page, args=[self.project])
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +142,7 @@ def scores_appear_by_themselves(story):
 def reviewer_decides(story):
     """One accepted, one for rework, one rejected after a refused try; one is left to silence."""
     berta, page = story.berta, story.berta.page
-    berta.go("/work/review/")
+    berta.go(reverse("work:review-all"))
     berta.go(story.url("review"))
     assert page.locator("main tbody tr").count() == 4
     page.locator("main tbody a[href*='/review/submissions/']").first.click()
@@ -183,14 +185,14 @@ def contributor_reworks_appeals_and_disputes(story):
     cora.look()
     page.keyboard.press("Enter")
     page.wait_for_url(f"**{story.url('desk')}")
-    cora.go("/work/mine/")
+    cora.go(reverse("work:history"))
     cora.follow("Appeal this rejection")
     cora.look()
     cora.fill(reason=REASON)
     cora.press("File the appeal")
     cora.reads(REASON)
     cora.look()
-    cora.go("/work/earnings/")
+    cora.go(reverse("work:earnings"))
     line = page.locator("main tr", has_text="accepted").get_by_role("link", name="Dispute")
     line.first.click()
     page.wait_for_load_state("load")
@@ -218,7 +220,7 @@ def administrator_decides_appeal_and_dispute(story):
         rule(ada, "granted")
     story.cora.go("/cases/mine/")
     assert "open" not in story.cora.page.inner_text("main tbody").lower()
-    story.cora.go("/work/earnings/")
+    story.cora.go(reverse("work:earnings"))
     story.cora.reads("0.25")
 
 
@@ -289,7 +291,7 @@ def contributor_is_paid_out(story):
     story.house.double("clock", advance_seconds=3 * 86400)
     cora.reloads_until("Sent to your bank")
     cora.look()
-    cora.go("/work/earnings/")
+    cora.go(reverse("work:earnings"))
     with page.expect_download() as got:
         cora.page.get_by_role("link", name="Statement (CSV)").click()
     assert Path(got.value.path()).read_text().count("\n") >= 6
@@ -312,7 +314,7 @@ def release_adds_up(story):
     assert sums["gross"] == sums["net"] + sums["fee"] > 0
     shown = [cents(text) for text in page.locator("#release dd").all_inner_texts()[:3]]
     assert shown == [sums["net"], sums["fee"], sums["gross"]]
-    story.cora.go("/work/earnings/")
+    story.cora.go(reverse("work:earnings"))
     row = story.cora.page.locator("main table.cards").first.locator("tbody tr").first
     for label in ("Net", "Fee", "Gross"):
         cell = row.locator(f'td[data-label="{label}"]').inner_text()

@@ -18,6 +18,7 @@ from apps.cases.permissions import check_may_open_bad_faith
 from apps.core.errors import Invalid, NotThere
 from apps.core.tenancy import Actor
 from apps.work import actions as work
+from apps.work.actions.verdicts import check_criterion
 from apps.work.actions.windows import keeps_deadlines
 from apps.work.models import Assignment
 
@@ -46,8 +47,7 @@ def open_bad_faith(
         if Case.objects.filter(assignment_id=row.id, kind=CaseKind.BAD_FAITH).exists():
             raise AlreadyOpen("There was a case of bad faith about this work; there is no second.")
         text = records.written(reason, field="reason", minimum=_minimum(), what="The reason")
-        if criterion not in {line["key"] for line in row.criteria.body["rubric"]}:
-            raise Invalid("Cite the line of the rubric that the answer misses.", field="criterion")
+        check_criterion(row, criterion)
         cited = _cited(signals, queries.measured(row))
         stopped = work.stop_review(assignment_id=row.id, by=by, now=now)
         if stopped.review_stopped_until is None:

@@ -1,8 +1,6 @@
-"""Money of qualification seats: one more guarded purpose, see sql/seats.sql."""
+"""Money of qualification seats: one more guarded purpose, see sql/lookup.sql for its guard."""
 
 from django.db import migrations, models
-
-from apps.core.sqlfiles import run
 
 
 class Migration(migrations.Migration):
@@ -33,5 +31,4 @@ class Migration(migrations.Migration):
             name="scope_id",
             field=models.UUIDField(help_text="The project, for held funds and seats", null=True),
         ),
-        run(__file__, "seats"),
     ]

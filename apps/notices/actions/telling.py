@@ -3,6 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -33,16 +34,15 @@ def tell(
     wishes = _wishes(people, kind)
     Notice.objects.bulk_create(
         [
-            Notice(
-                user_id=user_id,
-                kind=kind,
-                title=title[:200],
+            _notice(
+                user_id,
+                kind,
+                title,
+                wishes[user_id],
                 body=body,
                 url=url,
                 due_at=due_at,
                 key=key,
-                is_in_page=wishes[user_id][0],
-                mail=wishes[user_id][1],
                 created_at=now,
             )
             for user_id in people
@@ -68,22 +68,21 @@ def count_up(
         cursor.execute("SELECT notices_count_up(%s, %s, %s, %s)", [user_id, of_day, more, now])
         if cursor.fetchone()[0]:
             return
-    is_in_page, mail = _wishes([user_id], kind)[user_id]
+    notice = _notice(
+        user_id, kind, title, _wishes([user_id], kind)[user_id],
+        url=url, tally=of_day, count=more, created_at=now,
+    )  # fmt: skip
     # As a list: only then Django asks for no row back, which this actor could not read.
-    Notice.objects.bulk_create(
-        [
-            Notice(
-                user_id=user_id,
-                kind=kind,
-                title=title[:200],
-                url=url,
-                tally=of_day,
-                count=more,
-                is_in_page=is_in_page,
-                mail=mail,
-                created_at=now,
-            )
-        ]
+    Notice.objects.bulk_create([notice])
+
+
+def _notice(
+    user_id: uuid.UUID, kind: Kind, title: str, wish: tuple[bool, Mail], **rest: Any
+) -> Notice:
+    """A row, not written yet, by the channels that the person wishes for this kind."""
+    is_in_page, mail = wish
+    return Notice(
+        user_id=user_id, kind=kind, title=title[:200], is_in_page=is_in_page, mail=mail, **rest
     )
 
 

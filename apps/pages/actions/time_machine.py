@@ -31,8 +31,7 @@ from apps.payments import actions as payments
 from apps.scoring import actions as scoring
 from apps.scoring.enums import RunState
 from apps.scoring.models import ScoringRun
-from apps.work import actions as work
-from apps.work.tasks import settle_at
+from apps.work.tasks import request_all, settle_at, take_all
 from apps.work.tasks import sweep_all as sweep_work
 
 log = logging.getLogger(__name__)
@@ -259,17 +258,11 @@ def _rounds(now: dt.datetime) -> None:
 
 def _score(now: dt.datetime) -> int:
     """Runs over what no run has seen, computed here unless a worker is at it; how many taken."""
-    for project_id, org_id in pairs("work_unscored_projects", now):
-        with acting(system(org_id)) as actor:
-            work.request_scores(project_id=project_id, by=actor, now=now)
+    request_all(now=now)
     for run_id, org_id in pairs("scoring_due", clock.real_now() - scoring.STALE):
         scoring.run(run_id=run_id, by=system(org_id))
     _wait_for_scores()
-    done = pairs("scoring_unhandled")
-    for run_id, org_id in done:
-        with acting(system(org_id)) as actor:
-            work.take_scores(run_id=run_id, by=actor, now=now)
-    return len(done)
+    return take_all(now=now)
 
 
 def _wait_for_scores() -> None:

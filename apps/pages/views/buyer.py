@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count, F, Min, Q, Sum
 from django.db.models.functions import Least
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
@@ -18,11 +18,12 @@ from apps.core.htmx import render
 from apps.core.http import HttpRequest
 from apps.core.templatetags.wagefile import minutes
 from apps.organizations.enums import Permission
-from apps.organizations.permissions import can, check
+from apps.organizations.permissions import can
 from apps.projects import permissions, queries
 from apps.projects.enums import ItemPurpose, ItemState, ProjectState
 from apps.projects.models import Item, Project
 from apps.projects.rules import Kind
+from apps.projects.views.gates import seen
 from apps.scoring.enums import RunState
 from apps.scoring.models import ScoringRun
 from apps.work.enums import AssignmentState
@@ -66,15 +67,7 @@ class Band:
 @require_safe
 def project_live(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
     """The whole page; with htmx and `part`, the moving part: `progress` or `scores`."""
-    project = (
-        Project.objects.visible_to(request.actor)
-        .select_related("org", "criteria")
-        .filter(id=project_id)
-        .first()
-    )
-    if project is None:
-        raise Http404("There is no such project.")
-    check(request.actor, Permission.VIEW, org_id=project.org_id)
+    project = seen(request, project_id)
     if project.state == ProjectState.DRAFT:
         return redirect("projects:detail", project.id)
     part = request.GET.get("part", "progress")

@@ -9,17 +9,15 @@ import datetime as dt
 import uuid
 
 from django.db import transaction
-from django.urls import reverse
 
 from apps.audit import actions as audit
-from apps.core.errors import Conflict, NotAllowed, NotThere
+from apps.core.errors import Conflict, NotAllowed
 from apps.core.tenancy import Actor
-from apps.notices import actions as notices
 from apps.notices.enums import Kind as Notices
 from apps.projects.models import Project
 from apps.projects.rules import Kind
-from apps.work.actions import decide, money, verdicts, windows
-from apps.work.enums import AssignmentState, Decider, VerdictOutcome
+from apps.work.actions import decide, money, told, verdicts, windows
+from apps.work.enums import AssignmentState
 from apps.work.errors import TooLate
 from apps.work.models import REVIEW_STOP_DAYS_MAXIMUM, Assignment, Submission
 from apps.work.permissions import check_is_staff
@@ -82,41 +80,30 @@ def reject_bad_faith(
     """
     with transaction.atomic():
         row = _stopped(assignment_id, by, now)
-        verdicts.check_criterion(row, criterion)
-        verdicts.check_reasons(note, evidence)
+        verdicts.check_grounds(row, criterion, note, evidence)
         project = Project.objects.select_for_update(of=("self",)).get(id=row.project_id)
-        verdict = decide.verdict(
+        row.review_stopped_until = now
+        verdicts.carry_out_rejection(
             row,
             _answer_of(row),
-            VerdictOutcome.REJECTED,
-            decider=Decider.PERSON,
-            by=by.user_id,
-            at=now,
             criterion=criterion,
-            note=note.strip(),
-            evidence=evidence.strip(),
+            note=note,
+            evidence=evidence,
+            by=by,
+            now=now,
             is_bad_faith=True,
         )
-        days = money.body_of(row.criteria_id)["windows"]["appeal_days"]
-        row.review_stopped_until = now
-        decide.reject(row, verdict, appeal_due_at=now + dt.timedelta(days=days), by=by, now=now)
         verdicts.reopen_if_funded(project, row)
-        notices.tell(
-            [row.contributor_id],
-            kind=Notices.REJECTED,
-            title="An answer of yours was rejected for bad faith",
-            body=f"You can appeal for {days} days; somebody else decides. {note.strip()}",
-            url=reverse("work:assignment", args=[row.id]),
-            now=now,
-        )
+        days = money.body_of(row.criteria_id)["windows"]["appeal_days"]
+        title = "An answer of yours was rejected for bad faith"
+        body = f"You can appeal for {days} days; somebody else decides. {note.strip()}"
+        told.contributor(row, Notices.REJECTED, title, body, now=now)
         return row
 
 
 def _submitted(assignment_id: uuid.UUID, now: dt.datetime) -> Assignment:
     """The locked assignment, what is overdue settled; it still waits for a verdict."""
-    row = Assignment.objects.select_for_update(of=("self",)).filter(id=assignment_id).first()
-    if row is None:
-        raise NotThere("There is no such assignment.")
+    row = verdicts.locked(assignment_id)
     windows.settle_overdue([row], now=now)
     if row.kind != Kind.WORK:
         raise Conflict("A qualification is paid whatever its result; bad faith changes nothing.")

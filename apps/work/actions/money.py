@@ -10,7 +10,6 @@ import json
 import uuid
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from functools import lru_cache
 
 from django.db import connection
 
@@ -19,17 +18,11 @@ from apps.core.ids import derived
 from apps.ledger import actions as ledger
 from apps.ledger.enums import Purpose, TransferKind
 from apps.projects import rules
-from apps.projects.models import CriteriaVersion
 from apps.projects.queries import criteria
 from apps.projects.rules import Facts, Hold, Kind, Line, Stage, Terms
 from apps.work.models import Assignment, EarningLine, Settlement
 
 LEGS = ("pay", "fee", "extra")
-
-
-@lru_cache(maxsize=1024)
-def _body(criteria_id: uuid.UUID, _database: str) -> dict:
-    return CriteriaVersion.objects.values_list("body", flat=True).get(id=criteria_id)
 
 
 def terms_of(criteria_id: uuid.UUID) -> Terms:
@@ -38,7 +31,7 @@ def terms_of(criteria_id: uuid.UUID) -> Terms:
 
 
 def body_of(criteria_id: uuid.UUID) -> dict:
-    return _body(criteria_id, connection.settings_dict["NAME"])
+    return criteria.kept(criteria_id).body
 
 
 def facts_of(assignment: Assignment, stage: Stage, *, earned: int = 0) -> Facts:

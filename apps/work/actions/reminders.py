@@ -19,7 +19,7 @@ from apps.organizations.enums import Permission
 from apps.organizations.queries import people_with
 from apps.projects.models import Project
 from apps.projects.rules import Kind
-from apps.work.actions import money
+from apps.work.actions import money, told
 from apps.work.enums import AssignmentState
 from apps.work.models import Assignment, Enrolment
 
@@ -56,12 +56,11 @@ def _rework(assignment_id: uuid.UUID, now: dt.datetime) -> None:
     row = Assignment.objects.filter(id=assignment_id, state=AssignmentState.REWORK).first()
     if row is None:
         return
-    notices.tell(
-        [row.contributor_id],
-        kind=Notices.REWORK_NEAR,
-        title="A second round is due soon",
-        body="Without it your first answer is reviewed again.",
-        url=reverse("work:assignment", args=[row.id]),
+    told.contributor(
+        row,
+        Notices.REWORK_NEAR,
+        "A second round is due soon",
+        "Without it your first answer is reviewed again.",
         due_at=row.rework_due_at,
         key=f"rework:{row.id}",
         now=now,
@@ -72,12 +71,11 @@ def _appeal(assignment_id: uuid.UUID, now: dt.datetime) -> None:
     row = Assignment.objects.filter(id=assignment_id, state=AssignmentState.REJECTED).first()
     if row is None or row.held_until is not None:
         return
-    notices.tell(
-        [row.contributor_id],
-        kind=Notices.APPEAL_NEAR,
-        title="The time for an appeal ends soon",
-        body="After that the rejection stands. What was paid for the work stays paid.",
-        url=reverse("work:assignment", args=[row.id]),
+    told.contributor(
+        row,
+        Notices.APPEAL_NEAR,
+        "The time for an appeal ends soon",
+        "After that the rejection stands. What was paid for the work stays paid.",
         due_at=row.appeal_due_at,
         key=f"appeal:{row.id}",
         now=now,

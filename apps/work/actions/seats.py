@@ -60,7 +60,6 @@ def add(
     `most` is the amount that the person was told; nothing happens when it has become more since.
     """
     with transaction.atomic():
-        _lock(project_id)
         project = (
             Project.objects.visible_to(by)
             .select_for_update(of=("self",))
@@ -78,9 +77,3 @@ def add(
         return projects.add_seats(
             project_id=project_id, tier=tier, seats=count, amount=amount, by=by, now=now
         )
-
-
-def _lock(project_id: uuid.UUID) -> None:
-    # Two people must not take the last seat: the seats of a project are counted one at a time.
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [str(project_id)])

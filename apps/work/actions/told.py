@@ -45,24 +45,37 @@ def _readers(user_ids: set[uuid.UUID]) -> set[uuid.UUID]:
     return set(rows.values_list("id", flat=True))
 
 
-def rework_lapsed(row: Assignment, *, now: dt.datetime) -> None:
+def contributor(
+    row: Assignment,
+    kind: Notices,
+    title: str,
+    body: str,
+    *,
+    due_at: dt.datetime | None = None,
+    key: str | None = None,
+    now: dt.datetime,
+) -> None:
+    """Tell whoever did this work, with the page of it. `due_at` and `key` as in `notices.tell`."""
     notices.tell(
         [row.contributor_id],
-        kind=Notices.REWORK_LAPSED,
-        title="The time for a second round is over",
-        body="Your first answer stands again and is reviewed in a new window.",
+        kind=kind,
+        title=title,
+        body=body,
         url=reverse("work:assignment", args=[row.id]),
+        due_at=due_at,
+        key=key,
         now=now,
     )
 
 
+def rework_lapsed(row: Assignment, *, now: dt.datetime) -> None:
+    title = "The time for a second round is over"
+    body = "Your first answer stands again and is reviewed in a new window."
+    contributor(row, Notices.REWORK_LAPSED, title, body, now=now)
+
+
 def rejections_final(rows: Sequence[Assignment], *, now: dt.datetime) -> None:
+    title = "The time for an appeal is over; the rejection stands"
+    body = "What was paid for the work stays paid."
     for row in rows:
-        notices.tell(
-            [row.contributor_id],
-            kind=Notices.REJECTION_FINAL,
-            title="The time for an appeal is over; the rejection stands",
-            body="What was paid for the work stays paid.",
-            url=reverse("work:assignment", args=[row.id]),
-            now=now,
-        )
+        contributor(row, Notices.REJECTION_FINAL, title, body, now=now)

@@ -25,7 +25,7 @@ from apps.organizations.queries import people_with
 from apps.projects import rules
 from apps.projects.models import Project
 from apps.projects.rules import Kind, LineKind
-from apps.work.actions import decide, money, windows
+from apps.work.actions import decide, money, told, windows
 from apps.work.enums import AssignmentState, Decider, VerdictOutcome
 from apps.work.errors import TooLate
 from apps.work.models import Assignment, EarningLine, Submission
@@ -122,9 +122,8 @@ def ask_rework(
         money.save([row])
         Assignment.objects.filter(id=row.id).update(draft=submission.answer)
         audit.record(decide.event(row, "assignment.rework", criterion=criterion), by=by, now=now)
-        _tell_contributor(
-            row, Notices.REWORK, "The buyer asks for a second round", note, row.rework_due_at, now
-        )
+        title = "The buyer asks for a second round"
+        told.contributor(row, Notices.REWORK, title, note, due_at=row.rework_due_at, now=now)
         _post_or_say(entries)
         return row
 
@@ -153,34 +152,50 @@ def reject(
         row, submission = _open(submission_id, by, now)
         if row.kind != Kind.WORK:
             raise Conflict("A qualification is paid whatever its result; it cannot be rejected.")
-        check_criterion(row, criterion)
-        check_reasons(note, evidence)
+        check_grounds(row, criterion, note, evidence)
         project = Project.objects.select_for_update(of=("self",)).get(id=row.project_id)
         _check_breaker(project, row, now=now)
-        body = money.body_of(row.criteria_id)
-        verdict = decide.verdict(
-            row,
-            submission,
-            VerdictOutcome.REJECTED,
-            decider=Decider.PERSON,
-            by=by.user_id,
-            at=now,
-            criterion=criterion,
-            note=note.strip(),
-            evidence=evidence.strip(),
+        carry_out_rejection(
+            row, submission, criterion=criterion, note=note, evidence=evidence, by=by, now=now
         )
-        appeal_due = now + dt.timedelta(days=body["windows"]["appeal_days"])
-        decide.reject(row, verdict, appeal_due_at=appeal_due, by=by, now=now)
-        _trip_breaker(project, body, by=by, now=now)
-        _tell_contributor(
-            row, Notices.REJECTED, "An answer of yours was rejected", note, appeal_due, now
-        )
+        _trip_breaker(project, money.body_of(row.criteria_id), by=by, now=now)
+        title = "An answer of yours was rejected"
+        told.contributor(row, Notices.REJECTED, title, note, due_at=row.appeal_due_at, now=now)
         reopen_if_funded(project, row)
         return row
 
 
-def check_reasons(note: str, evidence: str) -> None:
-    """A rejection says why at some length, and shows it."""
+def carry_out_rejection(
+    row: Assignment,
+    submission: Submission,
+    *,
+    criterion: str,
+    note: str,
+    evidence: str,
+    by: Actor,
+    now: dt.datetime,
+    is_bad_faith: bool = False,
+) -> None:
+    """The verdict, the money that follows, and the appeal window; those who call have checked."""
+    verdict = decide.verdict(
+        row,
+        submission,
+        VerdictOutcome.REJECTED,
+        decider=Decider.PERSON,
+        by=by.user_id,
+        at=now,
+        criterion=criterion,
+        note=note.strip(),
+        evidence=evidence.strip(),
+        is_bad_faith=is_bad_faith,
+    )
+    days = money.body_of(row.criteria_id)["windows"]["appeal_days"]
+    decide.reject(row, verdict, appeal_due_at=now + dt.timedelta(days=days), by=by, now=now)
+
+
+def check_grounds(row: Assignment, criterion: str, note: str, evidence: str) -> None:
+    """A rejection cites a line of the criteria, says why at some length, and shows it."""
+    check_criterion(row, criterion)
     minimum = settings.WAGEFILE["rejection_note_minimum"]
     if len(note.strip()) < minimum:
         raise Invalid(
@@ -278,30 +293,11 @@ def unfreeze_rejections(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -
         return project
 
 
-def _tell_contributor(
-    row: Assignment,
-    kind: Notices,
-    title: str,
-    body: str,
-    due_at: dt.datetime | None,
-    now: dt.datetime,
-) -> None:
-    """`due_at`: until when the rework, or an appeal, can be handed in."""
-    notices.tell(
-        [row.contributor_id],
-        kind=kind,
-        title=title,
-        body=body,
-        url=reverse("work:assignment", args=[row.id]),
-        due_at=due_at,
-        now=now,
-    )
-
-
 # ── What due process makes of a rejection (called by `cases`) ───────────────────────────────────
 
 
-def _contested(assignment_id: uuid.UUID) -> Assignment:
+def locked(assignment_id: uuid.UUID) -> Assignment:
+    """The assignment of a case, locked; the case has checked who may touch it."""
     row = Assignment.objects.select_for_update(of=("self",)).filter(id=assignment_id).first()
     if row is None:
         raise NotThere("There is no such assignment.")
@@ -313,7 +309,7 @@ def overturn(
 ) -> uuid.UUID | None:
     """The contributor was right: the rest of the full pay posts at once; the ledger transfer."""
     with transaction.atomic():
-        row = _contested(assignment_id)
+        row = locked(assignment_id)
         if row.state == S.OVERTURNED:
             # The deadline came first; the money has moved already.
             return derived(derived(row.id, "pay", row.pay_step), "resolve")
@@ -326,7 +322,7 @@ def overturn(
 def uphold(*, assignment_id: uuid.UUID, by: Actor, now: dt.datetime) -> None:
     """The rejection stands: the difference goes back to the project."""
     with transaction.atomic():
-        row = _contested(assignment_id)
+        row = locked(assignment_id)
         _check_uninvolved(row, by)
         windows.settle_overdue([row], now=now)
         if row.state != S.REJECTED:
@@ -349,7 +345,7 @@ def hold_until(
 ) -> Assignment:
     """An appeal is open: nothing is released before `until`; then silence finds for the person."""
     with transaction.atomic():
-        row = _contested(assignment_id)
+        row = locked(assignment_id)
         windows.settle_overdue([row], now=now)
         if row.state != S.REJECTED:
             raise TooLate("The time for an appeal is over, or this work was not rejected.")
@@ -367,7 +363,7 @@ def adjust(
         if not by.is_system:
             # Silence on a dispute finds for the contributor: then the marketplace itself pays.
             check_is_staff(by)
-        row = _contested(assignment_id)
+        row = locked(assignment_id)
         if amount <= 0:
             raise Invalid("An adjustment only adds.", field="amount")
         terms = money.terms_of(row.criteria_id)

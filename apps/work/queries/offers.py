@@ -33,24 +33,12 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class Example(rules.Sums):
     """A pay rule worked through with the numbers of this offer."""
 
     title: str
     sentence: str
     lines: Sequence[rules.Line]
-
-    @property
-    def net(self) -> int:
-        return sum(line.net for line in self.lines)
-
-    @property
-    def fee(self) -> int:
-        return sum(line.fee for line in self.lines)
-
-    @property
-    def gross(self) -> int:
-        return self.net + self.fee
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from apps.organizations.enums import Permission
 from apps.organizations.permissions import can, check
 from apps.projects.models import Project
 from apps.projects.rules import Kind
+from apps.projects.views.gates import visible
 from apps.tasktypes import registry
 from apps.work import actions as work
 from apps.work.enums import AssignmentState
@@ -93,12 +94,7 @@ class Row:
 
 
 def _project(request: HttpRequest, project_id: uuid.UUID) -> Project:
-    project = (
-        Project.objects.visible_to(request.actor)
-        .select_related("org", "criteria")
-        .filter(id=project_id)
-        .first()
-    )
+    project = visible(request).filter(id=project_id).first()
     if project is None or project.criteria is None:
         raise Http404("There is no such project.")
     check(request.actor, Permission.SEE_ANSWERS, org_id=project.org_id)

@@ -17,6 +17,7 @@ from apps.projects import permissions
 from apps.projects import queries as projects
 from apps.projects.enums import ProjectState
 from apps.projects.models import Project
+from apps.projects.views.gates import visible
 from apps.work import actions as work
 from apps.work.actions.seats import SEATS_MAX
 from apps.work.queries import seats
@@ -74,12 +75,7 @@ def add(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
 
 
 def _project(request: HttpRequest, project_id: uuid.UUID) -> Project:
-    project = (
-        Project.objects.visible_to(request.actor)
-        .select_related("org", "criteria")
-        .filter(id=project_id)
-        .first()
-    )
+    project = visible(request).filter(id=project_id).first()
     if project is None:
         raise Http404("There is no such project.")
     permissions.check_can_add_seats(request.actor, project)
