@@ -43,10 +43,10 @@ INSERT INTO work_assignment (id, org_id, project_id, contributor_id, item_id, cr
     state, tier, attempt, triggers, rounds, claimed_at, last_beat_at, last_input_at,
     active_seconds, idle_seconds, instruction_seconds, cap_seconds, is_time_counted, submitted_at,
     ended_at, give_back_reason, give_back_note, held_pay, held_fee, held_extra, held_bonus,
-    pay_step, fee_step, extra_step, unreviewed, is_topped_up)
+    pay_step, fee_step, extra_step, unreviewed, is_topped_up, funded_from)
   SELECT gen_random_uuid(), e.org_id, e.project_id, e.contributor_id, d.id, p.criteria_id, 'work',
     'accepted', e.tier, 0, '[]', 1, now(), now(), now(), 30, 0, 0, 120, true, now(), now(), '', '',
-    0, 0, 0, 0, 1, 1, 1, 0, true
+    0, 0, 0, 0, 1, 1, 1, 0, true, 'held'
   FROM done d, work_enrolment e JOIN projects_project p ON p.id = e.project_id;
 INSERT INTO work_submission (id, org_id, project_id, contributor_id, assignment_id, item_id, kind,
     round, answer, answer_key, submitted_at, undo_until, scored_at, scores)

@@ -58,6 +58,7 @@ def main() -> None:
         staff=staff,
         now=now,
     )
+    staging.accept_terms(known.values())
     made = [_project(org, owner, items, gold, number) for number in range(projects_wanted)]
     for project in made:
         for user_id in known.values():
