@@ -58,6 +58,7 @@ class Kind(models.TextChoices):
     PAYOUT_ACCOUNT = "payout.account", "Stripe can pay you, or asks for something"
     FUNDING_ARRIVED = "funding.arrived", "A payment is in the wallet"
     FUNDING_FAILED = "funding.failed", "A payment failed or expired"
+    INVOICE = "invoice", "An invoice or a credit note is there"
     REFUND = "refund", "A refund: sent, done or returned"
     LOW_FUNDS = "project.low_funds", "A live project runs out of budget"
     PROJECT = "project", "A project is live, has new criteria, closes or is closed"
@@ -80,6 +81,7 @@ class Kind(models.TextChoices):
     STAFF_FROZEN = "staff.rejections_frozen", "Rejections of a project wait to be looked at"
     STAFF_RUN = "staff.run_failed", "A scoring run failed"
     STAFF_OUTBOX = "staff.outbox", "A call to Stripe is refused or stays unanswered"
+    STAFF_PAPER = "staff.paper", "A statement or invoice does not equal the ledger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ ABOUT: dict[Kind, About] = {
     Kind.PAYOUT_ACCOUNT: About(Group.PAYOUTS, _WORKER),
     Kind.FUNDING_ARRIVED: About(Group.FUNDING, _MONEY),
     Kind.FUNDING_FAILED: About(Group.FUNDING, _MONEY),
+    Kind.INVOICE: About(Group.FUNDING, _MONEY),
     Kind.REFUND: About(Group.FUNDING, _MONEY),
     Kind.LOW_FUNDS: About(Group.FUNDING, "the buyer's owners, managers and finance"),
     Kind.PROJECT: About(Group.PROJECTS, _MANAGERS),
@@ -149,4 +152,5 @@ ABOUT: dict[Kind, About] = {
     Kind.STAFF_FROZEN: About(Group.STAFF, _STAFF),
     Kind.STAFF_RUN: About(Group.STAFF, _STAFF),
     Kind.STAFF_OUTBOX: About(Group.STAFF, _STAFF),
+    Kind.STAFF_PAPER: About(Group.STAFF, _STAFF),
 }

@@ -1,0 +1,42 @@
+"""The one caller of Typst: a paper's data in, PDF bytes out.
+
+A template is a file of `templates/exports/` and gets its data as JSON; nothing of a person is ever
+put into its code. The same data gives the same bytes: fonts come from a wheel, none of the machine,
+and the document's date is the paper's own. PDF/UA-1, so that a screen reader finds title, language,
+headings and table heads; Typst refuses a document that lacks one.
+"""
+
+import datetime as dt
+import json
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import typst
+from django.conf import settings
+
+_TEMPLATES = Path(settings.BASE_DIR) / "templates" / "exports"
+
+
+@cache
+def _fonts() -> typst.Fonts:
+    return typst.Fonts(
+        include_system_fonts=False,
+        include_embedded_fonts=False,
+        font_paths=[str(files("fontpkg_figtree") / "files")],
+    )
+
+
+def pdf(template: str, data: dict, *, at: dt.datetime) -> bytes:
+    """The template with this data, dated `at`."""
+    source = (_TEMPLATES / "paper.typ").read_bytes() + (_TEMPLATES / template).read_bytes()
+    return typst.compile(
+        source,
+        root=str(_TEMPLATES),
+        font_paths=_fonts(),
+        ignore_system_fonts=True,
+        sys_inputs={"data": json.dumps(data, default=str)},
+        format="pdf",
+        pdf_standards=["ua-1"],
+        timestamp=int(at.timestamp()),
+    )
