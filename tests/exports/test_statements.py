@@ -3,12 +3,16 @@
 import csv
 import datetime as dt
 import io
+from itertools import pairwise
 
 import pytest
+from django.db import DatabaseError, transaction
 from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from apps.accounts.models import ContributorProfile
+from apps.audit.models import AuditEvent
 from apps.core.tenancy import Actor, acting, system
 from apps.exports import actions as exports
 from apps.exports.actions.statements import check
@@ -19,7 +23,8 @@ from apps.exports.rules.months import Month, months
 from apps.ledger.enums import Purpose
 from apps.ledger.queries import find_account
 from apps.notices.models import Notice
-from apps.payments.models import Payout
+from apps.payments.actions import payouts
+from apps.payments.models import Payout, StripeAccount
 from apps.work import actions as work
 from apps.work.models import EarningLine
 from tests.work.conftest import STAFF
@@ -53,14 +58,8 @@ def close(desk, at: dt.datetime) -> int:
 
 def pay_out(desk, user, amount: int) -> Payout:
     """Reserved and made at Stripe, as the outbox would."""
-    from apps.payments.actions import payouts
-
     with acting(person(user)) as by:
-        made = Payout.objects.create(
-            user=user, amount=amount, currency="USD", account_id="acct_x", created_at=desk.now
-        )
-        account = type("Account", (), {"user_id": user.id, "account_id": "acct_x"})
-        made.delete()
+        account = StripeAccount(user=user, account_id="acct_x", country="US")
         made = payouts._reserve(account, amount, "USD", is_automatic=False, by=by, now=desk.now)
         payouts.post(made, "tr_x", by=by, now=desk.now)
     return made
@@ -220,8 +219,6 @@ def test_pages_of_lines_show_each_once(desk, story, carol, client_of, monkeypatc
 
 
 def test_a_deactivated_contributor_reads_statements(desk, story, carol, client_of):
-    from apps.accounts.models import ContributorProfile
-
     with acting(person(carol)):
         ContributorProfile.objects.filter(user=carol).update(deactivated_at=desk.now)
     browser = client_of(carol)
@@ -233,8 +230,6 @@ def test_a_deactivated_contributor_reads_statements(desk, story, carol, client_o
 
 
 def test_staff_reads_one_and_leaves_evidence(desk, story, carol, ada, client_of):
-    from apps.audit.models import AuditEvent
-
     address = reverse("money:statement-of", args=[carol.id, "2026-03"])
     assert client_of(ada).get(address).status_code == 200
     with acting(STAFF):
@@ -289,8 +284,6 @@ def test_the_year_adds_its_months_and_names_the_form(desk, story, carol, client_
 
 def test_a_statement_is_never_changed(desk, story, carol):
     close(desk, dt.datetime(2026, 4, 1, 1, tzinfo=dt.UTC))
-    from django.db import DatabaseError, transaction
-
     with acting(STAFF):
         for change in (
             lambda: Statement.objects.update(as_of=0),
@@ -309,5 +302,5 @@ def test_months_follow_each_other_without_a_gap(day, how_many):
         last = last.next
     found = months(month, last)
     assert len(found) == how_many + 1
-    assert all(a.end == b.start and b.before == a for a, b in zip(found, found[1:], strict=False))
+    assert all(a.end == b.start and b.before == a for a, b in pairwise(found))
     assert Month.named(month.name) == month and Month.of(month.start) == month

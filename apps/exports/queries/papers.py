@@ -97,10 +97,10 @@ def _currency(paper: Paper, row: Sums) -> dict:
     )  # fmt: skip
     display = paper.display.get(row.currency)
     if display:
+        words = f"at {display.rate} of {display.date} ({display.source})"
         more.append(
             [
-                f"Earned, in {display.currency} for orientation, at {display.rate} of "
-                f"{display.date} ({display.source})",
+                f"Earned, in {display.currency} for orientation, {words}",
                 written(display.of(row.earned, row.currency), display.currency),
             ]
         )
