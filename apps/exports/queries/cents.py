@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from apps.core.ids import derived
 from apps.core.tenancy import Actor
-from apps.exports.rules.layers import Layer, Move, carried, pots
+from apps.exports.rules.layers import INTO_PROJECT, OUT_OF_PROJECT, Layer, Move, carried, pots
 from apps.ledger import queries as ledger
 from apps.ledger.enums import Purpose, TransferKind
 from apps.ledger.queries import TransferRow
@@ -37,6 +37,7 @@ WHO = {
 CODES = {
     "funding": "the buyer's charge",
     "fund_project": "budget of a project",
+    "top_up_project": "more budget of a project",
     "fund_seats": "qualification seats of a project",
     "return_unspent": "unspent budget back to the wallet",
     "return_seats": "unused seats back to the wallet",
@@ -252,11 +253,13 @@ def _charges(found: TransferRow, project: Project, actor: Actor) -> list[Step]:
     if not layers:
         return []
     steps = [_charge(layers, at, subjects, project, actor)]
-    first = [row for row in rows if row[5] == project.id and row[4].startswith("fund_")]
-    if found.code.startswith(("fund_", "return_")) or not first:
+    if found.code in INTO_PROJECT or found.code in OUT_OF_PROJECT:
         return steps
-    is_seats = _pot(found) == "seats"
-    into = [row for row in first if (row[4] == "fund_seats") == is_seats] or first
+    pot = _pot(found)
+    into = [row for row in rows if row[5] == project.id and INTO_PROJECT.get(row[4]) == pot]
+    if not into:
+        return steps
+    is_seats = pot == "seats"
     is_open = actor.is_staff or project.org_id in actor.org_ids
     steps.append(
         Step(
@@ -283,9 +286,9 @@ def _layers(found: TransferRow, project: Project, known: dict) -> list[Layer]:
     place = _place(found.id)
     if place is None:
         return []
-    if found.code.startswith("fund_"):
+    if found.code in INTO_PROJECT:
         # Its own part of what the project was filled with.
-        purpose = "seats" if found.code == "fund_seats" else "held"
+        purpose = INTO_PROJECT[found.code]
         return carried(known.get((project.id, purpose), []), _filled_before(found), found.amount)
     before = place.before
     if found.kind == TransferKind.PENDING:
@@ -553,7 +556,7 @@ def _onwards(found: TransferRow, actor: Actor) -> list[Step]:
                 text="The fee stays with the platform. It pays Stripe's fees, for payouts too.",
             )
         ]
-    if found.code in {"funding", "fund_project", "fund_seats"}:
+    if found.code == "funding" or found.code in INTO_PROJECT:
         return _spent(found, actor)
     return []
 
@@ -685,7 +688,11 @@ def _spent(found: TransferRow, actor: Actor) -> list[Step]:
         .filter(id__in={row.scope_id for row in rows})
         .values_list("id", "title")
     )
-    into = {(row.scope_id, row.code): row.id for row in rows if row.code.startswith("fund_")}
+    into = {
+        (row.scope_id, INTO_PROJECT[row.code]): row.id
+        for row in rows
+        if row.code in INTO_PROJECT and row.credit_id != found.credit_id
+    }
     amounts, left = [], found.amount
     for (scope, purpose), layers in pots(moves).items():
         part = sum(layer.amount for layer in layers if layer.source == found.id)
@@ -693,8 +700,7 @@ def _spent(found: TransferRow, actor: Actor) -> list[Step]:
             continue
         left -= part
         name = names.get(scope, "left the wallet otherwise")
-        code = "fund_seats" if purpose == "seats" else "fund_project"
-        amounts.append(Amount(name, part, into.get((scope, code), scope)))
+        amounts.append(Amount(name, part, into.get((scope, purpose), scope)))
     if left:
         amounts.append(Amount("still in the wallet", left))
     return [

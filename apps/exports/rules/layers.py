@@ -12,7 +12,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-INTO_PROJECT = {"fund_project": "held", "fund_seats": "seats"}
+INTO_PROJECT = {"fund_project": "held", "top_up_project": "held", "fund_seats": "seats"}
 OUT_OF_PROJECT = {"return_unspent": "held", "return_seats": "seats"}
 
 
