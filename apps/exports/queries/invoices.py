@@ -61,10 +61,12 @@ def invoiced(org_id: uuid.UUID) -> dict[tuple[uuid.UUID, str], tuple[int, int]]:
         .order_by()
         .values_list("project_id", "invoice__currency")
         .annotate(
-            Sum("pay", filter=~note), Sum("fee", filter=~note),
-            Sum("pay", filter=note), Sum("fee", filter=note),
+            pay_said=Sum("pay", filter=~note),
+            fee_said=Sum("fee", filter=~note),
+            pay_back=Sum("pay", filter=note),
+            fee_back=Sum("fee", filter=note),
         )
-    )  # fmt: skip
+    )
     return {
         (project, currency): ((pay or 0) - (pay_back or 0), (fee or 0) - (fee_back or 0))
         for project, currency, pay, fee, pay_back, fee_back in rows
