@@ -161,6 +161,7 @@ class Line:
     assignment_id: uuid.UUID | None
     kind: str
     reason: str
+    criteria_id: uuid.UUID
     version: int
     sha256: str
     currency: str
@@ -441,7 +442,7 @@ FROM line GROUP BY currency
 """
 _ROWS = """
 SELECT line.id, line.number, line.at, line.project_id, c.body->>'title', line.assignment_id,
-  line.kind, line.reason, c.number, c.sha256, line.currency, line.gross, line.fee, line.net,
+  line.kind, line.reason, c.id, c.number, c.sha256, line.currency, line.gross, line.fee, line.net,
   line.code, line.transfer
 FROM line JOIN projects_criteriaversion c ON c.id = line.criteria_id
 WHERE (line.number, line.id) > (%(number)s, %(line)s)
