@@ -8,6 +8,8 @@ from apps.core.models import Row
 from apps.core.tenancy import Actor
 from apps.notices.enums import Group, Mail
 
+MOST_COUNTED = 99
+
 
 class NoticeQuerySet(models.QuerySet["Notice"]):
     def visible_to(self, actor: Actor) -> "NoticeQuerySet":
@@ -18,6 +20,11 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
 
     def unread(self) -> "NoticeQuerySet":
         return self.in_page().filter(read_at=None)
+
+    def number_unread(self) -> int | str:
+        """For every page's header, so it is counted to MOST_COUNTED and no further: "99+"."""
+        number = self.unread().order_by()[: MOST_COUNTED + 1].count()
+        return number if number <= MOST_COUNTED else f"{MOST_COUNTED}+"
 
 
 class Letter(Row):

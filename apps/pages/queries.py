@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass
 
-from django.db.models import Count, F, Sum
+from django.db.models import Count, F, OuterRef, Sum
 
 from apps.accounts import queries as accounts
 from apps.accounts.models import ContributorProfile, Credential
@@ -17,6 +17,7 @@ from apps.projects.enums import ProjectState
 from apps.projects.models import Offer, Project
 from apps.work.enums import AssignmentState, EnrolmentState
 from apps.work.models import Assignment, Enrolment
+from apps.work.queries.review import waiting_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +34,14 @@ class OrganizationRow:
 
 
 def buyer_dashboard(actor: Actor, *, shown: int = 8) -> list[OrganizationRow]:
-    """Each own organization with its newest projects and what waits for a verdict. Four queries."""
+    """Each own organization with its newest projects and what waits for a verdict."""
     if not actor.org_ids:
         return []
-    waiting = dict(
-        Assignment.objects.of_buyer(actor)
-        .filter(state=AssignmentState.SUBMITTED)
-        .values_list("project_id")
-        .annotate(Count("id"))
-    )
     by_org: dict[uuid.UUID, list[ProjectRow]] = {org_id: [] for org_id in actor.org_ids}
-    for project in Project.objects.visible_to(actor).order_by("-created_at"):
-        rows = by_org.get(project.org_id)
-        if rows is not None and len(rows) < shown:
-            rows.append(ProjectRow(project, waiting.get(project.id, 0)))
+    projects = Project.objects.visible_to(actor).annotate(waiting=waiting_in(OuterRef("id")))
+    for org_id, rows in by_org.items():
+        own = projects.filter(org_id=org_id).order_by("-created_at")[:shown]
+        rows += [ProjectRow(project, project.waiting) for project in own]
     return [
         OrganizationRow(org, actor.roles[org.id], by_org[org.id])
         for org in Organization.objects.visible_to(actor).order_by("name")
