@@ -1,24 +1,24 @@
 """A list of 100,000 rows is read as one of a hundred: by an index, a page at a time.
 
-Every query of a page is explained as it runs. No query may go through one of the large tables from
-end to end, and none may look at more rows than a page counts exactly. Nothing here is timed.
+Every query of a page is explained as it runs: no part of it may look at more rows than a page counts
+one by one, let alone go through a table. Nothing here is timed.
 """
 
 import json
+from urllib.parse import urljoin
 
 import pytest
 from django.db import connection
 
+from apps.core.tables import EXACT
 from apps.core.tenancy import acting, system
+from apps.projects.tasks import publish_figures_of
 from apps.work import actions as work
 from apps.work.models import Earnings
-from apps.work.queries.progress import EXACT
+from apps.work.queries import progress
 from tests import dom
 from tests.factories import large
 
-LARGE = {
-    "projects_item", "work_assignment", "work_submission", "work_earningline", "notices_notice",
-}  # fmt: skip
 SCANS = {"Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Scan", "Bitmap Index Scan"}
 MOST_QUERIES = 60
 # A count that stops there looks one further.
@@ -64,6 +64,7 @@ def world(transactional_db, superuser, acme, alice, carol, project, now, as_):
     )
     with acting(system(acme.id)) as by:
         work.refresh_figures(project_id=made.id, by=by, now=now)
+    publish_figures_of(id=str(made.id), org_id=str(acme.id))
     return made
 
 
@@ -86,12 +87,9 @@ class Plans:
     def problems(self):
         for sql, plan in self.found:
             for node in nodes(plan):
-                if node["Node Type"] not in SCANS:
-                    continue
-                if node["Node Type"] == "Seq Scan" and node["Relation Name"] in LARGE:
-                    yield f"reads all of {node['Relation Name']}: {sql}"
-                elif rows_read(node) > MOST_ROWS:
-                    yield f"reads {rows_read(node):,.0f} rows ({node['Node Type']}): {sql}"
+                if node["Node Type"] in SCANS and rows_read(node) > MOST_ROWS:
+                    kind, table = node["Node Type"], node.get("Relation Name", "an index")
+                    yield f"reads {rows_read(node):,.0f} rows ({kind}, {table}): {sql[:400]}"
 
 
 def nodes(plan):
@@ -109,6 +107,13 @@ def rows_read(node):
 
 
 def test_a_page_of_100_000_rows_reads_a_page(world, client_of, alice, carol):
+    """One test, since the rows take longer to write than the pages to read."""
+    with acting(system(world.org_id)):
+        row = Earnings.objects.get(project=world, contributor=carol)
+        assert row.assignments == large.ROWS
+        assert row.net == sum(world.earninglines.values_list("net", flat=True))
+        assert progress.of_project(world)["waiting"] == large.ROWS // 3
+    assert "100,000" in client_of(carol).get("/work/earnings/").content.decode()
     wrong = []
     for person, addresses in PAGES.items():
         client = client_of({"alice": alice, "carol": carol}[person])
@@ -119,12 +124,11 @@ def test_a_page_of_100_000_rows_reads_a_page(world, client_of, alice, carol):
 
 def leafed(client, address):
     """Problems of the page, of the one after it, and of that one's way back."""
-    path = address.split("?")[0]
     text, wrong = looked(client, address)
     if further := dom.by_id(dom.tree(text), "page-next"):
-        text, more = looked(client, path + dom.value(further, "href"))
+        text, more = looked(client, urljoin(address, dom.value(further, "href")))
         back = dom.by_id(dom.tree(text), "page-previous")
-        wrong += more + looked(client, path + dom.value(back, "href"))[1]
+        wrong += more + looked(client, urljoin(address, dom.value(back, "href")))[1]
     return wrong
 
 
@@ -134,20 +138,8 @@ def looked(client, address):
     with connection.execute_wrapper(plans):
         answer = client.get(address)
     assert answer.status_code == 200, (address, answer.status_code)
-    wrong = [f"{address} {problem[:1500]}" for problem in plans.problems()]
+    wrong = [f"{address} {problem}" for problem in plans.problems()]
     if plans.count > MOST_QUERIES:
         wrong.append(f"{address} asks {plans.count} queries")
     assert plans.found
     return answer.content.decode(), wrong
-
-
-def test_the_sums_of_somebody_who_has_done_very_much(world, client_of, carol, alice):
-    """What is read from the summaries is what the rows add up to."""
-    with acting(system(world.org_id)):
-        row = Earnings.objects.get(project=world, contributor=carol)
-        assert row.assignments == large.ROWS
-        assert row.net == sum(world.earninglines.values_list("net", flat=True))
-    text = client_of(carol).get("/work/earnings/").content.decode()
-    assert "100,000" in text
-    text = client_of(alice).get(f"/projects/{world.id}/live/").content.decode()
-    assert "33333" in text

@@ -195,6 +195,8 @@ def typed(form):
     """Nonsense in every field that one types in."""
     sent = dom.fields(form)
     for each in controls(form):
+        if each.name == "select":
+            continue
         kind = dom.value(each, "type") or "text"
         if each.name == "textarea" or kind in {"text", "search", "tel"}:
             sent[dom.value(each, "name")] = TYPED

@@ -24,6 +24,8 @@ from django.http import QueryDict
 from apps.core.http import HttpRequest
 
 AFTER, BEFORE, NUMBER, SORT = "after", "before", "page", "sort"
+# So many rows a page counts one by one; of more it says what a sweep has added up, or "5,000+".
+EXACT = 5_000
 SIGNER = signing.Signer(salt=__name__)
 
 
@@ -204,6 +206,17 @@ class Table:
         )
         words = f"Page {page.number} of {page.paginator.num_pages}"
         return list(page), places, words if page.has_other_pages() else ""
+
+
+def has_many(rows: QuerySet) -> bool:
+    """Whether there are more rows than a page counts; reads no more than that."""
+    return rows.order_by()[EXACT : EXACT + 1].exists()
+
+
+def number_of(rows: QuerySet, most: int = EXACT) -> int | str:
+    """How many rows there are, counted no further than `most`: 17, or "5,000+"."""
+    number = rows.order_by()[: most + 1].count()
+    return number if number <= most else f"{most:,}+"
 
 
 def _row(*values: F | Value) -> Func:

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.core.models import Row
+from apps.core.tables import number_of
 from apps.core.tenancy import Actor
 from apps.notices.enums import Group, Mail
 
@@ -23,8 +24,7 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
 
     def number_unread(self) -> int | str:
         """For every page's header, so it is counted to MOST_COUNTED and no further: "99+"."""
-        number = self.unread().order_by()[: MOST_COUNTED + 1].count()
-        return number if number <= MOST_COUNTED else f"{MOST_COUNTED}+"
+        return number_of(self.unread(), most=MOST_COUNTED)
 
 
 class Letter(Row):

@@ -3,11 +3,12 @@
 import uuid
 from dataclasses import dataclass
 
-from django.db.models import Count, F, OuterRef, Sum
+from django.db.models import F, OuterRef, Sum
 
 from apps.accounts import queries as accounts
 from apps.accounts.models import ContributorProfile, Credential
 from apps.cases.models import Case
+from apps.core.tables import number_of
 from apps.core.tenancy import Actor
 from apps.ledger.enums import Purpose
 from apps.ledger.queries import AccountRow
@@ -52,9 +53,9 @@ def buyer_dashboard(actor: Actor, *, shown: int = 8) -> list[OrganizationRow]:
 class ContributorDashboard:
     profile: ContributorProfile | None
     open: list[Assignment]
-    rework: int
-    in_review: int
-    rejected: int
+    rework: int | str
+    in_review: int | str
+    rejected: int | str
     qualifying: int
     cases: list[Case]
 
@@ -62,7 +63,6 @@ class ContributorDashboard:
 def contributor_dashboard(actor: Actor) -> ContributorDashboard:
     """What waits for the person (open, rework, rejections) and for others (verdicts)."""
     mine = Assignment.objects.of_contributor(actor)
-    counts = dict(mine.values_list("state").annotate(Count("id")))
     return ContributorDashboard(
         profile=accounts.own_profile(actor),
         open=list(
@@ -70,9 +70,9 @@ def contributor_dashboard(actor: Actor) -> ContributorDashboard:
             .select_related("project")
             .order_by("claimed_at")
         ),
-        rework=counts.get(AssignmentState.REWORK, 0),
-        in_review=counts.get(AssignmentState.SUBMITTED, 0),
-        rejected=counts.get(AssignmentState.REJECTED, 0),
+        rework=number_of(mine.filter(state=AssignmentState.REWORK)),
+        in_review=number_of(mine.filter(state=AssignmentState.SUBMITTED)),
+        rejected=number_of(mine.filter(state=AssignmentState.REJECTED)),
         qualifying=Enrolment.objects.of_contributor(actor)
         .filter(state=EnrolmentState.QUALIFYING)
         .count(),

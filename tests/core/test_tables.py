@@ -88,7 +88,7 @@ def test_the_filter_stays_and_the_place_does_not(people):
 
 @pytest.mark.parametrize(
     "query",
-    ["sort=email", "sort=password", "sort=--name", "after=nonsense", "before=%00", "page=x"],
+    ["sort=email", "sort=password", "sort=--name", "after=nonsense", "before=x", "page=x"],
 )
 @pytest.mark.parametrize("table", [LONG, SHORT])
 def test_what_the_list_does_not_have_counts_as_not_said(people, table, query):

@@ -1,20 +1,21 @@
 """A project as it is after years: 100,000 rows of everything that its lists show.
 
 Written past the actions, as a superuser: what the pages need is many rows that hold every
-constraint, not their history. One contributor has done all of it.
+constraint, not their history. One contributor has done all of it; a third waits for review.
 """
 
+import datetime as dt
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 ROWS = 100_000
-# Of these two thirds are decided; the rest waits for review.
 _STATEMENTS = (
     """
     INSERT INTO projects_item (project_id, org_id, external_id, purpose, state, payload, kind,
         overlap, open_slots, sort_key, broken_reports)
-      SELECT i.project_id, i.org_id, 'many-' || lpad(n::text, 7, '0'), 'work', 'active', i.payload,
-        '', 2, 1, hashtextextended(n::text, 7), 0
+      SELECT i.project_id, i.org_id, %(name)s || '-' || lpad(n::text, 7, '0'), 'work',
+        'active', i.payload, '', 2, 1, hashtextextended(n::text, 7), 0
       FROM generate_series(1, %(rows)s) n,
         (SELECT * FROM projects_item WHERE project_id = %(project)s ORDER BY id LIMIT 1) i
     """,
@@ -32,7 +33,7 @@ _STATEMENTS = (
       FROM (SELECT *, %(now)s::timestamptz - row_number * interval '25 minutes' AS at,
               row_number AS n
             FROM (SELECT *, row_number() OVER (ORDER BY id DESC) FROM projects_item
-                  WHERE project_id = %(project)s AND external_id LIKE 'many-%%') numbered) i
+                  WHERE project_id = %(project)s AND external_id LIKE %(name)s || '-%%') numbered) i
         JOIN projects_project p ON p.id = i.project_id
     """,
     """
@@ -40,7 +41,9 @@ _STATEMENTS = (
         kind, round, answer, answer_key, submitted_at, undo_until, scored_at, scores)
       SELECT gen_random_uuid(), org_id, project_id, contributor_id, id, item_id, 'work', 1,
         '{"choice": "yes"}', 'yes', submitted_at, submitted_at, submitted_at, '{}'
-      FROM work_assignment WHERE project_id = %(project)s AND tier = 'general'
+      FROM work_assignment WHERE id IN (SELECT a.id FROM work_assignment a
+        JOIN projects_item i ON i.id = a.item_id WHERE a.project_id = %(project)s
+          AND i.external_id LIKE %(name)s || '-%%')
     """,
     """
     INSERT INTO work_earningline (id, org_id, project_id, contributor_id, assignment_id,
@@ -48,7 +51,8 @@ _STATEMENTS = (
       SELECT gen_random_uuid(), a.org_id, a.project_id, a.contributor_id, a.id, a.criteria_id,
         'base', 40 + a.active_seconds, 6, 46 + a.active_seconds, 'USD', 'Accepted', 'accept',
         a.ended_at
-      FROM work_assignment a WHERE a.project_id = %(project)s AND a.tier = 'general'
+      FROM work_assignment a JOIN projects_item i ON i.id = a.item_id
+      WHERE a.project_id = %(project)s AND i.external_id LIKE %(name)s || '-%%'
     """,
     """
     INSERT INTO notices_notice (id, user_id, kind, title, body, url, created_at, is_in_page, mail,
@@ -66,14 +70,21 @@ def grow(
     *,
     project: uuid.UUID,
     contributor: uuid.UUID,
-    now: Any,
-    readers: list[uuid.UUID],
+    now: dt.datetime,
+    readers: Sequence[uuid.UUID],
     rows: int = ROWS,
+    name: str = "many",
 ) -> None:
-    """`session`: a superuser's psycopg connection. The project has an item at least."""
+    """`session`: a superuser's psycopg connection. The project has an item at least; `name` begins
+    the ids of the items, and is another one each time.
+    """
     words = {
-        "project": project, "contributor": contributor, "now": now, "readers": readers,
+        "project": project,
+        "contributor": contributor,
+        "now": now,
+        "readers": list(readers),
         "rows": rows,
-    }  # fmt: skip
+        "name": name,
+    }
     for statement in _STATEMENTS:
         session.execute(statement, None if statement.startswith("ANALYZE") else words)

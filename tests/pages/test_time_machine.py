@@ -148,16 +148,15 @@ def test_a_move_reminds_before_it_takes_anybody_past_a_deadline(desk, carol, rob
     press("14d")
     with acting(actor_of(carol)):
         told = Notice.objects.get(key=f"appeal:{rejected.id}")
-        letter = told.letter
     due = rejected.appeal_due_at - dt.timedelta(hours=72)
     assert due <= told.created_at < due + dt.timedelta(hours=1)
     assert told.created_at < told.due_at
     with acting(actor_of(ada)):
-        told = Notice.objects.get(user=ada, key=f"case:{case.id}:decision")
+        near = Notice.objects.get(user=ada, key=f"case:{case.id}:decision")
     due = case.due_at - dt.timedelta(hours=48)
-    assert due <= told.created_at < due + dt.timedelta(hours=1)
+    assert due <= near.created_at < due + dt.timedelta(hours=1)
     with acting(system()):
-        letter = Letter.objects.get(id=letter.id)
+        letter = Letter.objects.get(id=told.letter_id)
         assert letter.sent_at is not None
         assert letter.sent_at < rejected.appeal_due_at
     assert desk.fresh(rejected).state == "final"

@@ -71,7 +71,7 @@ def index(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
         "shown": [_shown(item, sees_gold=sees_gold) for item in page],
         "form": form,
         "sees_gold": sees_gold,
-        "counts": queries.item_counts(project),
+        "counts": queries.shown_counts(project),
         "imports": project.imports.order_by("-created_at")[:20],
         "pictures": project.assets.count(),
         "can_manage": permissions.can_manage(request.actor, project),

@@ -12,11 +12,11 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from apps.core.money import half_even
+from apps.core.tables import has_many
 from apps.core.tenancy import Actor
 from apps.ledger.enums import Purpose
 from apps.ledger.queries import find_account
 from apps.work.models import Assignment, EarningLine, Earnings
-from apps.work.queries.progress import has_many
 
 STATEMENT_COLUMNS = (
     "at", "project", "project_title", "assignment", "kind", "reason", "criteria_version",

@@ -7,9 +7,10 @@ left: it costs the same whatever has been done.
 
 import uuid
 
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Least
 
+from apps.core.tables import has_many
 from apps.projects.enums import ItemPurpose, ItemState
 from apps.projects.models import CriteriaVersion, Item, Project, ProjectFigures
 from apps.projects.rules import Kind
@@ -17,7 +18,6 @@ from apps.work.enums import AssignmentState
 from apps.work.models import Assignment, EarningLine, Enrolment
 
 S = AssignmentState
-EXACT = 5_000
 # Where the counts are in `ProjectFigures.body`.
 KEY = "progress"
 BINS, BINS_AN_ESTIMATE = 13, 4
@@ -36,11 +36,6 @@ def _counts(project: Project) -> dict:
         if figures is not None and KEY in figures.body:
             return figures.body[KEY]
     return counted(project.id)
-
-
-def has_many(rows: QuerySet) -> bool:
-    """Whether there are more rows than a page counts; reads no more than that."""
-    return rows.order_by()[EXACT : EXACT + 1].exists()
 
 
 def counted(project_id: uuid.UUID) -> dict:
