@@ -1,7 +1,7 @@
 """A list of 100,000 rows is read as one of a hundred: by an index, a page at a time.
 
-Every query of a page is explained as it runs: no part of it may look at more rows than a page counts
-one by one, let alone go through a table. Nothing here is timed.
+Every query of a page is explained as it runs: no part of it may look at more rows than a page
+counts one by one, let alone go through a table. Nothing here is timed.
 """
 
 import json
