@@ -24,8 +24,10 @@ from django.http import QueryDict
 from apps.core.http import HttpRequest
 
 AFTER, BEFORE, NUMBER, SORT = "after", "before", "page", "sort"
-# So many rows a page counts one by one; of more it says what a sweep has added up, or "5,000+".
+# So many rows a page counts one by one; of more it says what a sweep has added up.
 EXACT = 5_000
+# And so many where no sweep adds up: "1,000+".
+MOST_COUNTED = 1_000
 SIGNER = signing.Signer(salt=__name__)
 
 
@@ -213,8 +215,8 @@ def has_many(rows: QuerySet) -> bool:
     return rows.order_by()[EXACT : EXACT + 1].exists()
 
 
-def number_of(rows: QuerySet, most: int = EXACT) -> int | str:
-    """How many rows there are, counted no further than `most`: 17, or "5,000+"."""
+def number_of(rows: QuerySet, most: int = MOST_COUNTED) -> int | str:
+    """How many rows there are, counted no further than `most`: 17, or "1,000+"."""
     number = rows.order_by()[: most + 1].count()
     return number if number <= most else f"{most:,}+"
 

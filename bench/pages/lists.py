@@ -95,8 +95,8 @@ def _lists(project: Project) -> dict[str, List]:
             reader=OWNER,
             address=reverse("work:review", args=[project.id]),
             turned="-when",
-            rows=waiting.order_by("review_due_at", "id"),
-            fields=("review_due_at", "id"),
+            rows=waiting.order_by("review_due_at", "item_id"),
+            fields=("review_due_at", "item_id", "contributor_id"),
         ),
         "my work": List(
             reader=CONTRIBUTOR,

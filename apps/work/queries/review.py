@@ -6,13 +6,11 @@ from collections.abc import Collection
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, Func, IntegerField, OuterRef, QuerySet, Subquery
 
+from apps.core.tables import MOST_COUNTED
 from apps.projects.models import Project
 from apps.projects.rules import Kind
 from apps.work.enums import AssignmentState
 from apps.work.models import Assignment
-
-# Counting stops here, so that a list of projects costs the same however much waits in one.
-MOST_COUNTED = 1000
 
 
 def waiting_in(project: OuterRef) -> Func:

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.core.errors import WagefileError
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
-from apps.core.tables import Column, Table
+from apps.core.tables import MOST_COUNTED, Column, Table
 from apps.organizations.enums import Permission
 from apps.organizations.permissions import can, check
 from apps.projects.models import Project
@@ -94,23 +94,27 @@ _STATES = {
 
 
 def _queue_of(label: str, order: str, sort: str) -> Table:
-    """A queue in one state; its last column is what it is sorted by."""
+    """A queue in one state; its last column is what it is sorted by.
+
+    Everything of the order is the assignment's, as its index is; one item is answered by one
+    contributor once.
+    """
     return Table(
         Column("item", "Item"),
         Column("answer", "Answer"),
         Column("contributor", "Contributor"),
         Column("scores", "Scores"),
-        Column("when", label, order),
+        Column("when", label, f"assignment__{order} assignment__item_id"),
         sort=sort,
         size=PAGE_SIZE,
-        key="assignment_id",
+        key="assignment__contributor_id",
     )
 
 
 QUEUES = {
-    "": _queue_of("Accepted by silence", "assignment__review_due_at", "when"),
-    "rework": _queue_of("Second round due", "assignment__rework_due_at", "when"),
-    "decided": _queue_of("Decided", "assignment__ended_at", "-when"),
+    "": _queue_of("Accepted by silence", "review_due_at", "when"),
+    "rework": _queue_of("Second round due", "rework_due_at", "when"),
+    "decided": _queue_of("Decided", "ended_at", "-when"),
 }
 
 
@@ -146,7 +150,7 @@ def everything(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "work/buyer_all.html",
-        {"page": page, "may_review": bool(org_ids), "most_counted": review.MOST_COUNTED},
+        {"page": page, "may_review": bool(org_ids), "most_counted": MOST_COUNTED},
     )
 
 
