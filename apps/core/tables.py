@@ -23,6 +23,10 @@ from django.http import QueryDict
 
 from apps.core.http import HttpRequest
 
+# What is added to the address for the first page, the one before and the one after; None: no page.
+type Places = tuple[dict | None, dict | None, dict | None]
+type Cut = tuple[Sequence[Any], Places, str]
+
 AFTER, BEFORE, NUMBER, SORT = "after", "before", "page", "sort"
 # So many rows a page counts one by one; of more it says what a sweep has added up.
 EXACT = 5_000
@@ -127,7 +131,11 @@ class Table:
                 if column.name not in hidden
             ],
             orders=self._orders(order),
-            kept=[pair for pair in query.items() if pair[0] not in {SORT, AFTER, BEFORE, NUMBER}],
+            kept=[
+                (name, str(value))
+                for name, value in query.items()
+                if name not in {SORT, AFTER, BEFORE, NUMBER}
+            ],
             first_url=first,
             previous_url=before,
             next_url=after,
@@ -161,7 +169,7 @@ class Table:
 
     # ── Long lists: the page after a row, or before one ─────────────────────────────────────────
 
-    def _place(self, rows: QuerySet, order: Order, query: QueryDict) -> tuple:
+    def _place(self, rows: QuerySet, order: Order, query: QueryDict) -> Cut:
         after, before = _opened(query.get(AFTER)), _opened(query.get(BEFORE))
         is_back = before is not None and after is None
         place = before if is_back else after
@@ -180,7 +188,7 @@ class Table:
         if is_back:
             found.reverse()
         has_before, has_after = (is_more, True) if is_back else (place is not None, is_more)
-        places = (
+        places: Places = (
             {} if has_before else None,
             {BEFORE: self._shut(found[0], fields)} if has_before else None,
             {AFTER: self._shut(found[-1], fields)} if has_after else None,
@@ -194,14 +202,14 @@ class Table:
 
     # ── Short lists: numbered ───────────────────────────────────────────────────────────────────
 
-    def _number(self, rows: QuerySet, order: Order, query: QueryDict) -> tuple:
+    def _number(self, rows: QuerySet, order: Order, query: QueryDict) -> Cut:
         paths = map(F, order.fields(self.key))
         by = [
             path.desc(nulls_last=True) if order.is_down else path.asc(nulls_last=True)
             for path in paths
         ]
         page = Paginator(rows.order_by(*by), self.size).get_page(query.get(NUMBER))
-        places = (
+        places: Places = (
             {} if page.number > 2 else None,
             {NUMBER: page.number - 1} if page.has_previous() else None,
             {NUMBER: page.number + 1} if page.has_next() else None,

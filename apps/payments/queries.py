@@ -107,10 +107,10 @@ def _held(org: Organization, actor: Actor) -> list[Held]:
 def line(row: Funding | Refund | Payout) -> Line:
     amount = Money(row.amount, row.currency)
     if isinstance(row, Payout):
-        words, more = PAYOUT_WORDS, (row.reason, row.is_automatic)
-    else:
-        words, more = FUNDING_WORDS if isinstance(row, Funding) else REFUND_WORDS, ()
-    return Line(row.id, row.created_at, amount, row.state, words[row.state], *more)
+        words, more = PAYOUT_WORDS[row.state], (row.reason, row.is_automatic)
+        return Line(row.id, row.created_at, amount, row.state, words, *more)
+    words = (FUNDING_WORDS if isinstance(row, Funding) else REFUND_WORDS)[row.state]
+    return Line(row.id, row.created_at, amount, row.state, words)
 
 
 # ── The contributor's payouts ───────────────────────────────────────────────────────────────────
