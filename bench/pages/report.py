@@ -1,26 +1,17 @@
 """The section on pages; every sentence about a result follows from it."""
 
-import datetime as dt
-import uuid
 from statistics import median
 from typing import Any
 
-import psycopg
 from playwright.sync_api import sync_playwright
 
 from bench import page
 from bench.flow import ours
 from bench.pages.chromium import Visit, visit
 from marketplace.runtime import browser as chromium
-from marketplace.runtime import instance
 from marketplace.runtime.house import House
-from tests.factories import large
 
 ROWS = (1, 100)
-SIZES = (1_000, 100_000)
-PLACES = ("first", "middle", "last")
-LIST_ROUNDS = 15
-RATIO_GOAL = 2
 VISITS = 5
 LCP_GOAL, INP_GOAL, WEIGHT_GOAL = 1500, 200, 250_000
 
@@ -39,54 +30,7 @@ def measured_pages() -> list[str]:
             queries[rows] = {name: one["queries"] for name, one in staged.items()}
             if rows == ROWS[-1]:
                 visits = _visits(path, site.house, staged)
-                lists = {size: _lists(site, size) for size in SIZES}
-    return [*_lines(visits, queries), "", *_list_lines(lists)]
-
-
-def _lists(site: ours.Ours, size: int) -> dict[str, dict[str, list[float]]]:
-    """The lists of a project after it has grown to this size: list → place → milliseconds."""
-    print(f"-> lists of {size:,} rows", flush=True)
-    project = site.staged["projects"][0]
-    with psycopg.connect(instance.environment(ours.INSTANCE).database_admin_url) as session:
-        row = session.execute("SELECT contributor_id FROM work_enrolment").fetchone()
-        assert row
-        large.grow(
-            session,
-            project=uuid.UUID(project),
-            contributor=row[0],
-            now=dt.datetime.now(dt.UTC),
-            readers=[row[0]],
-            rows=size,
-            name=f"of-{size}",
-        )
-    return ours.stage(site.house, "bench.pages.lists", project, LIST_ROUNDS)
-
-
-def _list_lines(lists: dict[int, dict[str, dict[str, list[float]]]]) -> list[str]:
-    small, big = (lists[size] for size in SIZES)
-    rows, worst = [], 0.0
-    for name, places in big.items():
-        cells = []
-        for place in PLACES:
-            if place not in places:
-                cells.append("—")
-                continue
-            before, after = median(small[name][place]), median(places[place])
-            worst = max(worst, after / before)
-            cells.append(f"{before:.0f} → {after:.0f} ms, {after / before:.2f}")
-        rows.append([name, *cells])
-    few, many = SIZES
-    return [
-        (
-            f"{many:,} rows against {few:,} of items, answers, earning lines and notices, by one"
-            f" contributor on one project: the server's time for a page, median of {LIST_ROUNDS},"
-            " and its ratio. No web server is between; every query is."
-        ),
-        "",
-        *page.table(["list", *(f"{place} page" for place in PLACES)], rows),
-        "",
-        f"Goal: no page takes more than {RATIO_GOAL} times as long. The worst is {worst:.2f}.",
-    ]
+    return _lines(visits, queries)
 
 
 def _visits(path: Any, house: House, staged: dict[str, Any]) -> dict[str, list[Visit]]:
