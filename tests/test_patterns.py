@@ -138,8 +138,8 @@ def _sent(client, address, text, number, where):
 
 
 def unnamed(element):
-    """Its text without ids: what is sent twice makes rows of its own each time."""
-    return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "(id)", str(element))
+    """Its text without ids, hashes and numbers: what is sent twice makes its own each time."""
+    return re.sub(r"[0-9a-f-]{6,}|\d+", "(id)", str(element))
 
 
 def _is_in(part, plain, source):
