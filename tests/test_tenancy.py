@@ -92,6 +92,7 @@ WALLS = {
     "work.Assignment": Wall(BOTH),
     "work.EarningLine": Wall(BOTH),
     "work.Enrolment": Wall(BOTH),
+    "work.Earnings": Wall(BOTH),
     "work.SeatCount": Wall(TENANT),
     "work.Settlement": Wall(BOTH),
     "work.Submission": Wall(BOTH),
