@@ -402,6 +402,14 @@ STRIPE_CONNECT_WEBHOOK_SECRET = env(
     "STRIPE_CONNECT_WEBHOOK_SECRET", None if PRODUCTION else "whsec_connect"
 )
 
+# Standard rates of VAT in percent, for the fee of an operator in that country.
+VAT_RATES = {
+    "AT": "20", "BE": "21", "BG": "20", "CY": "19", "CZ": "21", "DE": "19", "DK": "25",
+    "EE": "24", "ES": "21", "FI": "25.5", "FR": "20", "GB": "20", "GR": "24", "HR": "25",
+    "HU": "27", "IE": "23", "IT": "22", "LT": "21", "LU": "17", "LV": "21", "MT": "18",
+    "NL": "21", "PL": "23", "PT": "23", "RO": "21", "SE": "25", "SI": "22", "SK": "23",
+}  # fmt: skip
+
 # ── The numbers of the domain (defaults; copied into the criteria at publishing) ─────────────────
 WAGEFILE: dict[str, Any] = {
     "engine": "pay/1",
@@ -459,24 +467,26 @@ WAGEFILE: dict[str, Any] = {
     # operator's tax adviser owns these numbers.
     "year_forms": [
         {
-            "country": "US", "form": "1099-NEC", "currency": "USD", "threshold": 60_000,
-            "from_year": 2020, "to_year": 2025,
+            "country": "US",
+            "form": "1099-NEC",
+            "currency": "USD",
+            "threshold": 60_000,
+            "from_year": 2020,
+            "to_year": 2025,
         },
         {
-            "country": "US", "form": "1099-NEC", "currency": "USD", "threshold": 200_000,
-            "from_year": 2026, "to_year": 9999,
+            "country": "US",
+            "form": "1099-NEC",
+            "currency": "USD",
+            "threshold": 200_000,
+            "from_year": 2026,
+            "to_year": 9999,
         },
     ],
     # Rates that the operator enters: {"from", "to", "rate", "date", "source"}. For orientation on
     # statements alone; without rates no other currency is offered.
     "display_rates": json.loads(env("WAGEFILE_DISPLAY_RATES", "[]")),
-    # Standard rates of VAT in percent, for the fee of an operator in that country.
-    "vat_rates": {
-        "AT": "20", "BE": "21", "BG": "20", "CY": "19", "CZ": "21", "DE": "19", "DK": "25",
-        "EE": "24", "ES": "21", "FI": "25.5", "FR": "20", "GB": "20", "GR": "24", "HR": "25",
-        "HU": "27", "IE": "23", "IT": "22", "LT": "21", "LU": "17", "LV": "21", "MT": "18",
-        "NL": "21", "PL": "23", "PT": "23", "RO": "21", "SE": "25", "SI": "22", "SK": "23",
-    },
+    "vat_rates": VAT_RATES,
 }
 
 LOGGING = {

@@ -70,7 +70,7 @@ def test_a_line_says_which_part_of_it_was_paid_out(desk, lines, carol, client_of
     assert "$0.30 of this payout" in page and "$0.10 payable" in page
     page = life_of(client_of(carol), "line", lines["carol", "kill_fee"].id)
     assert "$0.20 of this payout" in page and not re.search(r"\$[\d.]+ payable", page)
-    assert "Rubric line" in page and "Accuracy" in page
+    assert "Rubric line Right answer" in page
 
 
 def test_a_payout_lists_what_it_carried(desk, lines, carol, dave, client_of):
