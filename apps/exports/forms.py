@@ -7,6 +7,8 @@ from stdnum.exceptions import ValidationError as StdnumError
 from apps.exports.queries.statements import default_percent, display_currencies
 from apps.exports.rules.taxes import EU
 
+WITH_VAT = EU | {"GB", "CH", "NO"}
+
 
 class StatementChoiceForm(forms.Form):
     set_aside_percent = forms.IntegerField(
@@ -63,12 +65,12 @@ class BillingForm(forms.Form):
         typed = self.cleaned_data["vat_number"].strip().upper()
         if not typed:
             return ""
-        if self.country not in EU | {"GB", "CH", "NO"}:
+        module = get_cc_module(self.country, "vat") if self.country in WITH_VAT else None
+        if module is None:
             raise forms.ValidationError(
                 "A VAT number is for organizations in the European Union, the United Kingdom, "
                 "Switzerland and Norway; yours is elsewhere."
             )
-        module = get_cc_module(self.country, "vat")
         try:
             compact = module.validate(typed)
         except StdnumError as error:

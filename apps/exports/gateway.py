@@ -43,7 +43,6 @@ def pdf(template: str, data: dict, *, at: dt.datetime) -> bytes:
 def _compiled(source: bytes, data: dict, at: dt.datetime, *, standards: list) -> bytes:
     return typst.compile(
         source,
-        root=str(_TEMPLATES),
         font_paths=_fonts(),
         ignore_system_fonts=True,
         sys_inputs={"data": json.dumps(data)},

@@ -601,7 +601,8 @@ def _before(account_id: int, side: str, number: int) -> int:
 def _carries(found: TransferRow) -> list[Step]:
     """The earnings that a payout took along."""
     before = _before(found.debit_id, "debit_id", found.number)
-    amounts, at, count = [], 0, 0
+    amounts: list[Amount] = []
+    at, count = 0, 0
     rows = ledger.transfers().settled().filter(credit_id=found.debit_id).order_by("number")
     for row in rows.iterator(chunk_size=2_000):
         begin, at = at, at + row.amount

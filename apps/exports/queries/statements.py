@@ -331,6 +331,7 @@ def payouts(user_id: uuid.UUID, covers: Window) -> list[Out]:
         .settled()
         .filter(covers.condition, debit_id__in=ids)
         .order_by("number")
+        if transfer.subject_id
     }
     rows = Payout.objects.filter(id__in=gone).in_bulk()
     return [
