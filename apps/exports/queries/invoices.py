@@ -42,7 +42,9 @@ def charged(org_id: uuid.UUID, until: dt.datetime) -> list[Charged]:
         return [Charged(*row) for row in cursor.fetchall()]
 
 
-def lines_until(org_id: uuid.UUID, until: dt.datetime) -> dict[tuple[uuid.UUID, str], tuple]:
+def lines_until(
+    org_id: uuid.UUID, until: dt.datetime
+) -> dict[tuple[uuid.UUID | None, str], tuple[int, int]]:
     """(project, currency) → (net, fee) of the earning lines: the other side of the same money."""
     rows = (
         EarningLine.objects.filter(org_id=org_id, at__lt=until)

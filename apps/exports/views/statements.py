@@ -157,7 +157,8 @@ def paper(request: HttpRequest, month: str) -> HttpResponse:
     except NotTheLedger as error:
         return _refused(request, f"statement {month} of {found.user_id}", error)
     at = found.closed.issued_at if found.closed else request.now
-    data = papers.statement(found, str(request.user.name))
+    name = User.objects.values_list("name", flat=True).get(id=found.user_id)
+    data = papers.statement(found, name)
     return send_pdf(gateway.pdf("statement.typ", data, at=at), name=found.name)
 
 
