@@ -217,10 +217,10 @@ def _seizure(scene: Sandbox) -> ledger.Entry:
 
 def _seizing_batch(scene: Sandbox) -> list[object]:
     with acting(scene.administrator):
-        return [[_seizure(scene).as_json()]]
+        return [*ledger.arrays([_seizure(scene)])]
 
 
-_SEIZE = "SELECT ledger_post(%s::jsonb)"
+_SEIZE = ledger.STATEMENT
 _EMPTY_ACCOUNT = """
 UPDATE ledger_account SET debits_posted = credits_posted
 WHERE purpose = 'payable' AND holder_id = %s"""
