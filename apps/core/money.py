@@ -62,7 +62,14 @@ def ceiling(numerator: int, denominator: int) -> int:
 
 
 def shared(amount: int, weights: Sequence[int]) -> list[int]:
-    """`amount` in parts by weight that add up to it (largest remainder; ties to the earlier)."""
+    """`amount` in parts by weight that add up to it, each less than one unit from its exact share.
+
+    The remainder rule: each part is rounded down, and the units that are left go one by one to the
+    parts that were cut most, of equals to the earlier. Without any weight the first takes all. A
+    negative amount is shared as the positive one.
+    """
+    if amount < 0:
+        return [-part for part in shared(-amount, weights)]
     total = sum(weights)
     if total <= 0:
         parts = [0] * len(weights)

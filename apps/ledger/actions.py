@@ -9,6 +9,7 @@ from functools import partial
 from django.db import Error, connection, transaction
 from psycopg import Error as PostgresError
 
+from apps.core.ids import derived
 from apps.ledger.enums import Purpose, TransferKind
 from apps.ledger.errors import (
     AlreadyResolved,
@@ -19,6 +20,9 @@ from apps.ledger.errors import (
     NotReversed,
     PastDeadline,
 )
+from apps.ledger.models import Transfer
+
+EXPIRED_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,24 @@ def post(entries: Sequence[Entry]) -> int:
             raise
         kind, sentence = refusal
         raise kind(sentence) from error
+
+
+def expire(now: dt.datetime) -> int:
+    """Give back every hold whose deadline has come; how many. For the system or staff."""
+    due = Transfer.objects.unresolved().filter(expires_at__lte=now).order_by("expires_at", "id")
+    with transaction.atomic():
+        return post(
+            [
+                Entry(
+                    id=derived(hold.id, str(TransferKind.EXPIRE)),
+                    kind=TransferKind.EXPIRE,
+                    code=hold.code,
+                    at=now,
+                    pending=hold.id,
+                )
+                for hold in due[:EXPIRED_AT_ONCE]
+            ]
+        )
 
 
 def _refusal(cause: BaseException | None) -> tuple[type[LedgerError], str] | None:

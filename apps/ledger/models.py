@@ -6,7 +6,7 @@ cannot write them. See sql/posting.sql and docs/adr/0003-ledger-transfers.md.
 """
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from apps.core.tenancy import Actor
@@ -85,6 +85,11 @@ class TransferQuerySet(models.QuerySet["Transfer"]):
         """Transfers that moved money."""
         return self.filter(kind__in=[TransferKind.POSTED, TransferKind.POST])
 
+    def unresolved(self) -> "TransferQuerySet":
+        """Pending transfers that still hold their amount."""
+        resolving = Transfer.objects.filter(pending=OuterRef("pk"))
+        return self.filter(~Exists(resolving), kind=TransferKind.PENDING)
+
 
 class Transfer(models.Model):
     """Append-only. The id is the caller's: the same id and content again changes nothing."""
@@ -92,8 +97,8 @@ class Transfer(models.Model):
     id = models.UUIDField(primary_key=True)
     number = models.BigIntegerField(help_text="Order of writing, of each guarded account its own")
     kind = models.CharField(max_length=7, choices=TransferKind)
-    # No foreign keys in PostgreSQL: each would lock the row that it names, so the fee account at every
-    # acceptance. The writer looks for the rows; their tables refuse that any ever goes.
+    # No foreign keys in PostgreSQL: each would lock the row that it names, so the fee account
+    # at every acceptance. The writer looks for the rows; their tables refuse that any ever goes.
     debit = models.ForeignKey(
         Account, on_delete=models.PROTECT, related_name="debits", db_constraint=False
     )

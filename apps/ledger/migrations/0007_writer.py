@@ -20,6 +20,11 @@ class Migration(migrations.Migration):
             model_name="transfer",
             name="ledger_transfer_resolves",
         ),
+        # Taken away and put back: without it the change of `pending` would drop its index unasked.
+        migrations.RemoveConstraint(
+            model_name="transfer",
+            name="ledger_transfer_resolved_once",
+        ),
         migrations.RemoveIndex(
             model_name="transfer",
             name="ledger_transfer_scope",
@@ -162,6 +167,14 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="ledger_transfer_resolves",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="transfer",
+            constraint=models.UniqueConstraint(
+                fields=["pending"],
+                condition=models.Q(pending__isnull=False),
+                name="ledger_transfer_resolved_once",
             ),
         ),
         run(__file__, "writer"),
