@@ -149,9 +149,9 @@ def ledger_lines(posted: ledger.Ledger) -> list[str]:
             f" statements; {ledger.ROUNDS} rounds of {ledger.SECONDS:g} s for each line and number"
             " of clients, one after the other in each round. One posting is one statement, one"
             " round trip and one commit; the clients share the cores with the server. The plain"
-            " INSERT writes one row with the ledger's columns and a primary key, and no check, other"
-            " index, trigger or policy. pgledger's SQL is loaded unchanged from a checkout of its"
-            " repository (PGLEDGER=path) into a database of its own on the same server; it keeps"
+            " INSERT writes one row with the ledger's columns and a primary key, and no check,"
+            " other index, trigger or policy. pgledger's SQL is loaded unchanged from a checkout of"
+            " its repository (PGLEDGER=path) into a database of its own on this server; it keeps"
             " two entries a transfer with the balances before and after, and has no ids of the"
             " caller, hashes, holds or refusal of changes, so the two do not do the same work."
         ),
