@@ -75,9 +75,9 @@ THEIRS = SIDES + (  # noqa: S608 -- constants of this file
 )
 # Money for the accounts of the first side.
 FUNDING = """
-SELECT ledger_post(array_agg(uuidv7()), array_agg('posted'), array_agg('budget'), array_agg(now()),
-  array_agg(%s::bigint), array_agg(%s::bigint), array_agg(account), array_agg('USD'),
-  array_agg(NULL::uuid), array_agg(NULL::uuid), array_agg(NULL::uuid), array_agg(NULL::uuid),
+SELECT ledger_post(array_agg(uuidv7()), array_agg('posted'::text), array_agg('budget'::text),
+  array_agg(now()), array_agg(%s::bigint), array_agg(%s::bigint), array_agg(account),
+  array_agg('USD'::text), array_agg(NULL::uuid), array_agg(NULL::uuid), array_agg(NULL::uuid), array_agg(NULL::uuid),
   array_agg(NULL::timestamptz))
 FROM unnest(%s::bigint[]) AS account
 """
@@ -150,7 +150,8 @@ def _measure(server: Environment) -> Ledger:
     with psycopg.connect(server.database_owner_url, autocommit=True) as owner:
         owner.execute(BARE)
     with psycopg.connect(server.database_url, autocommit=True) as app:
-        ours = _open_accounts(app)
+        with app.transaction():
+            ours = _open_accounts(app)
         settings = {
             name: app.execute("SELECT current_setting(%s)", [name]).fetchone()[0]
             for name in ("server_version", "fsync", "synchronous_commit", "full_page_writes")
