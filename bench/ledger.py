@@ -77,8 +77,8 @@ THEIRS = SIDES + (  # noqa: S608 -- constants of this file
 FUNDING = """
 SELECT ledger_post(array_agg(uuidv7()), array_agg('posted'::text), array_agg('budget'::text),
   array_agg(now()), array_agg(%s::bigint), array_agg(%s::bigint), array_agg(account),
-  array_agg('USD'::text), array_agg(NULL::uuid), array_agg(NULL::uuid), array_agg(NULL::uuid), array_agg(NULL::uuid),
-  array_agg(NULL::timestamptz))
+  array_agg('USD'::text), array_agg(NULL::uuid), array_agg(NULL::uuid), array_agg(NULL::uuid),
+  array_agg(NULL::uuid), array_agg(NULL::timestamptz))
 FROM unnest(%s::bigint[]) AS account
 """
 # Accounts with ids that a number gives, so that the client has nothing to look up. The first ones

@@ -3,7 +3,8 @@
 from celery import shared_task
 
 from apps.core import clock
-from apps.pages.actions import books, time_machine
+from apps.pages import checks
+from apps.pages.actions import time_machine
 
 
 @shared_task(name="pages.keep_time")
@@ -15,4 +16,4 @@ def keep_time() -> int:
 @shared_task(name="pages.check_books")
 def check_books() -> str:
     """Check the books, keep the result; what breaks them, or nothing."""
-    return books.check(now=clock.now()).fault
+    return checks.keep(clock.now()).fault
