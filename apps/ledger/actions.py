@@ -87,6 +87,8 @@ _REFUSALS: dict[str | None, tuple[type[LedgerError], str]] = {
     "WL006": (PastDeadline, "The deadline of this amount decides, and it says otherwise."),
     "WL007": (NotReversed, "This would take back more than was booked, or another way."),
     "ledger_account_not_overdrawn": (InsufficientFunds, "There is not enough money for this."),
+    # Counters fall below zero when a hold is resolved that is no longer there.
+    "ledger_account_counters": _RESOLVED,
     "ledger_transfer_pkey": _RESOLVED,
     "ledger_transfer_resolved_once": _RESOLVED,
 }

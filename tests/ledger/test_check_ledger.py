@@ -69,6 +69,11 @@ RESTATED = (
     "debit_id, credit_id, {amount}, currency, code, NULL, NULL, NULL, NULL, NULL) "
     "WHERE id = '{{budget}}'"
 )
+# A deadline of the hold that had come before it was posted.
+DUE = (
+    "UPDATE ledger_transfer SET expires_at = at, request_hash = ledger_request_hash(kind, debit_id, "
+    "credit_id, amount, currency, code, NULL, NULL, NULL, NULL, at) WHERE id = '{hold}'"
+)
 BREAKS = {
     "amount changed": (
         "UPDATE ledger_transfer SET amount = amount + 1 WHERE id = '{budget}'",
@@ -95,7 +100,7 @@ BREAKS = {
         r"{void} \(number \d+\) does not go the way back",
     ),
     "posted after its deadline": (
-        "UPDATE ledger_transfer SET expires_at = at WHERE id = '{hold}'",
+        DUE,
         r"{paid} \(number \d+\) posts after the deadline",
     ),
     "earned money taken": (
