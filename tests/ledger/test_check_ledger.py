@@ -71,8 +71,8 @@ RESTATED = (
 )
 # A deadline of the hold that had come before it was posted.
 DUE = (
-    "UPDATE ledger_transfer SET expires_at = at, request_hash = ledger_request_hash(kind, debit_id, "
-    "credit_id, amount, currency, code, NULL, NULL, NULL, NULL, at) WHERE id = '{hold}'"
+    "UPDATE ledger_transfer SET expires_at = at, request_hash = ledger_request_hash(kind, "
+    "debit_id, credit_id, amount, currency, code, NULL, NULL, NULL, NULL, at) WHERE id = '{hold}'"
 )
 BREAKS = {
     "amount changed": (
