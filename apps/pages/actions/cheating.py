@@ -91,8 +91,7 @@ def _act(way: ByAction, scene: Sandbox) -> Attempt:
 
 def _state(way: ByStatement, scene: Sandbox) -> Attempt:
     values: list[Any] = [
-        json.dumps(value) if isinstance(value, dict) else value
-        for value in way.values(scene)
+        json.dumps(value) if isinstance(value, dict) else value for value in way.values(scene)
     ]
     shown = str(connection.ops.compose_sql(way.sql, values)).strip()  # type: ignore[attr-defined]
     met = 0
