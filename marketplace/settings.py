@@ -341,6 +341,8 @@ CELERY_BEAT_SCHEDULE = {
     "work.remind": {"task": "work.remind", "schedule": 30},
     "cases.remind": {"task": "cases.remind", "schedule": 30},
     "projects.watch_funds": {"task": "projects.watch_funds", "schedule": 60},
+    "ledger.expire": {"task": "ledger.expire", "schedule": 60},
+    "pages.check_books": {"task": "pages.check_books", "schedule": 3600},
     "audit.seal": {"task": "audit.seal", "schedule": 60},
     "work.settle_all": {
         "task": "work.settle_all",

@@ -64,6 +64,7 @@ WALLS = {
     "organizations.Invitation": Wall(TENANT),
     "organizations.Membership": Wall(TENANT),
     "organizations.Organization": Wall(TENANT),
+    "pages.BooksCheck": Wall(PLATFORM),
     "payments.BalanceTxn": Wall(PLATFORM),
     "payments.Funding": Wall(TENANT),
     "payments.OutboxCall": Wall(PLATFORM, "who asks for a payout or refund writes its call"),

@@ -4,12 +4,13 @@ from django.db import models
 
 
 class TransferKind(models.TextChoices):
-    """Posted at once, or in two phases: pending, then resolved once by post or void."""
+    """Posted at once, or in two phases: pending, then resolved once by post, void or expire."""
 
     POSTED = "posted"
     PENDING = "pending"
     POST = "post"
     VOID = "void"
+    EXPIRE = "expire"  # a void at or after the deadline of the pending transfer
 
 
 class Purpose(models.TextChoices):

@@ -80,6 +80,7 @@ class Kind(models.TextChoices):
     STAFF_FROZEN = "staff.rejections_frozen", "Rejections of a project wait to be looked at"
     STAFF_RUN = "staff.run_failed", "A scoring run failed"
     STAFF_OUTBOX = "staff.outbox", "A call to Stripe is refused or stays unanswered"
+    STAFF_BOOKS = "staff.books", "The hourly check of the books failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,5 +149,6 @@ ABOUT: dict[Kind, About] = {
     Kind.STAFF_CREDENTIAL: About(Group.STAFF, _STAFF, Mail.DAILY),
     Kind.STAFF_FROZEN: About(Group.STAFF, _STAFF),
     Kind.STAFF_RUN: About(Group.STAFF, _STAFF),
+    Kind.STAFF_BOOKS: About(Group.STAFF, _STAFF),
     Kind.STAFF_OUTBOX: About(Group.STAFF, _STAFF),
 }
