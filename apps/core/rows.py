@@ -11,6 +11,8 @@ from typing import Any, cast
 from django.db import connection, models
 from django.db.models.options import Options
 
+from apps.core.postgresql.base import current
+
 
 def _options(model: type[models.Model]) -> Options:
     return model._meta  # noqa: SLF001 -- Django documents it as its interface
@@ -24,18 +26,20 @@ def _insert(model: type[models.Model]) -> str:
     return f'INSERT INTO "{options.db_table}" ({names}) VALUES ({marks})'  # noqa: S608 -- own names
 
 
-def insert(row: models.Model) -> None:
+def insert(row: models.Model, *, beside: str = "", values: Sequence[Any] = ()) -> None:
     """Write a new row; its primary key is set by the caller or by the field's default.
 
     For models whose columns all have a value in Python. Raises IntegrityError as `save` would.
+    `beside` is an UPDATE of other rows, with its values, that is done in the same statement.
     """
     model = type(row)
-    values = [
+    own = [
         field.get_db_prep_save(field.pre_save(row, add=True), connection)
         for field in _options(model).concrete_fields
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(_insert(model), values)
+    statement = f"WITH beside AS ({beside}) {_insert(model)}" if beside else _insert(model)
+    with current().kept_cursor() as cursor:
+        cursor.execute(statement, [*values, *own])
     state = row._state  # noqa: SLF001 -- what `save` leaves behind
     state.adding, state.db = False, connection.alias
 
@@ -59,15 +63,14 @@ def update(row: models.Model, names: Sequence[str]) -> None:
     values = [
         field.get_db_prep_save(field.pre_save(row, add=False), connection) for field in fields
     ]
-    with connection.cursor() as cursor:
+    with current().kept_cursor() as cursor:
         cursor.execute(_update(model, tuple(names)), [*values, row.pk])
 
 
 @cache
-def _select(model: type[models.Model], where: str) -> str:
-    options = _options(model)
-    names = ", ".join(f'"{field.column}"' for field in options.concrete_fields)
-    return f'SELECT {names} FROM "{options.db_table}" WHERE {where}'  # noqa: S608 -- own names
+def _select(model: type[models.Model], source: str) -> str:
+    names = ", ".join(f'"{field.column}"' for field in _options(model).concrete_fields)
+    return f"SELECT {names} FROM {source}"  # noqa: S608 -- own names
 
 
 @cache
@@ -85,8 +88,13 @@ def _readers(
 
 def first[M: models.Model](model: type[M], where: str, values: Sequence[Any]) -> M | None:
     """The first row of this condition (SQL with %s, written in the code), or None."""
-    with connection.cursor() as cursor:
-        cursor.execute(_select(model, where), values)
+    return first_of(model, f'"{_options(model).db_table}" WHERE {where}', values)
+
+
+def first_of[M: models.Model](model: type[M], source: str, values: Sequence[Any]) -> M | None:
+    """The first row of this function or condition (what stands behind FROM), or None."""
+    with current().kept_cursor() as cursor:
+        cursor.execute(_select(model, source), values)
         found = cursor.fetchone()
     if found is None:
         return None

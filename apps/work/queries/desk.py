@@ -83,12 +83,8 @@ def assignment_of(assignment_id: uuid.UUID, actor: Actor) -> Assignment:
 
 
 def handed_out(assignment: Assignment) -> Assignment:
-    """What an action has just given its contributor, with the criteria and the item to show."""
+    """What an action has just given its contributor, with the criteria to show it by."""
     assignment.criteria = criteria.kept(assignment.criteria_id)
-    item = rows.first(Item, "id = %s", [assignment.item_id])
-    if item is None:
-        raise NotThere("There is no such assignment of yours.")
-    assignment.item = item
     return assignment
 
 
