@@ -6,9 +6,9 @@ PostgreSQL's own work on it. Field preparation, constraints and row-level securi
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from django.db import connection, models
+from django.db import models
 from django.db.models.options import Options
 
 from apps.core.postgresql.base import current
@@ -16,6 +16,13 @@ from apps.core.postgresql.base import current
 
 def _options(model: type[models.Model]) -> Options:
     return model._meta  # noqa: SLF001 -- Django documents it as its interface
+
+
+class Statement(NamedTuple):
+    """SQL with %s, written in the code, and its values."""
+
+    sql: str
+    values: list[Any]
 
 
 @cache
@@ -26,45 +33,50 @@ def _insert(model: type[models.Model]) -> str:
     return f'INSERT INTO "{options.db_table}" ({names}) VALUES ({marks})'  # noqa: S608 -- own names
 
 
-def insert(row: models.Model, *, beside: str = "", values: Sequence[Any] = ()) -> None:
+def insert(row: models.Model, *, beside: Statement | None = None) -> None:
     """Write a new row; its primary key is set by the caller or by the field's default.
 
     For models whose columns all have a value in Python. Raises IntegrityError as `save` would.
-    `beside` is an UPDATE of other rows, with its values, that is done in the same statement.
+    `beside` is an UPDATE of another row that is done in the same statement.
     """
-    model = type(row)
-    own = [
-        field.get_db_prep_save(field.pre_save(row, add=True), connection)
-        for field in _options(model).concrete_fields
-    ]
-    statement = f"WITH beside AS ({beside}) {_insert(model)}" if beside else _insert(model)
-    with current().kept_cursor() as cursor:
-        cursor.execute(statement, [*values, *own])
+    model, database = type(row), current()
+    fields = _options(model).concrete_fields
+    values = [field.get_db_prep_save(field.pre_save(row, add=True), database) for field in fields]
+    sql = _insert(model)
+    if beside:
+        sql, values = f"WITH beside AS ({beside.sql}) {sql}", [*beside.values, *values]
+    with database.kept_cursor() as cursor:
+        cursor.execute(sql, values)
     state = row._state  # noqa: SLF001 -- what `save` leaves behind
-    state.adding, state.db = False, connection.alias
-
-
-def _field(model: type[models.Model], name: str) -> models.Field:
-    return cast("models.Field", _options(model).get_field(name))
+    state.adding, state.db = False, database.alias
 
 
 @cache
-def _update(model: type[models.Model], names: tuple[str, ...]) -> str:
+def _update(
+    model: type[models.Model], names: tuple[str, ...]
+) -> tuple[str, tuple[models.Field, ...]]:
     options = _options(model)
-    columns = ", ".join(f'"{_field(model, name).column}" = %s' for name in names)
+    fields = tuple(cast("models.Field", options.get_field(name)) for name in names)
+    columns = ", ".join(f'"{field.column}" = %s' for field in fields)
     key = options.pk.column
-    return f'UPDATE "{options.db_table}" SET {columns} WHERE "{key}" = %s'  # noqa: S608 -- own names
+    return (
+        f'UPDATE "{options.db_table}" SET {columns} WHERE "{key}" = %s',  # noqa: S608 -- own names
+        fields,
+    )
 
 
-def update(row: models.Model, names: Sequence[str]) -> None:
+def change(row: models.Model, names: tuple[str, ...]) -> Statement:
+    """The UPDATE that writes these fields of an existing row back."""
+    database = current()
+    sql, fields = _update(type(row), names)
+    values = [field.get_db_prep_save(field.pre_save(row, add=False), database) for field in fields]
+    return Statement(sql, [*values, row.pk])
+
+
+def update(row: models.Model, names: tuple[str, ...]) -> None:
     """Write these fields of an existing row back. A row that row-level security hides stays."""
-    model = type(row)
-    fields = [_field(model, name) for name in names]
-    values = [
-        field.get_db_prep_save(field.pre_save(row, add=False), connection) for field in fields
-    ]
     with current().kept_cursor() as cursor:
-        cursor.execute(_update(model, tuple(names)), [*values, row.pk])
+        cursor.execute(*change(row, names))
 
 
 @cache
@@ -80,7 +92,7 @@ def _readers(
     """Names of the fields, and what turns a column of PostgreSQL into the field's value."""
     fields = _options(model).concrete_fields
     columns = [
-        (number, field.cached_col, field.get_db_converters(connection))
+        (number, field.cached_col, field.get_db_converters(current()))
         for number, field in enumerate(fields)
     ]
     return [field.attname for field in fields], [one for one in columns if one[2]]
@@ -93,7 +105,8 @@ def first[M: models.Model](model: type[M], where: str, values: Sequence[Any]) ->
 
 def first_of[M: models.Model](model: type[M], source: str, values: Sequence[Any]) -> M | None:
     """The first row of this function or condition (what stands behind FROM), or None."""
-    with current().kept_cursor() as cursor:
+    database = current()
+    with database.kept_cursor() as cursor:
         cursor.execute(_select(model, source), values)
         found = cursor.fetchone()
     if found is None:
@@ -102,5 +115,5 @@ def first_of[M: models.Model](model: type[M], source: str, values: Sequence[Any]
     row = list(found)
     for number, column, converters in readers:
         for convert in converters:
-            row[number] = convert(row[number], column, connection)
-    return model.from_db(connection.alias, names, row)
+            row[number] = convert(row[number], column, database)
+    return model.from_db(database.alias, names, row)

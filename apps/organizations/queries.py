@@ -11,6 +11,7 @@ from apps.core.tenancy import Actor, acting
 from apps.organizations.enums import ROLE_PERMISSIONS, InvitationState, Role
 from apps.organizations.models import Invitation, Membership, Organization
 
+
 def actor_of(user: User) -> Actor:
     """The actor behind a signed-in user: staff, or a person with a role in some organizations."""
     if user.is_staff:

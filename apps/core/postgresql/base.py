@@ -7,23 +7,26 @@ along. What nothing follows is never sent: a transaction in which nothing was as
 that is released right before the commit.
 """
 
+# The stubs of Django describe this backend with psycopg 2.
+# mypy: disable-error-code="arg-type, attr-defined, call-arg, misc"
+
 import select
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.postgresql import base
 from django.db.backends.utils import CursorWrapper, debug_transaction
-from psycopg import ClientCursor
+from psycopg import ClientCursor, Connection
 from psycopg.pq import TransactionStatus
 
 
-def _send(held: list[str], cursor: ClientCursor | base.ServerBindingCursor) -> None:
+def _send(held: list[str], session: Connection) -> None:
     """Send what is held back on its own."""
     if held:
         text = "; ".join(held)
         held.clear()
-        with ClientCursor(cursor.connection) as sender:
+        with ClientCursor(session) as sender:
             sender.execute(text)
 
 
@@ -34,7 +37,7 @@ class Cursor(base.Cursor):
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> "Cursor":
         if not self.held or not isinstance(query, str):
-            _send(self.held, self)
+            _send(self.held, self.connection)
             super().execute(query, params, **options)
             return self
         before, text = len(self.held), "; ".join(self.held)
@@ -47,11 +50,11 @@ class Cursor(base.Cursor):
         return self
 
     def executemany(self, query: Any, params_seq: Iterable[Any], **options: Any) -> None:
-        _send(self.held, self)
+        _send(self.held, self.connection)
         super().executemany(query, params_seq, **options)
 
     def copy(self, *args: Any, **options: Any) -> Any:
-        _send(self.held, self)
+        _send(self.held, self.connection)
         return super().copy(*args, **options)
 
 
@@ -61,7 +64,7 @@ class KeptCursor(base.ServerBindingCursor):
     held: list[str]
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> "KeptCursor":
-        _send(self.held, self)
+        _send(self.held, self.connection)
         super().execute(query, params, **options)
         return self
 
@@ -96,8 +99,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             cursor = super().create_cursor()
             cursor.held = self._held
             return cursor
-        with Cursor(self.connection) as sender:
-            _send(self._held, sender)
+        _send(self._held, self.connection)
         return base.ServerSideCursor(
             self.connection, name=name, scrollable=False, withhold=self.autocommit
         )
@@ -189,4 +191,4 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 def current() -> DatabaseWrapper:
     """The connection of this thread, for what other backends of Django do not have."""
-    return cast("DatabaseWrapper", connection)
+    return cast("DatabaseWrapper", connections[DEFAULT_DB_ALIAS])

@@ -274,16 +274,13 @@ def _assign(
     bonus = terms.bonus_max if kind == Kind.WORK else 0
     entries = rewrite(assignment, hold, currency=terms.currency, bonus=bonus, now=now)
     assignment.unreviewed = hold.total if kind == Kind.WORK else 0
-    rows.insert(
-        assignment,
-        beside=_MOVE_ON,
-        values=[
-            assignment.unreviewed,
-            scene.instruction_seconds or terms.instruction_seconds_max or 1,
-            cursor,
-            scene.enrolment_id,
-        ],
-    )
+    onward = [
+        assignment.unreviewed,
+        scene.instruction_seconds or terms.instruction_seconds_max or 1,
+        cursor,
+        scene.enrolment_id,
+    ]
+    rows.insert(assignment, beside=rows.Statement(_MOVE_ON, onward))
     audit.record(
         Event(
             "assignment.claimed",

@@ -40,11 +40,11 @@ def submit(*, assignment_id: uuid.UUID, answer: dict, by: Actor, now: dt.datetim
         cleaned, key = _check(row, answer)
         is_rework = row.state == S.REWORK
         tick(row, now=now, had_input=True)
-        submission = _write(row, cleaned, key, now=now)
+        submission = _submission(row, cleaned, key, now=now)
         decide.move(row, S.SUBMITTED)
         row.submitted_at = now
         row.review_due_at = row.next_due_at = windows.review_window(row, submission.undo_until)
-        money.save([row])
+        rows.insert(submission, beside=money.saving(row))
         if row.draft is not None:
             Assignment.objects.filter(id=row.id).update(draft=None)
         audit.record(
@@ -75,9 +75,9 @@ def _check(row: Assignment, answer: dict) -> tuple[dict, str]:
     return cleaned, task_type.answer_key(cleaned)
 
 
-def _write(row: Assignment, answer: dict, key: str, *, now: dt.datetime) -> Submission:
+def _submission(row: Assignment, answer: dict, key: str, *, now: dt.datetime) -> Submission:
     undo = money.body_of(row.criteria_id)["windows"]["undo_seconds"]
-    submission = Submission(
+    return Submission(
         org_id=row.org_id,
         project_id=row.project_id,
         contributor_id=row.contributor_id,
@@ -91,8 +91,6 @@ def _write(row: Assignment, answer: dict, key: str, *, now: dt.datetime) -> Subm
         # A qualification is marked at once, so there is nothing to take back.
         undo_until=now + dt.timedelta(seconds=0 if row.kind == Kind.QUALIFICATION else undo),
     )
-    rows.insert(submission)
-    return submission
 
 
 def _again(row: Assignment, answer: dict) -> Submission:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from apps.core import rows
 from apps.core.errors import NotThere
 from apps.core.tenancy import Actor
 from apps.projects import rules
-from apps.projects.models import Asset, Item
+from apps.projects.models import Asset
 from apps.projects.queries import criteria, pictures
 from apps.projects.rules import Kind
 from apps.tasktypes import registry
