@@ -79,10 +79,23 @@ def update(row: models.Model, names: tuple[str, ...]) -> None:
         cursor.execute(*change(row, names))
 
 
+def _columns(model: type[models.Model]) -> str:
+    options = _options(model)
+    return ", ".join(f'"{options.db_table}"."{field.column}"' for field in options.concrete_fields)
+
+
 @cache
-def _select(model: type[models.Model], source: str) -> str:
-    names = ", ".join(f'"{field.column}"' for field in _options(model).concrete_fields)
-    return f"SELECT {names} FROM {source}"  # noqa: S608 -- own names
+def _select(model: type[models.Model], where: str, also: str) -> tuple[str, type[models.Model]]:
+    """The statement, and the model of the row that is read along."""
+    table, names, other = f'"{_options(model).db_table}"', _columns(model), model
+    if also:
+        field = cast("models.ForeignKey", _options(model).get_field(also))
+        other = field.related_model
+        there = f'"{_options(other).db_table}"'
+        key = _options(other).pk.column
+        names += f", {_columns(other)}"
+        table += f' JOIN {there} ON {there}."{key}" = {table}."{field.column}"'
+    return f"SELECT {names} FROM {table} WHERE {where}", other  # noqa: S608 -- own names
 
 
 @cache
@@ -98,22 +111,44 @@ def _readers(
     return [field.attname for field in fields], [one for one in columns if one[2]]
 
 
-def first[M: models.Model](model: type[M], where: str, values: Sequence[Any]) -> M | None:
-    """The first row of this condition (SQL with %s, written in the code), or None."""
-    return first_of(model, f'"{_options(model).db_table}" WHERE {where}', values)
-
-
-def first_of[M: models.Model](model: type[M], source: str, values: Sequence[Any]) -> M | None:
-    """The first row of this function or condition (what stands behind FROM), or None."""
-    database = current()
-    with database.kept_cursor() as cursor:
-        cursor.execute(_select(model, source), values)
-        found = cursor.fetchone()
-    if found is None:
-        return None
+def _read[M: models.Model](model: type[M], found: Sequence[Any]) -> M:
     names, readers = _readers(model)
-    row = list(found)
+    database, row = current(), list(found)
     for number, column, converters in readers:
         for convert in converters:
             row[number] = convert(row[number], column, database)
     return model.from_db(database.alias, names, row)
+
+
+def first[M: models.Model](
+    model: type[M], where: str, values: Sequence[Any], *, also: str = ""
+) -> M | None:
+    """The first row of this condition (SQL with %s, written in the code), or None.
+
+    `also` is a foreign key of it that is read along; the condition then names tables, too.
+    """
+    sql, other = _select(model, where, also)
+    with current().kept_cursor() as cursor:
+        cursor.execute(sql, values)
+        found = cursor.fetchone()
+    if found is None:
+        return None
+    own = len(_options(model).concrete_fields)
+    row = _read(model, found[:own])
+    if also:
+        setattr(row, also, _read(other, found[own:]))
+    return row
+
+
+@cache
+def _call(model: type[models.Model], function: str) -> str:
+    names = ", ".join(f'"{field.column}"' for field in _options(model).concrete_fields)
+    return f"SELECT {names} FROM {function}"  # noqa: S608 -- own names
+
+
+def given[M: models.Model](model: type[M], function: str, values: Sequence[Any]) -> M | None:
+    """The first row that this call of a function returns (SQL with %s), or None."""
+    with current().kept_cursor() as cursor:
+        cursor.execute(_call(model, function), values)
+        found = cursor.fetchone()
+    return found and _read(model, found)

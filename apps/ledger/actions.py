@@ -9,6 +9,7 @@ from functools import partial
 
 from django.db import Error, connection, transaction
 
+from apps.core import rows
 from apps.ledger.enums import Purpose, TransferKind
 from apps.ledger.errors import (
     AlreadyResolved,
@@ -86,8 +87,11 @@ def account(
     return found
 
 
-def post(entries: Sequence[Entry]) -> int:
+def post(entries: Sequence[Entry], *, only_if: rows.Statement | None = None) -> int:
     """Write a batch, whole or not at all; how many transfers were new.
+
+    `only_if` is a condition that PostgreSQL is asked right before, in the same statement: when it
+    does not hold, nothing is booked.
 
     Raises InsufficientFunds, AlreadyResolved, IdReused or LedgerError. Call it last in the
     transaction: from here on the guarded accounts are locked until commit.
@@ -97,10 +101,14 @@ def post(entries: Sequence[Entry]) -> int:
         raise RuntimeError(message)
     if not entries:
         return 0
+    condition = only_if or rows.Statement("true", [])
     batch = json.dumps([entry.as_json() for entry in entries])
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT ledger_post(%s::jsonb)", [batch])
+            cursor.execute(
+                f"SELECT CASE WHEN {condition.sql} THEN ledger_post(%s::jsonb) ELSE 0 END",
+                [*condition.values, batch],
+            )
             return cursor.fetchone()[0]
     except Error as error:
         code = getattr(error.__cause__, "sqlstate", None)

@@ -216,7 +216,7 @@ def _take_work(
     # Gold is mixed in by chance alone: nothing in id, order, price or timing tells it apart.
     wants_gold = wanted is None and random.random() * 100 < percent  # noqa: S311 -- sampling
     for gold in (True, False) if wants_gold else (False,):
-        item = rows.first_of(
+        item = rows.given(
             Item,
             "work_take_item(%s, %s, %s, %s, %s)",
             [project_id, by.user_id, scene.cursor, gold, wanted],
@@ -227,7 +227,7 @@ def _take_work(
 
 
 def _take_qualification(project_id: uuid.UUID, scene: Scene, by: Actor) -> Item | None:
-    return rows.first_of(
+    return rows.given(
         Item,
         "work_take_qualification_item(%s, %s, %s)",
         [project_id, by.user_id, scene.attempts],
@@ -238,6 +238,9 @@ _MOVE_ON = (
     "UPDATE work_enrolment SET unreviewed_held = unreviewed_held + %s, instruction_seconds = %s, "
     "cursor = %s WHERE id = %s"
 )
+
+# Accounts that nobody knows yet hold at most a share of the budget, together with this claim.
+_NEWCOMERS = "work_newcomers_may_hold(%s, %s, %s)"
 
 
 def _assign(
@@ -291,28 +294,19 @@ def _assign(
         by=by,
         now=now,
     )
-    if kind == Kind.WORK:
-        # Qualifications are bounded by their seats (invariant 16). Late, as others wait meanwhile.
-        _check_newcomer(project_id, scene, terms.gold_minimum, body)
+    share = body["limits"]["newcomer_share_percent"]
+    is_bounded = share < 100 and scene.gold_count < terms.gold_minimum
+    # Qualifications are bounded by their seats (invariant 16). Late, as others wait meanwhile.
+    newcomers = rows.Statement(_NEWCOMERS, [project_id, terms.gold_minimum, share])
     try:
-        ledger.post(entries)
+        booked = ledger.post(
+            entries, only_if=newcomers if is_bounded and kind == Kind.WORK else None
+        )
     except InsufficientFunds as error:
         raise NothingToDo(seats.SHORT[assignment.funded_from]) from error
-    return assignment
-
-
-def _check_newcomer(project_id: uuid.UUID, scene: Scene, gold_minimum: int, body: dict) -> None:
-    """Accounts that nobody knows yet hold at most a share of the budget, together with this."""
-    share = body["limits"]["newcomer_share_percent"]
-    if share >= 100 or scene.gold_count >= gold_minimum:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT work_newcomers_may_hold(%s, %s, %s)", [project_id, gold_minimum, share]
-        )
-        (may_hold,) = cursor.fetchone()
-    if not may_hold:
+    if not booked:
         raise NothingToDo(
             f"New contributors together hold at most {share}% of this budget until their work is "
             "reviewed; try again when some of it is."
         )
+    return assignment

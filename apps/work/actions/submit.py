@@ -8,13 +8,12 @@ from django.urls import reverse
 
 from apps.audit import actions as audit
 from apps.core import rows
-from apps.core.errors import Conflict, Invalid, NotThere
+from apps.core.errors import Conflict, Invalid
 from apps.core.tenancy import Actor
 from apps.notices import actions as notices
 from apps.notices.enums import Kind as Notices
 from apps.organizations.enums import Permission
 from apps.organizations.queries import people_with
-from apps.projects.models import Item
 from apps.projects.rules import Kind
 from apps.tasktypes import registry
 from apps.work.actions import decide, money, qualification, windows
@@ -33,7 +32,7 @@ def submit(*, assignment_id: uuid.UUID, answer: dict, by: Actor, now: dt.datetim
     is refused until the first is undone.
     """
     with transaction.atomic():
-        row = open_assignment(assignment_id, by, now)
+        row = open_assignment(assignment_id, by, now, also="item")
         if row.state == S.SUBMITTED or (row.state == S.ACCEPTED and row.kind == Kind.QUALIFICATION):
             return _again(row, answer)
         check_open(row)
@@ -66,12 +65,9 @@ def submit(*, assignment_id: uuid.UUID, answer: dict, by: Actor, now: dt.datetim
 def _check(row: Assignment, answer: dict) -> tuple[dict, str]:
     task = money.body_of(row.criteria_id)["task"]
     task_type = registry.get(task["type"])
-    item = rows.first(Item, "id = %s", [row.item_id])
-    if item is None:
-        raise NotThere("There is no such item.")
     if not isinstance(answer, dict):
         raise Invalid("An answer is an object with named fields.", field="answer")
-    cleaned = task_type.check_answer(task["config"], item.payload, answer)
+    cleaned = task_type.check_answer(task["config"], row.item.payload, answer)
     return cleaned, task_type.answer_key(cleaned)
 
 
