@@ -65,18 +65,27 @@ def test_a_cursor_in_chunks_and_many_statements_are_told_too(db):
         assert ask("SELECT current_setting('test.kind')") == "staff?"
 
 
-@ASK
-def test_a_savepoint_that_is_rolled_back_takes_back_who_acts(db, asked):
-    class Changed(Exception):
-        pass
+class Refused(Exception):
+    pass
 
-    for is_sent in (False, True):
-        with acting(STAFF):
-            with pytest.raises(Changed), acting(Actor(kind="system")):
-                if is_sent:
-                    assert asked("SELECT app_kind()") == "system"
-                raise Changed
-            assert asked("SELECT app_kind()") == "staff"
+
+def refuse():
+    raise Refused
+
+
+@ASK
+@pytest.mark.parametrize("is_sent", [False, True])
+def test_a_savepoint_that_is_rolled_back_takes_back_who_acts(db, asked, is_sent):
+    def change():
+        with acting(Actor(kind="system")):
+            if is_sent:
+                assert asked("SELECT app_kind()") == "system"
+            refuse()
+
+    with acting(STAFF):
+        with pytest.raises(Refused):
+            change()
+        assert asked("SELECT app_kind()") == "staff"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -107,28 +116,32 @@ def test_evidence_that_nothing_follows_is_written_with_the_commit():
 def test_evidence_goes_with_its_savepoint_and_its_transaction(is_sent):
     kept, gone = uuid.uuid4(), uuid.uuid4()
 
-    class Refused(Exception):
-        pass
-
-    with acting(STAFF):
-        note(kept)
-        with pytest.raises(Refused), transaction.atomic():
+    def note_and_refuse(block):
+        with block:
             note(gone)
             if is_sent:
                 ask("SELECT 1")
-            raise Refused
-    with pytest.raises(Refused), acting(STAFF):
-        note(gone)
-        raise Refused
+            refuse()
+
+    with acting(STAFF):
+        note(kept)
+        with pytest.raises(Refused):
+            note_and_refuse(transaction.atomic())
+    with pytest.raises(Refused):
+        note_and_refuse(acting(STAFF))
     assert noted(kept) == [{}]
     assert noted(gone) == []
 
 
 @pytest.mark.django_db(transaction=True)
 def test_what_fails_with_the_commit_is_raised_and_nothing_is_kept():
-    with pytest.raises(DataError), transaction.atomic():
-        ClockOffset.objects.create(id=1, offset=LATER)
-        current().hold_back("SELECT 1 / %s", [0], is_owed=True)
+    def owe_what_fails():
+        with transaction.atomic():
+            ClockOffset.objects.create(id=1, offset=LATER)
+            current().hold_back("SELECT 1 / %s", [0], is_owed=True)
+
+    with pytest.raises(DataError):
+        owe_what_fails()
     assert not ClockOffset.objects.exists()
     with transaction.atomic():
         ClockOffset.objects.create(id=1, offset=LATER)
@@ -137,11 +150,14 @@ def test_what_fails_with_the_commit_is_raised_and_nothing_is_kept():
 
 @pytest.mark.django_db(transaction=True)
 def test_an_error_that_is_swallowed_in_a_block_is_not_lost():
-    with pytest.raises(DatabaseError), transaction.atomic():
-        with transaction.atomic():
+    def swallow():
+        with transaction.atomic(), transaction.atomic():
             ClockOffset.objects.create(id=1, offset=LATER)
             with current().kept_cursor() as cursor, pytest.raises(DataError):
                 cursor.execute("SELECT 1 / 0")
+
+    with pytest.raises(DatabaseError):
+        swallow()
     assert not ClockOffset.objects.exists()
 
 
