@@ -6,6 +6,6 @@ from apps.core.sqlfiles import run
 
 
 class Migration(migrations.Migration):
-    dependencies = [("work", "0008_unscored")]
+    dependencies = [("work", "0009_lists")]
 
     operations = [run(__file__, "whole_items")]
