@@ -6,6 +6,8 @@ from drf_spectacular.views import SpectacularAPIView
 from apps.pages.views import site as pages
 
 urlpatterns = [
+    # Asked most often, so looked at first.
+    path("api/v1/", include("apps.work.urls.api")),
     path("", pages.home, name="home"),
     path("", include("apps.pages.urls")),
     path("accounts/", include("allauth.urls")),
@@ -19,7 +21,6 @@ urlpatterns = [
     path("cases/", include("apps.cases.urls")),
     path("payments/", include("apps.payments.urls")),
     path("releases/", include("apps.exports.urls")),
-    path("api/v1/", include("apps.work.urls.api")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/docs/", pages.api_docs, name="api-docs"),
 ]

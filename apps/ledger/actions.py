@@ -11,6 +11,7 @@ from functools import partial
 from django.db import Error, connection, transaction
 from psycopg import Error as PostgresError
 
+from apps.core import rows
 from apps.core.ids import derived
 from apps.ledger.enums import Purpose, TransferKind
 from apps.ledger.errors import (
@@ -67,7 +68,8 @@ _COLUMNS = {
     "subject": "uuid",
     "expires_at": "timestamptz",
 }
-STATEMENT = f"SELECT ledger_post({', '.join(f'%s::{kind}[]' for kind in _COLUMNS.values())})"
+_CALL = f"ledger_post({', '.join(f'%s::{kind}[]' for kind in _COLUMNS.values())})"
+STATEMENT = f"SELECT {_CALL}"
 
 
 def arrays(entries: Sequence[Entry]) -> list[list]:
@@ -160,8 +162,11 @@ def kept() -> Iterator[None]:
         _keeps.reset(token)
 
 
-def post(entries: Sequence[Entry]) -> int:
+def post(entries: Sequence[Entry], *, only_if: rows.Statement | None = None) -> int:
     """Write a batch, whole or not at all; how many transfers were new (0 for what is `kept`).
+
+    `only_if` is a condition that PostgreSQL is asked right before, in the same statement: when it
+    does not hold, nothing is booked.
 
     Raises LedgerError: InsufficientFunds, AlreadyResolved, IdReused, EarnedStays, PastDeadline,
     NotReversed or the thing itself. Call it last in the transaction: from here on the guarded
@@ -177,7 +182,8 @@ def post(entries: Sequence[Entry]) -> int:
             return 0
         entries = [*waiting, *entries]
         waiting.clear()
-    return sum(_write(run) for run in _runs(entries))
+    condition = only_if or rows.Statement("true", [])
+    return sum(_write(run, condition) for run in _runs(entries))
 
 
 def _runs(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
@@ -194,10 +200,13 @@ def _runs(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
         yield run
 
 
-def _write(entries: Sequence[Entry]) -> int:
+def _write(entries: Sequence[Entry], condition: rows.Statement) -> int:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(STATEMENT, arrays(entries))
+            cursor.execute(
+                f"SELECT CASE WHEN {condition.sql} THEN {_CALL} ELSE 0 END",
+                [*condition.values, *arrays(entries)],
+            )
             return cursor.fetchone()[0]
     except Error as error:
         refusal = _refusal(error.__cause__)

@@ -245,6 +245,11 @@ def _plain(value: object) -> object:
     return value
 
 
+def saving(assignment: Assignment) -> rows.Statement:
+    """What `save` does for one row, to be done beside something else."""
+    return rows.change(assignment, tuple(_COLUMNS))
+
+
 def save(assignments: Iterable[Assignment]) -> None:
     """Write back what decisions change, all rows in one statement."""
     changed = list(assignments)
