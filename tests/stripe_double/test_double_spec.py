@@ -73,8 +73,8 @@ def test_a_broken_answer_is_caught():
 
 
 def test_routes_that_stripe_or_the_stand_in_does_not_have(client):
-    with pytest.raises(stripe.InvalidRequestError, match="does not simulate GET /v1/customers"):
-        client.v1.customers.list()
+    with pytest.raises(stripe.InvalidRequestError, match="does not simulate GET /v1/files"):
+        client.v1.files.list()
     with pytest.raises(stripe.InvalidRequestError, match="Unrecognized request URL") as refused:
         client.raw_request("get", "/v1/nothing")
     assert refused.value.http_status == 404
