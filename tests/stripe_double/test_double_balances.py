@@ -1,15 +1,18 @@
 """The invariant: balance transactions always sum to Balance, on every account."""
 
 import json
+from contextlib import contextmanager, suppress
 from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stripe_double import checkout, payouts, stages
+from stripe_double import checkout, disputes, payouts, stages, topups
 from stripe_double.api import Api
+from stripe_double.balances import cover
 from stripe_double.core import PLATFORM, Sim
+from stripe_double.errors import ApiError
 from stripe_double.routes import connect
 from stripe_double.store import Store
 
@@ -26,7 +29,7 @@ STEPS = st.one_of(
     st.tuples(
         st.just("pay"),
         st.integers(50, 100_000),
-        st.sampled_from(["paid", "available", "declined"]),
+        st.sampled_from(["paid", "available", "declined", "debit", "debit_failed", "disputed"]),
     ),
     st.tuples(st.just("refund"), st.integers(0, 5), st.integers(1, 60_000)),
     st.tuples(st.just("transfer"), st.integers(0, 1), st.integers(1, 60_000)),
@@ -34,6 +37,13 @@ STEPS = st.one_of(
     st.tuples(st.just("reverse"), st.integers(0, 5), st.integers(1, 60_000)),
     st.tuples(st.just("payout"), st.integers(0, 2), st.integers(1, 60_000)),
     st.tuples(st.just("fail"), st.integers(0, 5), st.just(0)),
+    st.tuples(st.just("instant"), st.integers(0, 1), st.integers(1, 60_000)),
+    st.tuples(st.just("settle"), st.integers(0, 5), st.booleans()),
+    st.tuples(st.just("dispute"), st.integers(0, 5), st.integers(1, 60_000)),
+    st.tuples(st.just("decide"), st.integers(0, 5), st.sampled_from(["won", "lost"])),
+    st.tuples(st.just("topup"), st.integers(1, 60_000), st.booleans()),
+    st.tuples(st.just("debit"), st.integers(0, 1), st.integers(1, 20_000)),
+    st.tuples(st.just("write_off"), st.integers(0, 1), st.just(0)),
     st.tuples(st.just("clock"), st.integers(1, 4 * 86_400), st.just(0)),
 )
 
@@ -44,6 +54,7 @@ class World:
     def __init__(self, store: Store | None = None) -> None:
         self.sim = connect(Sim(store or Store()))
         self.api = Api(self.sim)
+        self.taken = 0
         self.accounts = [self.new_account() for _ in range(2)]
 
     def new_account(self) -> str:
@@ -124,6 +135,52 @@ class World:
                 self.sim.begin()
                 payouts.fail(self.sim, payout)
 
+    def instant(self, n, amount):
+        params = {"amount": amount, "currency": "usd", "method": "instant"}
+        self.post("/v1/payouts", params, account=self.accounts[n])
+
+    @contextmanager
+    def switch(self):
+        """One of the stand-in's own switches, which may refuse."""
+        with suppress(ApiError), self.sim.store.transaction():
+            self.sim.begin()
+            yield
+
+    def settle(self, n, paid):
+        if intent := self.pick("payment_intent", n):
+            with self.switch():
+                checkout.settle(self.sim, intent, paid=paid)
+
+    def dispute(self, n, amount):
+        if charge := self.pick("charge", n):
+            with self.switch():
+                found = self.sim.store.get("charge", charge)
+                disputes.open_dispute(self.sim, found, amount=amount)
+
+    def decide(self, n, word):
+        dispute = self.pick("dispute", n)
+        found = dispute and self.sim.store.get("dispute", dispute)
+        if found and found["status"] == "needs_response":
+            with self.switch():
+                disputes.close(self.sim, found, word)
+
+    def topup(self, amount, fails):
+        made = self.post("/v1/topups", {"amount": amount, "currency": "usd"}).body
+        if fails:
+            with self.switch():
+                topups.fail(self.sim, made["id"])
+
+    def debit(self, n, amount):
+        with self.switch():
+            self.sim.balances.book(
+                self.accounts[n], kind="adjustment", amount=-amount, currency="usd", source=None
+            )
+            self.taken += amount
+
+    def write_off(self, n, _):
+        with self.switch():
+            cover(self.sim, self.accounts[n], "usd")
+
     def clock(self, seconds, _):
         with self.sim.store.transaction():
             self.sim.advance(seconds)
@@ -156,14 +213,29 @@ class World:
         assert total == self.outside()
 
     def outside(self):
-        """What came in from cards less what went out, told from the objects, not the bookings."""
-        records = self.sim.store.records
-        paid = [row for row in records["charge"].values() if row["payment_intent"]]
-        paid = [row for row in paid if row["status"] == "succeeded"]
-        gone = [p for p in records["payout"].values() if p["status"] not in ("failed", "canceled")]
-        fees = sum((row["amount"] * 29 + 500) // 1000 + 30 for row in paid)
-        moved_in = sum(row["amount"] - row["amount_refunded"] for row in paid)
-        return moved_in - fees - sum(row["amount"] for row in gone)
+        """What came in less what went out, told from the objects, not from the bookings."""
+        records = {kind: list(rows.values()) for kind, rows in self.sim.store.records.items()}
+        charges = [row for row in records["charge"] if row["payment_intent"]]
+        paid = [row for row in charges if row["status"] in ("succeeded", "pending")]
+        gone = [p for p in records.get("payout", []) if p["status"] not in ("failed", "canceled")]
+        instant = [p for p in records.get("payout", []) if p["method"] == "instant"]
+        lost = [row for row in records.get("dispute", []) if row["status"] != "won"]
+        topped = [row for row in records.get("topup", []) if row["status"] == "succeeded"]
+        return (
+            sum(row["amount"] - row["amount_refunded"] - fee_of(row) for row in paid)
+            + sum(row["amount"] for row in topped)
+            - sum(row["amount"] for row in gone)
+            - sum(max(50, (row["amount"] + 50) // 100) for row in instant)
+            - sum(row["amount"] for row in lost)
+            - 1_500 * len(records.get("dispute", []))
+            - self.taken
+        )
+
+
+def fee_of(charge):
+    if charge["payment_method_details"]["type"] == "card":
+        return (charge["amount"] * 29 + 500) // 1000 + 30
+    return min(500, (charge["amount"] * 8 + 500) // 1000)
 
 
 @settings(max_examples=60, deadline=None)
