@@ -123,3 +123,4 @@ def test_an_answer_of_our_own_that_does_not_fit_is_a_500_and_a_violation(
     assert failed.value.http_status == 500
     text, *_ = double.get("/_double/violations")["responses"]
     assert "GET /v1/balance" in text and "required" in text
+    double.sim.violations.responses.clear()

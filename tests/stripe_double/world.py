@@ -1,6 +1,7 @@
 """A stand-in without HTTP: its API called directly, its switches, and what must always hold."""
 
 import json
+from collections import Counter
 from contextlib import contextmanager, suppress
 from urllib.parse import urlencode
 
@@ -181,14 +182,17 @@ class World:
         """Balance transactions sum to Balance on every account; the sum over all of them."""
         total = 0
         for account in (PLATFORM, *self.accounts):
-            rows = self.transactions(account)
-            sums = {
-                status: sum(row["net"] for row in rows if row["status"] == status)
-                for status in ("available", "pending")
-            }
-            assert self.balance(account) == (sums["available"], sums["pending"])
+            rows, told = self.transactions(account), self.get("/v1/balance", account)
             assert all(row["net"] == row["amount"] - row["fee"] for row in rows)
-            total += sum(sums.values())
+            for status in ("available", "pending"):
+                sums = Counter()
+                for row in rows:
+                    if row["status"] == status:
+                        sums[row["currency"]] += row["net"]
+                for column in told[status]:
+                    assert column["amount"] == sums.pop(column["currency"], 0)
+                    total += column["amount"]
+                assert not sums
         return total
 
     def outside(self):
