@@ -67,6 +67,38 @@ def test_a_restart_keeps_balances_and_what_is_due(tmp_path):
     again.sim.store.close()
 
 
+def test_a_restart_keeps_debits_disputes_and_top_ups_under_way(tmp_path):
+    world = World(Store(tmp_path / "state.db"))
+    world.pay(50_000, "available")
+    world.dispute(0, 10_000)
+    world.pay(20_000, "debit_failed")
+    world.topup(700, False)
+    world.enter(0, "due")
+    world.sim.store.close()
+
+    again = World(Store(tmp_path / "state.db"))
+    again.clock(15 * 86_400, 0)
+    words = {
+        kind: [row["status"] for row in again.sim.store.records[kind].values()]
+        for kind in ("dispute", "topup", "payment_intent")
+    }
+    assert words["dispute"] == ["lost"] and words["topup"] == ["succeeded"]
+    assert words["payment_intent"] == ["succeeded", "requires_payment_method"]
+    account = again.sim.store.get("v2.core.account", world.accounts[0])
+    assert account["_stage"] == "past_due"
+    assert again.balance(PLATFORM) == (50_000 - 1_480 - 10_000 - 1_500 + 700, 0)
+    again.sim.store.close()
+
+
+def test_a_state_file_of_another_version_is_refused(tmp_path):
+    store = Store(tmp_path / "state.db")
+    with store.transaction():
+        store.insert("meta", {"id": "clock", "_account": "", "offset": 0, "last": 0})
+    with pytest.raises(ValueError, match="another version"):
+        World(store)
+    store.close()
+
+
 def test_a_failure_in_the_middle_changes_nothing(monkeypatch):
     world = World()
     world.pay(50_000, "available")

@@ -172,6 +172,8 @@ def test_an_intent_may_wait_and_be_canceled(story):
     with pytest.raises(stripe.InvalidRequestError, match="missing a payment method"):
         intents.confirm(waiting.id)
     assert intents.update(waiting.id, {"description": "Fee"}).description == "Fee"
+    with pytest.raises(stripe.InvalidRequestError, match="must be one of abandoned"):
+        intents.cancel(waiting.id, {"cancellation_reason": "boredom"})
     canceled = intents.cancel(waiting.id, {"cancellation_reason": "abandoned"})
     assert (canceled.status, canceled.cancellation_reason) == ("canceled", "abandoned")
     with pytest.raises(stripe.InvalidRequestError) as refused:

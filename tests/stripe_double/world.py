@@ -153,6 +153,11 @@ class World:
             )
             self.taken += amount
 
+    def enter(self, n, stage):
+        with self.switch():
+            account = self.sim.store.get("v2.core.account", self.accounts[n])
+            stages.enter(self.sim, account, stage)
+
     def write_off(self, n, _):
         with self.switch():
             cover(self.sim, self.accounts[n], "usd")
