@@ -165,11 +165,21 @@ def _checkout(
         raise ApiError("There is no such checkout.", status=404)
     if session["status"] == "complete":
         link = f'<p><a href="{escape(checkout.success_url(session))}">Back to the site</a></p>'
-        return Page(200, _plain("Already paid", "This checkout is complete.", link))
+        return Page(200, _plain(*_ending(sim, session), link))
     if session["status"] == "expired":
         return Page(410, _plain("Checkout expired", "Go back to the site and start again."))
     origins = _origin(session["success_url"])
     return Page(status, _checkout_form(session, error, form or {}), forms=origins)
+
+
+def _ending(sim: Sim, session: Record) -> tuple[str, str]:
+    """What a complete checkout says: a debit takes days, and may come back."""
+    if session["payment_status"] == "paid":
+        return "Already paid", "This checkout is complete."
+    intent = sim.find("payment_intent", session["payment_intent"], session["_account"])
+    if intent["status"] == "processing":
+        return "Payment under way", "The bank has been asked for the money. That takes days."
+    return "Not paid", "The bank did not pay. Start again from the site."
 
 
 def _checkout_form(session: Record, error: str, form: dict[str, str]) -> str:

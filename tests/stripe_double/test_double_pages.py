@@ -65,7 +65,7 @@ def test_a_declined_card_says_so_and_another_may_be_tried(story):
     assert visit(session.url, {"means": "paid"})[0] == 303
 
 
-def test_a_bank_account_on_the_page(story):
+def test_a_bank_account_on_the_page(story, double):
     session = story.session(123_456)
     _, headers, text = visit(session.url)
     assert "Test bank account" in text and "0001 2345 6789" in text
@@ -73,6 +73,9 @@ def test_a_bank_account_on_the_page(story):
     assert visit(session.url, {"means": "debit"})[0] == 303
     after = story.client.v1.checkout.sessions.retrieve(session.id)
     assert (after.status, after.payment_status) == ("complete", "unpaid")
+    assert "Payment under way" in visit(session.url)[2]
+    double.post(f"/_double/checkout/{session.id}/settle", {"outcome": "failed"})
+    assert "The bank did not pay" in visit(session.url)[2]
 
 
 def test_the_page_says_when_the_choice_is_kept(story):
