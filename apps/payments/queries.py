@@ -12,12 +12,25 @@ from apps.core.ids import derived
 from apps.core.money import Money, written
 from apps.core.tenancy import Actor
 from apps.ledger.enums import Purpose
-from apps.ledger.queries import find_account, settled_amounts
+from apps.ledger.queries import AccountRow, find_account, settled_amounts
 from apps.organizations.models import Organization
-from apps.payments.enums import CallState, FundingState
-from apps.payments.models import BalanceTxn, Funding, Payout, Refund, StripeAccount, StripeBalance
+from apps.payments.enums import CallState, CorrectionKind, CorrectionState, FundingState
+from apps.payments.models import (
+    BalanceTxn,
+    Correction,
+    Dispute,
+    Funding,
+    Payout,
+    Refund,
+    Reversal,
+    StripeAccount,
+    StripeBalance,
+)
 from apps.payments.rules import (
-    CHARGES,
+    CARD_CHARGES,
+    DEBITS,
+    DISPUTES,
+    FAILED_DEBITS,
     FUNDING_WORDS,
     OPERATOR,
     PAYABLE_COUNTRIES,
@@ -25,6 +38,7 @@ from apps.payments.rules import (
     REFUND_WORDS,
     REFUNDS,
     RETURNS,
+    REVERSALS,
     TRANSFERS,
     booking_base,
     in_words,
@@ -103,6 +117,35 @@ def _held(org: Organization, actor: Actor) -> list[Held]:
 def _line(row: Funding | Refund, words: dict[str, str]) -> Line:
     amount = Money(row.amount, row.currency)
     return Line(row.id, row.created_at, amount, row.state, words[row.state])
+
+
+def owed_after_chargebacks(org_id: uuid.UUID) -> dict[str, int]:
+    """What an organization owes the platform, in minor units by currency; {} for nothing."""
+    accounts = AccountRow.objects.filter(purpose=Purpose.RECEIVABLE, holder_id=org_id)
+    sums = {row.currency: -sum(settled_amounts(row).values()) for row in accounts}
+    return {currency: owed for currency, owed in sums.items() if owed > 0}
+
+
+def refund_left(org: Organization, *, now: dt.datetime) -> int:
+    """What may still be refunded today without two administrators: many small refunds count, too."""
+    limit = settings.WAGEFILE["refund_limit"].get(org.currency, 0)
+    recent = Refund.objects.filter(
+        org=org, created_at__gt=now - dt.timedelta(days=1), created_by__isnull=False
+    )
+    approved = Correction.objects.filter(
+        org=org, kind=CorrectionKind.REFUND, decided_at__gt=now - dt.timedelta(days=1)
+    ).filter(state=CorrectionState.DONE)
+    sums = [
+        rows.aggregate(total=Sum("amount"))["total"] or 0
+        for rows in (recent.exclude(state=CallState.REFUSED), approved)
+    ]
+    return max(0, limit - (sums[0] - sums[1]))
+
+
+def hold_time() -> dt.timedelta:
+    """How long the platform may hold a buyer's money (Stripe's limit, by the platform's country)."""
+    days = settings.WAGEFILE["hold_days"]
+    return dt.timedelta(days=days.get(settings.PLATFORM_COUNTRY, days["*"]))
 
 
 # ── The contributor's payouts ───────────────────────────────────────────────────────────────────
@@ -189,9 +232,12 @@ def bookings(row: BalanceTxn) -> dict[uuid.UUID, int] | None:
     of Stripe's balance. None while the row of ours that it belongs to does not say so yet.
     """
     base = booking_base(row.id)
-    found = {derived(base, "fee"): -row.fee} if row.fee else {}
-    if row.type in OPERATOR:
+    found = fee_booking(row)
+    if row.type in OPERATOR or row.type in DEBITS | FAILED_DEBITS:
         main: uuid.UUID | None = derived(base, "amount")
+    elif row.type in DISPUTES:
+        is_known = Dispute.objects.filter(stripe_id=row.source_id).exists()
+        main = derived(base, "amount") if is_known else None
     else:
         main = _subject_booking(row)
     if main is None:
@@ -199,11 +245,18 @@ def bookings(row: BalanceTxn) -> dict[uuid.UUID, int] | None:
     return {**found, main: row.amount} if row.amount else found
 
 
+def fee_booking(row: BalanceTxn) -> dict[uuid.UUID, int]:
+    """The part of a balance transaction that is Stripe's fee, booked at once; of a dispute with the
+    rest, as the buyer owes it.
+    """
+    return {derived(booking_base(row.id), "fee"): -row.fee} if row.fee else {}
+
+
 def _subject_booking(row: BalanceTxn) -> uuid.UUID | None:
     known = row.source_id
     if not known:
         return None
-    if row.type in CHARGES:
+    if row.type in CARD_CHARGES:
         funding = Funding.objects.filter(payment_intent_id=known, state=FundingState.PAID).first()
         return derived(funding.id, "paid") if funding else None
     if row.type in REFUNDS | RETURNS:
@@ -213,6 +266,9 @@ def _subject_booking(row: BalanceTxn) -> uuid.UUID | None:
     if row.type in TRANSFERS:
         payout = Payout.objects.filter(transfer_id=known).first()
         return derived(payout.id, "post") if payout else None
+    if row.type in REVERSALS:
+        is_known = Reversal.objects.filter(id=known).exists()
+        return derived(booking_base(known), "reversed") if is_known else None
     return None
 
 
@@ -239,7 +295,7 @@ def _compare(currency: str, ours: dict[uuid.UUID, int]) -> Iterator[str]:
             there = written(row.amount, currency)
             yield f"{row.id}: {row.type} of {there} belongs to no row of ours."
             # The fee is booked at once, whoever the rest belongs to.
-            expected = {derived(booking_base(row.id), "fee"): -row.fee} if row.fee else {}
+            expected = {} if row.type in DISPUTES else fee_booking(row)
         for key, amount in expected.items():
             booked = ours.pop(key, None)
             if booked != amount:

@@ -23,7 +23,15 @@ from apps.payments import gateway
 from apps.payments.enums import FUNDING_TRANSITIONS, FundingState
 from apps.payments.models import Funding
 from apps.payments.permissions import check_can_move_money, check_is_system
+from apps.payments.queries import hold_time
 from apps.payments.rules import FUNDING_MAXIMUM, FUNDING_MINIMUM, FUNDING_WORDS
+
+_NOTICES = {
+    FundingState.PENDING: Notices.FUNDING_ARRIVED,
+    FundingState.PAID: Notices.FUNDING_ARRIVED,
+    FundingState.FAILED: Notices.FUNDING_FAILED,
+    FundingState.EXPIRED: Notices.FUNDING_FAILED,
+}
 
 
 def fund(*, org_id: uuid.UUID, amount: int, by: Actor, now: dt.datetime) -> Funding:
@@ -90,6 +98,8 @@ def _state(seen: gateway.Checkout) -> FundingState:
         return FundingState.PAID
     if seen.is_failed:
         return FundingState.FAILED
+    if seen.is_pending:
+        return FundingState.PENDING
     return FundingState.EXPIRED if seen.status == "expired" else FundingState.OPEN
 
 
@@ -98,6 +108,8 @@ def _book(funding: Funding, seen: gateway.Checkout, *, now: dt.datetime) -> None
         took, asked = written(seen.amount, seen.currency), written(funding.amount, funding.currency)
         raise Conflict(f"Stripe took {took} where {asked} was asked for; nothing was booked.")
     funding.payment_intent_id, funding.paid_at = seen.payment_intent_id, now
+    funding.hold_until = now + hold_time()
+    came_from = Purpose.INCOMING if seen.is_debit else Purpose.STRIPE
     ledger.post(
         [
             ledger.Entry(
@@ -107,7 +119,7 @@ def _book(funding: Funding, seen: gateway.Checkout, *, now: dt.datetime) -> None
                 at=now,
                 amount=funding.amount,
                 currency=funding.currency,
-                debit=ledger.account(Purpose.STRIPE, currency=funding.currency),
+                debit=ledger.account(came_from, currency=funding.currency),
                 credit=ledger.account(
                     Purpose.WALLET, currency=funding.currency, holder=funding.org_id
                 ),
@@ -121,12 +133,12 @@ def _move(funding: Funding, target: FundingState, *, by: Actor, now: dt.datetime
     if target not in FUNDING_TRANSITIONS[funding.state]:
         raise IllegalTransition(f"A payment that is {funding.state} cannot become {target}.")
     funding.state = target
-    funding.save(update_fields=["state", "payment_intent_id", "paid_at"])
+    funding.save(update_fields=["state", "payment_intent_id", "paid_at", "hold_until"])
     _record(funding, str(target), by=by, now=now)
     amount = written(funding.amount, funding.currency)
     notices.tell(
         people_with(Permission.MOVE_MONEY, org_id=funding.org_id),
-        kind=Notices.FUNDING_ARRIVED if target == FundingState.PAID else Notices.FUNDING_FAILED,
+        kind=_NOTICES[target],
         title=f"Payment of {amount}: {FUNDING_WORDS[target].lower()}.",
         url=reverse("payments:wallet", args=[funding.org_id]),
         now=now,

@@ -13,15 +13,15 @@ from django.urls import reverse
 
 from apps.accounts.queries import staff_ids
 from apps.core.tasks import one_at_a_time
-from apps.core.tenancy import acting, system
+from apps.core.tenancy import Actor, acting, system
 from apps.notices import actions as notices
 from apps.notices.enums import Kind as Notices
 from apps.payments import gateway
-from apps.payments.actions import payouts, refunds
+from apps.payments.actions import corrections, payouts, refunds, reversals
 from apps.payments.actions.onboarding import refresh_account
 from apps.payments.enums import CALL_TRANSITIONS, CallState
 from apps.payments.errors import StripeRefusedError, StripeShortError, StripeUnclearError
-from apps.payments.models import OutboxCall, Payout, Refund
+from apps.payments.models import Correction, OutboxCall, Payout, Refund
 from apps.payments.rules import wait
 
 log = logging.getLogger(__name__)
@@ -125,7 +125,11 @@ def _send(taken: Try, *, now: dt.datetime) -> str:
     call = taken.call
     try:
         answer = _call_stripe(taken)
-    except StripeShortError:
+    except StripeShortError as error:
+        if call.kind == "reversal":
+            # It is the connected account that has too little, and waiting for that helps nobody.
+            _refuse(call, error.sentence, now=now)
+            return ""
         _postpone(call, SHORT, now=now)
         return SHORT
     except StripeRefusedError as error:
@@ -158,6 +162,10 @@ def _call_stripe(taken: Try) -> gateway.RefundState:
     if call.kind == "refund":
         known = gateway.find_refund(call.params) if taken.may_be_done else None
         return known or gateway.create_refund(call.params, key=call.idempotency_key)
+    if call.kind == "reversal":
+        back = gateway.find_reversal(call.params) if taken.may_be_done else None
+        back = back or gateway.create_reversal(call.params, key=call.idempotency_key)
+        return gateway.RefundState(back.id, "succeeded")
     found = gateway.find_transfer(call.params) if taken.may_be_done else ""
     transfer_id = found or gateway.create_transfer(call.params, key=call.idempotency_key)
     return gateway.RefundState(transfer_id, "succeeded")
@@ -188,6 +196,11 @@ def _refuse(call: OutboxCall, why: str, *, now: dt.datetime) -> None:
             call = _close(call, CallState.REFUSED, error=why, now=now)
             refunds.void(refund, by=by, now=now)
             return
+        if call.kind == "reversal":
+            correction = Correction.objects.select_for_update(of=("self",)).get(id=call.subject_id)
+            _close(call, CallState.REFUSED, error=why, now=now)
+            corrections.fail(correction, why, by=by, now=now)
+            return
         payout = Payout.objects.select_for_update(of=("self",)).get(id=call.subject_id)
         call = _close(call, CallState.REFUSED, error=why, now=now)
         payouts.void(payout, why, by=by, now=now)
@@ -209,10 +222,23 @@ def _finish(call: OutboxCall, answer: gateway.RefundState, *, now: dt.datetime) 
             refund = Refund.objects.select_for_update(of=("self",)).get(id=call.subject_id)
             _close(call, CallState.DONE, stripe_id=answer.id, now=now)
             refunds.take_answer(refund, answer, by=by, now=now)
+        elif call.kind == "reversal":
+            _finish_reversal(call, answer.id, by=by, now=now)
         else:
             payout = Payout.objects.select_for_update(of=("self",)).get(id=call.subject_id)
             _close(call, CallState.DONE, stripe_id=answer.id, now=now)
             payouts.post(payout, answer.id, by=by, now=now)
+
+
+def _finish_reversal(call: OutboxCall, stripe_id: str, *, by: Actor, now: dt.datetime) -> None:
+    correction = Correction.objects.select_for_update(of=("self",)).get(id=call.subject_id)
+    payout = Payout.objects.select_for_update(of=("self",)).get(id=correction.payout_id)
+    _close(call, CallState.DONE, stripe_id=stripe_id, now=now)
+    corrections.finish(correction, by=by, now=now)
+    # Its event may have come first, and booked it.
+    if not payout.reversals.filter(id=stripe_id).exists():
+        seen = gateway.SeenReversal(stripe_id, correction.amount, str(correction.id))
+        reversals.take(payout, seen, by=by, now=now)
 
 
 def _close(
