@@ -63,7 +63,7 @@ CALL_TRANSITIONS: dict[str, frozenset[str]] = {
 
 
 class DisputeState(models.TextChoices):
-    """What a dispute is to us; Stripe's own word, also one that we do not know, stands beside it."""
+    """What a dispute is to us; Stripe's own word, known or not, stands beside it."""
 
     OPEN = "open"
     WON = "won"

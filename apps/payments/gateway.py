@@ -134,7 +134,7 @@ class Txn:
 
 @dataclass(frozen=True, slots=True)
 class SeenDispute:
-    """A dispute with its own lines in Stripe's books. `status` may be a word that we do not know."""
+    """A dispute with its lines in Stripe's books. `status` may be a word that we do not know."""
 
     id: str
     status: str

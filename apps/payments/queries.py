@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import F, Sum
 
+from apps.accounts.models import User
 from apps.core.ids import derived
 from apps.core.money import Money, written
 from apps.core.tenancy import Actor
@@ -21,6 +22,7 @@ from apps.payments.models import (
     Dispute,
     Funding,
     Payout,
+    Reconciliation,
     Refund,
     Reversal,
     StripeAccount,
@@ -28,6 +30,7 @@ from apps.payments.models import (
 )
 from apps.payments.rules import (
     CARD_CHARGES,
+    CORRECTION_WORDS,
     DEBITS,
     DISPUTES,
     FAILED_DEBITS,
@@ -80,9 +83,14 @@ class Wallet:
     held: list[Held]
     fundings: list[Line]
     refunds: list[Line]
+    refunds_asked: list[Line]
+    disputes: list[Dispute]
+    owed: Money
+    alone: Money
 
 
-def wallet(org: Organization, *, actor: Actor) -> Wallet:
+def wallet(org: Organization, *, actor: Actor, now: dt.datetime) -> Wallet:
+    """`alone`: what may be refunded today without two administrators."""
     account = find_account(Purpose.WALLET, currency=org.currency, holder=org.id)
     fundings = Funding.objects.visible_to(actor).filter(org=org).order_by("-created_at", "-id")
     refunds = Refund.objects.visible_to(actor).filter(org=org).order_by("-created_at", "-id")
@@ -93,7 +101,78 @@ def wallet(org: Organization, *, actor: Actor) -> Wallet:
         held=_held(org, actor),
         fundings=[_line(row, FUNDING_WORDS) for row in fundings[:100]],
         refunds=[_line(row, REFUND_WORDS) for row in refunds[:100]],
+        refunds_asked=_asked(org, actor),
+        disputes=list(Dispute.objects.visible_to(actor).filter(org=org)[:100]),
+        owed=Money(owed_after_chargebacks(org.id).get(org.currency, 0), org.currency),
+        alone=Money(refund_left(org, now=now), org.currency),
     )
+
+
+def _asked(org: Organization, actor: Actor) -> list[Line]:
+    rows = Correction.objects.visible_to(actor).filter(org=org, kind=CorrectionKind.REFUND)
+    return [
+        Line(
+            row.id,
+            row.created_at,
+            Money(row.amount, row.currency),
+            row.state,
+            CORRECTION_WORDS[row.state],
+            row.decision,
+        )
+        for row in rows.exclude(state=CorrectionState.DONE)[:20]
+    ]
+
+
+def frozen_projects(org: Organization, *, actor: Actor) -> list[Project]:
+    rows = Project.objects.visible_to(actor).filter(org=org, frozen_at__isnull=False)
+    return list(rows.order_by("title"))
+
+
+# ── The administrator's money ───────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class StaffMoney:
+    disputes: list[Dispute]
+    corrections: list[Correction]
+    stopped: list[StripeAccount]
+    reconciliations: list[Reconciliation]
+
+
+def staff_money(actor: Actor) -> StaffMoney:
+    """What is open first; of the comparisons the last two weeks."""
+    disputes = Dispute.objects.visible_to(actor).select_related("org")
+    corrections = Correction.objects.visible_to(actor).select_related("org", "user", "proposed_by")
+    stopped = StripeAccount.objects.visible_to(actor).filter(stopped_at__isnull=False)
+    return StaffMoney(
+        disputes=list(disputes.order_by(F("settled_at").desc(nulls_first=True), "-opened_at")[:50]),
+        corrections=list(
+            corrections.order_by(F("decided_at").desc(nulls_first=True), "created_at")[:50]
+        ),
+        stopped=list(stopped.select_related("user").order_by("stopped_at")),
+        reconciliations=list(Reconciliation.objects.visible_to(actor)[:14]),
+    )
+
+
+def named(kind: str, whom: str) -> dict[str, uuid.UUID | None]:
+    """What an administrator typed, as the argument that `propose` takes for this kind."""
+    text = whom.strip()
+    if kind == CorrectionKind.CREDIT_CONTRIBUTOR:
+        found = User.objects.filter(email__iexact=text, profile__isnull=False)
+        return {"user_id": found.values_list("id", flat=True).first()}
+    if kind == CorrectionKind.REVERSAL:
+        return {"payout_id": as_uuid(text)}
+    return {"org_id": Organization.objects.filter(slug=text).values_list("id", flat=True).first()}
+
+
+def as_uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+# ── What Stripe's limits say ────────────────────────────────────────────────────────────────────
 
 
 def _unrefunded(org: Organization) -> int:
@@ -127,7 +206,7 @@ def owed_after_chargebacks(org_id: uuid.UUID) -> dict[str, int]:
 
 
 def refund_left(org: Organization, *, now: dt.datetime) -> int:
-    """What may still be refunded today without two administrators: many small refunds count, too."""
+    """What may still be refunded today by one person alone: many small refunds count, too."""
     limit = settings.WAGEFILE["refund_limit"].get(org.currency, 0)
     recent = Refund.objects.filter(
         org=org, created_at__gt=now - dt.timedelta(days=1), created_by__isnull=False
@@ -143,7 +222,7 @@ def refund_left(org: Organization, *, now: dt.datetime) -> int:
 
 
 def hold_time() -> dt.timedelta:
-    """How long the platform may hold a buyer's money (Stripe's limit, by the platform's country)."""
+    """How long the platform may hold a buyer's money: Stripe's limit, by the platform's country."""
     days = settings.WAGEFILE["hold_days"]
     return dt.timedelta(days=days.get(settings.PLATFORM_COUNTRY, days["*"]))
 
@@ -166,6 +245,7 @@ class Outlook:
     """The payouts page. `account` is None until payouts are set up."""
 
     account: StripeAccount | None
+    is_waiting: bool
     missing: list[str]
     is_country_payable: bool
     earned: list[Earned]
@@ -183,6 +263,7 @@ def outlook(user_id: uuid.UUID, *, region: str, now: dt.datetime) -> Outlook:
     rows = Payout.objects.filter(user_id=user_id).order_by("-created_at", "-id")[:200]
     return Outlook(
         account=connected,
+        is_waiting=bool(connected and connected.wait_until and connected.wait_until > now),
         missing=in_words(connected.requirements) if connected else [],
         is_country_payable=not region or region in PAYABLE_COUNTRIES,
         earned=earned(user_id),

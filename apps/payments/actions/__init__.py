@@ -2,7 +2,11 @@
 
 from apps.payments.actions.balance import catch_up, fetch_balance
 from apps.payments.actions.corrections import ask_for_refund, back_refund, decide, propose
-from apps.payments.actions.disputes import check_dispute, settle_chargebacks
+from apps.payments.actions.disputes import (
+    check_dispute,
+    note_workers_told,
+    settle_chargebacks,
+)
 from apps.payments.actions.events import handle_event, store_event, take_events
 from apps.payments.actions.funding import check_funding, fund
 from apps.payments.actions.holds import watch_holds
@@ -31,6 +35,7 @@ __all__ = [
     "fetch_balance",
     "fund",
     "handle_event",
+    "note_workers_told",
     "pay_weekly",
     "propose",
     "push_outbox",

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import logging
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,7 +20,7 @@ from apps.payments.actions.reversals import check_reversals
 from apps.payments.actions.storing import booking, store
 from apps.payments.enums import CallState, FundingState, PayoutState
 from apps.payments.models import BalanceTxn, Funding, Payout, Refund, StripeAccount, StripeBalance
-from apps.payments.queries import bookings
+from apps.payments.queries import as_uuid, bookings
 from apps.payments.rules import (
     CHARGES,
     DEBITS,
@@ -103,7 +102,7 @@ def _book(row: BalanceTxn, *, now: dt.datetime) -> None:
 def _take_funding(txn: gateway.Txn, *, now: dt.datetime) -> None:
     """A charge whose webhook never came is found here."""
     with acting(system()):
-        known = _uuid(txn.funding_id)
+        known = as_uuid(txn.funding_id)
         funding = Funding.objects.filter(id=known).first() if known else None
     if funding and funding.state != FundingState.PAID:
         _check(funding, now=now)
@@ -125,7 +124,7 @@ def _noting(what: object) -> Iterator[None]:
 
 def _entries(row: BalanceTxn, *, now: dt.datetime) -> list[ledger.Entry]:
     """What the platform's capital bears or gets: the fee, and movements that are only its own. A
-    bank debit is `incoming` until it is paid or fails. What disputes move is booked with the dispute.
+    bank debit is `incoming` until it is paid or fails. Disputes are booked elsewhere.
     """
     if row.type in DISPUTES:
         return []
@@ -147,13 +146,6 @@ def _entries(row: BalanceTxn, *, now: dt.datetime) -> list[ledger.Entry]:
         for step, code, amount, purpose in parts
         if amount
     ]
-
-
-def _uuid(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None
 
 
 def catch_up(*, now: dt.datetime) -> None:

@@ -1,7 +1,7 @@
 """Money that moves only when two administrators say so: one proposes, another one decides.
 
-A correction is a transfer of its own, never an edit of an earlier one. Earned money is out of reach:
-the ledger lets it leave towards its owner's bank only.
+A correction is a transfer of its own, never an edit of an earlier one. Earned money is out of
+reach: the ledger lets it leave towards its owner's bank only.
 """
 
 import datetime as dt

@@ -2,7 +2,7 @@
 
 What Stripe takes for a dispute stands in its own books, and is booked from there: from `receivable`
 of the organization, which then owes it. What is owed is collected from the wallet and from what
-projects hold unreserved, and from nothing else: accepted work stays paid, and reserves stay reserved.
+projects hold unreserved, and from nothing else: accepted work stays paid, reserves stay reserved.
 Money that comes back after a dispute is won goes where it was collected.
 """
 
@@ -34,6 +34,7 @@ from apps.payments.actions.storing import booking, store
 from apps.payments.enums import DISPUTE_TRANSITIONS, DisputeState
 from apps.payments.errors import UnmatchedEventError
 from apps.payments.models import Dispute, Funding
+from apps.payments.permissions import check_is_system
 from apps.payments.queries import owed_after_chargebacks
 from apps.payments.rules import DISPUTE_ENDS, DISPUTE_WORDS
 from apps.projects import actions as projects
@@ -165,7 +166,7 @@ def _alone(org_id: uuid.UUID) -> None:
 
 
 def _collect(org_id: uuid.UUID, currency: str, *, now: dt.datetime) -> None:
-    """What is owed, from the wallet, then from what projects hold unreserved; never from reserves."""
+    """What is owed, from the wallet, then what projects hold unreserved; never from reserves."""
     with transaction.atomic():
         _alone(org_id)
         owed = owed_after_chargebacks(org_id).get(currency, 0)
@@ -312,3 +313,9 @@ def _record(dispute: Dispute, what: str, *, by: Actor, now: dt.datetime) -> None
     data = {"amount": dispute.amount, "currency": dispute.currency, "word": dispute.stripe_status}
     event = audit.Event(f"chargeback.{what}", ("dispute", dispute.id), dispute.org_id, data)
     audit.record(event, by=by, now=now)
+
+
+def note_workers_told(*, dispute_id: uuid.UUID, by: Actor, now: dt.datetime) -> None:
+    """The floor above has told the people with open work."""
+    check_is_system(by)
+    Dispute.objects.filter(id=dispute_id, workers_told_at=None).update(workers_told_at=now)

@@ -1,4 +1,4 @@
-"""Stripe lets a platform hold a buyer's money for a limited time; what is unspent then goes back."""
+"""A platform may hold a buyer's money for a limited time; what is unspent then goes back."""
 
 import datetime as dt
 import logging

@@ -118,7 +118,7 @@ def _move_calls(account: StripeAccount, until: dt.datetime, why: str) -> None:
 
 
 def stop_payouts(*, by: Actor, now: dt.datetime) -> StripeAccount:
-    """ "This change was not me": nothing is paid out until an administrator has looked."""
+    """The owner does not know the change: no payout until an administrator has looked."""
     user_id = check_can_be_paid(by)
     with transaction.atomic():
         account = _locked(user_id)

@@ -17,10 +17,10 @@ KEPT = 100
 
 
 def reconcile(*, now: dt.datetime, is_fetching: bool = True) -> Reconciliation:
-    """Ask Stripe for news (`is_fetching`), compare, keep what was found, tell whoever looks after it."""
+    """Ask Stripe for news (`is_fetching`), compare, keep what was found, tell of differences."""
     if is_fetching:
         fetch_balance(now=now)
-    # Reading every tenant's transfers is the staff's right, writing the platform's row the system's.
+    # The staff reads every tenant's transfers, the system writes the platform's rows.
     with acting(Actor(kind="staff")):
         sentences = list(differences())
         count = BalanceTxn.objects.count()
