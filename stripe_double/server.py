@@ -13,8 +13,9 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from stripe_double import admin, pages
-from stripe_double.api import Api, connect
+from stripe_double.api import Api
 from stripe_double.core import Endpoint, Sim
+from stripe_double.routes import connect
 from stripe_double.spec import document
 from stripe_double.store import Store
 from stripe_double.webhooks import Webhooks

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stripe_double import accounts, checkout, payouts
-from stripe_double.api import Api, connect
+from stripe_double import checkout, payouts, stages
+from stripe_double.api import Api
 from stripe_double.core import PLATFORM, Sim
+from stripe_double.routes import connect
 from stripe_double.store import Store
 
 KEYS = {"Authorization": "Bearer sk_test_1", "Content-Type": "application/x-www-form-urlencoded"}
@@ -51,7 +52,7 @@ class World:
         answer = self.api.answer("POST", "/v2/core/accounts", headers, body)
         assert answer.status == 200, answer.body
         with self.sim.store.transaction():
-            accounts.verify(self.sim, answer.body["id"])
+            stages.verify(self.sim, answer.body["id"])
         return answer.body["id"]
 
     def post(self, path, params, *, account=None, key=None):

@@ -106,10 +106,10 @@ def test_a_request_under_way_with_the_same_key_is_a_conflict(double, story):
     first = threading.Thread(
         target=lambda: answers.append(send(double, "/v1/transfers", params, key="tr:1"))
     )
-    double.api.in_flight = Announced()
+    double.api.keys.in_flight = Announced()
     with double.sim.store.lock:
         first.start()
-        assert double.api.in_flight.filled.wait(10)
+        assert double.api.keys.in_flight.filled.wait(10)
         status, _, body = send_outside_the_lock(double, params)
     first.join()
     assert status == 409 and body["error"]["code"] == "idempotency_key_in_use"

@@ -44,7 +44,7 @@ def test_paying_on_the_page(story):
     status, headers, text = visit(session.url)
     assert status == 200 and "1,234.56 USD" in text and "4242 4242 4242 4242" in text
     assert "form-action 'self' http://shop.test" in is_sound(headers, text)
-    status, headers, _ = visit(session.url, {"card": "available", "email": "a@example.test"})
+    status, headers, _ = visit(session.url, {"means": "available", "email": "a@example.test"})
     assert status == 303
     assert headers["Location"] == f"http://shop.test/done?session={session.id}"
     after = story.client.v1.checkout.sessions.retrieve(session.id)
@@ -55,12 +55,12 @@ def test_paying_on_the_page(story):
 
 def test_a_declined_card_says_so_and_another_may_be_tried(story):
     session = story.session()
-    status, headers, text = visit(session.url, {"card": "declined"})
+    status, headers, text = visit(session.url, {"means": "declined"})
     assert status == 200 and 'role="alert"' in text and "declined" in text
     is_sound(headers, text)
-    status, _, text = visit(session.url, {"card": "something"})
-    assert status == 400 and "Choose one of the test cards" in text
-    assert visit(session.url, {"card": "paid"})[0] == 303
+    status, _, text = visit(session.url, {"means": "something"})
+    assert status == 400 and "Choose one of the test means" in text
+    assert visit(session.url, {"means": "paid"})[0] == 303
 
 
 def test_text_of_a_client_is_escaped(story):
@@ -152,7 +152,7 @@ def test_what_was_answered_survives_kill_9(tmp_path, stories):
     with run(arguments, WAGEFILE_DOUBLE="1") as process:
         story = stories(Address(process))
         session = story.session(5_000)
-        assert visit(session.url, {"card": "available"})[0] == 303
+        assert visit(session.url, {"means": "available"})[0] == 303
         account = story.account(verified=False)
         text = visit(story.link(account.id).url)[2]
         assert "not onboarded yet" in text

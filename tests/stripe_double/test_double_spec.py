@@ -7,9 +7,9 @@ import pytest
 import stripe
 
 from stripe_double import spec
-from stripe_double.api import HANDLERS
 from stripe_double.errors import ApiError
 from stripe_double.forms import tree
+from stripe_double.routes import HANDLERS
 
 
 def test_forms_become_trees():
