@@ -42,7 +42,7 @@ def test_every_scheduled_task_of_payments_exists():
         if entry["task"].startswith("payments.")
     }
     assert wanted == {name for name in current_app.tasks if name.startswith("payments.")}
-    assert len(wanted) == 4
+    assert len(wanted) == 6
 
 
 def test_every_state_has_words():
