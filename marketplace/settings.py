@@ -332,6 +332,7 @@ CELERY_BEAT_SCHEDULE = {
     "payments.push_outbox": {"task": "payments.push_outbox", "schedule": SWEEP_SECONDS},
     "payments.take_events": {"task": "payments.take_events", "schedule": SWEEP_SECONDS},
     "payments.fetch_balance": {"task": "payments.fetch_balance", "schedule": 300},
+    "payments.top_up": {"task": "payments.top_up", "schedule": 60},
     "cases.sweep": {"task": "cases.sweep", "schedule": SWEEP_SECONDS},
     "cases.mail": {"task": "cases.mail", "schedule": SWEEP_SECONDS},
     "cases.forget": {"task": "cases.forget", "schedule": 3600},

@@ -72,6 +72,39 @@ class RefundForm(AmountForm):
         )
 
 
+class TopUpForm(forms.Form):
+    """All three in minor units of `currency` once cleaned."""
+
+    level = forms.DecimalField(max_digits=12)
+    amount = forms.DecimalField(max_digits=12)
+    monthly_cap = forms.DecimalField(max_digits=12)
+
+    LABELS = {
+        "level": "When less than this is free",
+        "amount": "pay in",
+        "monthly_cap": "and at most this in a month",
+    }
+
+    def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.currency = currency
+        for name, label in self.LABELS.items():
+            self.fields[name].label = f"{label} ({currency})"
+            self.fields[name].widget.attrs.update(
+                {"inputmode": "decimal", "step": str(Decimal(1).scaleb(-decimals(currency)))}
+            )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        for name in self.LABELS:
+            if name in data:
+                try:
+                    data[name] = minor(data[name], self.currency)
+                except Invalid as error:
+                    self.add_error(name, error.sentence)
+        return data
+
+
 class PayoutForm(AmountForm):
     """Empty means everything that is payable."""
 

@@ -58,6 +58,42 @@ class Funding(Row):
         ]
 
 
+class TopUpRule(Row):
+    """What a buyer lets the wallet do by itself: pay in `amount` when less than `level` is free.
+
+    The payment method and the consent to use it again are kept at Stripe; here stand their ids.
+    """
+
+    org = models.OneToOneField(Organization, on_delete=models.PROTECT, related_name="top_up_rule")
+    level = models.BigIntegerField()
+    amount = models.BigIntegerField()
+    monthly_cap = models.BigIntegerField(help_text="At most so much by itself in a calendar month")
+    currency = models.CharField(max_length=3)
+    customer_id = models.CharField(max_length=120)
+    method_id = models.CharField(max_length=120, blank=True, help_text="Of the first payment")
+    consent_funding = models.ForeignKey(
+        Funding, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    is_on = models.BooleanField(default=False)
+    failures = models.PositiveSmallIntegerField(default=0, help_text="In a row")
+    off_reason = models.CharField(max_length=300, blank=True)
+    set_at = models.DateTimeField()
+    set_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="top_up_amounts",
+                condition=Q(level__gt=0, amount__gt=0, monthly_cap__gte=F("amount")),
+            ),
+            models.CheckConstraint(
+                name="top_up_on_has_method", condition=Q(is_on=False) | ~Q(method_id="")
+            ),
+        ]
+
+
 class Refund(Row):
     """Unspent wallet money on its way back to the buyer."""
 

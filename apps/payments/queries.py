@@ -27,6 +27,7 @@ from apps.payments.models import (
     Reversal,
     StripeAccount,
     StripeBalance,
+    TopUpRule,
 )
 from apps.payments.rules import (
     CARD_CHARGES,
@@ -87,6 +88,7 @@ class Wallet:
     disputes: list[Dispute]
     owed: Money
     alone: Money
+    top_up: TopUpRule | None
 
 
 def wallet(org: Organization, *, actor: Actor, now: dt.datetime) -> Wallet:
@@ -105,6 +107,7 @@ def wallet(org: Organization, *, actor: Actor, now: dt.datetime) -> Wallet:
         disputes=list(Dispute.objects.visible_to(actor).filter(org=org)[:100]),
         owed=Money(owed_after_chargebacks(org.id).get(org.currency, 0), org.currency),
         alone=Money(refund_left(org, now=now), org.currency),
+        top_up=TopUpRule.objects.visible_to(actor).filter(org=org).first(),
     )
 
 

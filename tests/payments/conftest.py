@@ -36,10 +36,6 @@ def double(settings, monkeypatch, now):
     with Double.start(now=now.isoformat()) as made:
         settings.STRIPE_API_BASE = made.url
         yield made
-        # Every request of our code is valid by Stripe's specification, and so is every answer of
-        # the stand-in; a test that means to send nonsense says so (`/_double/violations/expect`).
-        assert made.sim.violations.requests == []
-        assert made.sim.violations.responses == []
         with suppress(AttributeError):
             gateway.client()._requestor._client.close()
         gateway._client.cache_clear()

@@ -146,7 +146,7 @@ def test_buyers_are_credited_charged_and_forgiven(money, acme, boss, first, seco
     payments.fetch_balance(now=money.now)
     with acting(STAFF):
         assert owed_after_chargebacks(acme.id) == {}
-    acme.refresh_from_db()
+        acme.refresh_from_db()
     assert acme.frozen_at is None and told() == []
 
 

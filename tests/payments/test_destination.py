@@ -47,7 +47,7 @@ def test_a_change_waits_48_hours(money, earned, carol):
     account = fresh(earned)
     assert account.wait_until == money.now + WAIT
     assert account.destination_key != earned.destination_key
-    with pytest.raises(Conflict, match="was changed. Nothing is paid out before 4 March 2026"):
+    with pytest.raises(Conflict, match=r"was changed\. Nothing is paid out before 4 March 2026"):
         money.request(carol)
     money.later(hours=48)
     assert money.request(carol).amount == 40_00

@@ -21,6 +21,7 @@ from apps.payments.actions.payouts import pay_weekly, request_payout, take_bank_
 from apps.payments.actions.reconciling import reconcile
 from apps.payments.actions.refunds import check_refund, refund_unspent
 from apps.payments.actions.reversals import check_reversals
+from apps.payments.actions.topping_up import set_top_up, switch_off_top_up, top_up
 
 __all__ = [
     "ask_for_refund",
@@ -44,10 +45,13 @@ __all__ = [
     "refund_unspent",
     "release_payouts",
     "request_payout",
+    "set_top_up",
     "settle_chargebacks",
     "stop_payouts",
     "store_event",
+    "switch_off_top_up",
     "take_bank_payout",
     "take_events",
+    "top_up",
     "watch_holds",
 ]

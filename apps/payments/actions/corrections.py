@@ -179,7 +179,7 @@ def decide(
         _check_not_own(row, decider)
         if row.proposed_by_id == decider:
             raise NotAllowed("Another administrator decides what you have proposed.")
-        if is_approved and row.state != CorrectionState.PROPOSED:
+        if is_approved and row.state == CorrectionState.ASKED:
             raise Conflict("An administrator has to propose it first.")
         row.decided_by_id, row.decided_at, row.decision = decider, now, decision.strip()
         if not is_approved:

@@ -111,7 +111,9 @@ def _follow(event: gateway.Event, *, now: dt.datetime) -> None:
         return
     with acting(system()) as by:
         if event.type.startswith("checkout.session."):
-            _follow_funding(event, now=now)
+            _follow_funding(Q(session_id=event.object_id), now=now)
+        elif event.type.startswith("payment_intent."):
+            _follow_funding(Q(payment_intent_id=event.object_id, is_automatic=True), now=now)
         elif event.type.startswith("refund.") or event.type == "charge.refund.updated":
             check_refund(stripe_id=event.object_id, by=by, now=now)
         elif event.type.startswith("payout.") and event.account_id:
@@ -124,9 +126,9 @@ def _follow(event: gateway.Event, *, now: dt.datetime) -> None:
             _follow_account(event.account_id, by=by, now=now)
 
 
-def _follow_funding(event: gateway.Event, *, now: dt.datetime) -> None:
+def _follow_funding(which: Q, *, now: dt.datetime) -> None:
     """A session that is none of ours (a rolled-back try, another system) is nothing to do."""
-    found = Funding.objects.filter(session_id=event.object_id).values_list("id", "org_id").first()
+    found = Funding.objects.filter(which).values_list("id", "org_id").first()
     if found:
         funding_id, org_id = found
         with acting(system(org_id)) as by:

@@ -20,6 +20,7 @@ from apps.organizations.enums import Permission
 from apps.organizations.models import Organization
 from apps.organizations.queries import people_with
 from apps.payments import gateway
+from apps.payments.actions.outcomes import note_outcome
 from apps.payments.enums import FUNDING_TRANSITIONS, FundingState
 from apps.payments.models import Funding
 from apps.payments.permissions import check_can_move_money, check_is_system
@@ -34,8 +35,12 @@ _NOTICES = {
 }
 
 
-def fund(*, org_id: uuid.UUID, amount: int, by: Actor, now: dt.datetime) -> Funding:
+def fund(
+    *, org_id: uuid.UUID, amount: int, by: Actor, now: dt.datetime, customer_id: str = ""
+) -> Funding:
     """Open a checkout of `amount` minor units; `checkout_url` is where the buyer pays.
+
+    With `customer_id` the payment method is kept at Stripe for automatic top-ups.
 
     No money moves before Stripe says that it was paid. Raises Invalid and StripeUnclearError;
     what is left at Stripe of a failed try is a session whose address nobody has.
@@ -56,6 +61,7 @@ def fund(*, org_id: uuid.UUID, amount: int, by: Actor, now: dt.datetime) -> Fund
             currency=org.currency,
             success_url=f"{page}?returned=1",
             cancel_url=page,
+            customer_id=customer_id,
         )
         funding.session_id, funding.checkout_url = checkout.id, checkout.url
         funding.save(force_insert=True)
@@ -81,7 +87,9 @@ def check_funding(*, funding_id: uuid.UUID, by: Actor, now: dt.datetime) -> Fund
         raise NotThere("There is no such payment.")
     if not FUNDING_TRANSITIONS[funding.state]:
         return funding
-    seen = gateway.read_checkout(funding.session_id)
+    seen = _read(funding)
+    if seen is None:
+        return funding
     with transaction.atomic():
         funding = Funding.objects.select_for_update(of=("self",)).get(id=funding_id)
         target = _state(seen)
@@ -91,6 +99,24 @@ def check_funding(*, funding_id: uuid.UUID, by: Actor, now: dt.datetime) -> Fund
             _book(funding, seen, now=now)
         _move(funding, target, by=by, now=now)
     return funding
+
+
+def _read(funding: Funding) -> gateway.Checkout | None:
+    """None for an automatic one that the outbox has not sent yet."""
+    if funding.session_id:
+        return gateway.read_checkout(funding.session_id)
+    return gateway.read_intent(funding.payment_intent_id) if funding.payment_intent_id else None
+
+
+def take_intent(funding: Funding, intent_id: str) -> None:
+    """The outbox has sent an automatic one: how it stands is read next."""
+    funding.payment_intent_id = intent_id
+    funding.save(update_fields=["payment_intent_id"])
+
+
+def fail(funding: Funding, why: str, *, by: Actor, now: dt.datetime) -> None:
+    """Stripe has refused an automatic one. The row is locked by the caller."""
+    _move(funding, FundingState.FAILED, by=by, now=now, why=why)
 
 
 def _state(seen: gateway.Checkout) -> FundingState:
@@ -129,7 +155,9 @@ def _book(funding: Funding, seen: gateway.Checkout, *, now: dt.datetime) -> None
     )
 
 
-def _move(funding: Funding, target: FundingState, *, by: Actor, now: dt.datetime) -> None:
+def _move(
+    funding: Funding, target: FundingState, *, by: Actor, now: dt.datetime, why: str = ""
+) -> None:
     if target not in FUNDING_TRANSITIONS[funding.state]:
         raise IllegalTransition(f"A payment that is {funding.state} cannot become {target}.")
     funding.state = target
@@ -143,6 +171,8 @@ def _move(funding: Funding, target: FundingState, *, by: Actor, now: dt.datetime
         url=reverse("payments:wallet", args=[funding.org_id]),
         now=now,
     )
+    if funding.is_automatic and target in (FundingState.PAID, FundingState.FAILED):
+        note_outcome(funding, why=why, by=by, now=now)
 
 
 def _record(funding: Funding, what: str, *, by: Actor, now: dt.datetime) -> None:

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from apps.accounts.queries import staff_ids
+from apps.core.errors import WagefileError
 from apps.core.tasks import one_at_a_time
 from apps.core.tenancy import Actor, acting, system
 from apps.notices import actions as notices
 from apps.notices.enums import Kind as Notices
 from apps.payments import gateway
-from apps.payments.actions import corrections, payouts, refunds, reversals
+from apps.payments.actions import corrections, funding, payouts, refunds, reversals
 from apps.payments.actions.onboarding import refresh_account
 from apps.payments.enums import CALL_TRANSITIONS, CallState
 from apps.payments.errors import StripeRefusedError, StripeShortError, StripeUnclearError
-from apps.payments.models import Correction, OutboxCall, Payout, Refund
+from apps.payments.models import Correction, Funding, OutboxCall, Payout, Refund
 from apps.payments.rules import wait
 
 log = logging.getLogger(__name__)
@@ -126,8 +127,8 @@ def _send(taken: Try, *, now: dt.datetime) -> str:
     try:
         answer = _call_stripe(taken)
     except StripeShortError as error:
-        if call.kind == "reversal":
-            # It is the connected account that has too little, and waiting for that helps nobody.
+        if call.kind in ("reversal", "top_up"):
+            # It is somebody else who has too little, and waiting for that helps nobody.
             _refuse(call, error.sentence, now=now)
             return ""
         _postpone(call, SHORT, now=now)
@@ -140,7 +141,20 @@ def _send(taken: Try, *, now: dt.datetime) -> str:
         _postpone(call, error.sentence, now=now)
         return UNCLEAR
     _finish(call, answer, now=now)
+    if call.kind == "top_up":
+        _follow_top_up(call, now=now)
     return ""
+
+
+def _follow_top_up(call: OutboxCall, *, now: dt.datetime) -> None:
+    """A card has paid at once; what this does not find, its event and the catch-up do."""
+    with acting(system()):
+        org_id = Funding.objects.values_list("org_id", flat=True).get(id=call.subject_id)
+    try:
+        with acting(system(org_id)) as by:
+            funding.check_funding(funding_id=call.subject_id, by=by, now=now)
+    except WagefileError as error:
+        log.warning("top-up %s: %s", call.subject_id, error.sentence)
 
 
 def _tell_staff(call: OutboxCall, why: str, *, now: dt.datetime) -> None:
@@ -162,6 +176,10 @@ def _call_stripe(taken: Try) -> gateway.RefundState:
     if call.kind == "refund":
         known = gateway.find_refund(call.params) if taken.may_be_done else None
         return known or gateway.create_refund(call.params, key=call.idempotency_key)
+    if call.kind == "top_up":
+        made = gateway.find_intent(call.params) if taken.may_be_done else ""
+        made = made or gateway.create_intent(call.params, key=call.idempotency_key)
+        return gateway.RefundState(made, "succeeded")
     if call.kind == "reversal":
         back = gateway.find_reversal(call.params) if taken.may_be_done else None
         back = back or gateway.create_reversal(call.params, key=call.idempotency_key)
@@ -201,6 +219,11 @@ def _refuse(call: OutboxCall, why: str, *, now: dt.datetime) -> None:
             _close(call, CallState.REFUSED, error=why, now=now)
             corrections.fail(correction, why, by=by, now=now)
             return
+        if call.kind == "top_up":
+            paying_in = Funding.objects.select_for_update(of=("self",)).get(id=call.subject_id)
+            _close(call, CallState.REFUSED, error=why, now=now)
+            funding.fail(paying_in, why, by=by, now=now)
+            return
         payout = Payout.objects.select_for_update(of=("self",)).get(id=call.subject_id)
         call = _close(call, CallState.REFUSED, error=why, now=now)
         payouts.void(payout, why, by=by, now=now)
@@ -224,6 +247,10 @@ def _finish(call: OutboxCall, answer: gateway.RefundState, *, now: dt.datetime) 
             refunds.take_answer(refund, answer, by=by, now=now)
         elif call.kind == "reversal":
             _finish_reversal(call, answer.id, by=by, now=now)
+        elif call.kind == "top_up":
+            paying_in = Funding.objects.select_for_update(of=("self",)).get(id=call.subject_id)
+            _close(call, CallState.DONE, stripe_id=answer.id, now=now)
+            funding.take_intent(paying_in, answer.id)
         else:
             payout = Payout.objects.select_for_update(of=("self",)).get(id=call.subject_id)
             _close(call, CallState.DONE, stripe_id=answer.id, now=now)

@@ -22,7 +22,7 @@ from apps.organizations.models import Organization
 from apps.payments import actions as payments
 from apps.payments import queries
 from apps.payments.enums import FundingState
-from apps.payments.forms import FundForm, RefundForm
+from apps.payments.forms import FundForm, RefundForm, TopUpForm
 from apps.payments.models import Dispute, Funding
 from apps.payments.permissions import (
     can_move_money,
@@ -50,6 +50,7 @@ def _wallet(
     *,
     fund_form: FundForm | None = None,
     refund_form: RefundForm | None = None,
+    top_up_form: TopUpForm | None = None,
 ) -> HttpResponse:
     """With a form that was refused, as it was typed."""
     seen = queries.wallet(org, actor=request.actor, now=request.now)
@@ -60,8 +61,9 @@ def _wallet(
         "fund_form": fund_form or FundForm(currency=org.currency, prefix="fund"),
         "refund_form": refund_form
         or RefundForm(currency=org.currency, most=seen.refundable.amount, prefix="refund"),
+        "top_up_form": top_up_form or TopUpForm(currency=org.currency, prefix="top-up"),
     }
-    is_refused = fund_form or refund_form
+    is_refused = fund_form or refund_form or top_up_form
     return render(request, "payments/wallet.html", context, status=422 if is_refused else 200)
 
 
@@ -108,6 +110,43 @@ def refund(request: HttpRequest, org_id: uuid.UUID) -> HttpResponse:
         except WagefileError as error:
             show_refusal(form, error)
     return _wallet(request, org, refund_form=form)
+
+
+@login_required
+@require_POST
+def top_up(request: HttpRequest, org_id: uuid.UUID) -> HttpResponse:
+    """Set the rule; the first payment under it is made on Stripe's page, with the consent."""
+    org = _organization(request, org_id)
+    check_can_move_money(request.actor, org_id=org_id)
+    form = TopUpForm(request.POST, currency=org.currency, prefix="top-up")
+    if form.is_valid():
+        data = form.cleaned_data
+        try:
+            asking = payments.set_top_up(
+                org_id=org.id,
+                level=data["level"],
+                amount=data["amount"],
+                monthly_cap=data["monthly_cap"],
+                by=request.actor,
+                now=request.now,
+            )
+            if asking:
+                return redirect("payments:funding", asking.id)
+            messages.success(request, "The automatic top-up is changed.")
+            return redirect("payments:wallet", org.id)
+        except WagefileError as error:
+            show_refusal(form, error)
+    return _wallet(request, org, top_up_form=form)
+
+
+@login_required
+@require_POST
+def top_up_off(request: HttpRequest, org_id: uuid.UUID) -> HttpResponse:
+    org = _organization(request, org_id)
+    check_can_move_money(request.actor, org_id=org_id)
+    payments.switch_off_top_up(org_id=org.id, by=request.actor, now=request.now)
+    messages.success(request, "The automatic top-up is off, and the payment method forgotten.")
+    return redirect("payments:wallet", org.id)
 
 
 @login_required
