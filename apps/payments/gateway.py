@@ -273,15 +273,14 @@ def create_intent(params: dict[str, Any], *, key: str) -> str:
     `amount`, `currency`, `customer`, `payment_method`, `metadata`. A bank that wants its customer
     to be there refuses, as it refuses an empty account: StripeRefusedError.
     """
-    sent: Any = {**params, "currency": params["currency"].lower()}
+    sent: Any = {
+        **params,
+        "currency": params["currency"].lower(),
+        "off_session": True,
+        "confirm": True,
+    }
     with _asking():
-        return (
-            client()
-            .v1.payment_intents.create(
-                {**sent, "off_session": True, "confirm": True}, {"idempotency_key": key}
-            )
-            .id
-        )
+        return client().v1.payment_intents.create(sent, {"idempotency_key": key}).id
 
 
 def find_intent(params: dict[str, Any]) -> str:

@@ -1,9 +1,12 @@
 """Stripe's side of the money. No identity, tax or bank data: those live at Stripe only."""
 
+import uuid
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from apps.core.errors import Conflict
 from apps.core.models import Row
 from apps.core.tenancy import Actor
 from apps.organizations.models import OfOrganizationQuerySet, Organization
@@ -260,6 +263,20 @@ class Correction(Row):
     decision = models.TextField(blank=True, help_text="The written reason")
 
     objects = CorrectionQuerySet.as_manager()
+
+    @property
+    def buyer_id(self) -> uuid.UUID:
+        """`org_id` of a correction about a buyer's money."""
+        if self.org_id is None:
+            raise Conflict("This correction is about no buyer.")
+        return self.org_id
+
+    @property
+    def payout_taken_back_id(self) -> uuid.UUID:
+        """`payout_id` of a reversal."""
+        if self.payout_id is None:
+            raise Conflict("This correction is about no payout.")
+        return self.payout_id
 
     class Meta:
         ordering = ["-created_at"]

@@ -129,7 +129,7 @@ def _name_subject(
     payout_id: uuid.UUID | None,
 ) -> None:
     if row.kind in OF_BUYER:
-        org = Organization.objects.filter(id=org_id).first()
+        org = Organization.objects.filter(id=org_id).first() if org_id else None
         if org is None:
             raise Invalid("Name the organization by its address.", field="whom")
         row.org, row.currency = org, org.currency
@@ -138,7 +138,7 @@ def _name_subject(
             raise Invalid("Name the contributor by the e-mail address.", field="whom")
         row.user_id = user_id
     else:
-        payout = Payout.objects.filter(id=payout_id).first()
+        payout = Payout.objects.filter(id=payout_id).first() if payout_id else None
         if payout is None or not payout.transfer_id:
             raise Invalid("Name a payout that Stripe has transferred.", field="whom")
         if row.amount > payout.amount - payout.taken_back:
@@ -195,12 +195,12 @@ def decide(
 
 def _carry_out(row: Correction, *, by: Actor, now: dt.datetime) -> None:
     if row.kind == CorrectionKind.REFUND:
-        org = Organization.objects.get(id=row.org_id)
+        org = Organization.objects.get(id=row.buyer_id)
         parts = refunds.split(org, row.amount)
         refunds.send_back(org, parts, asked_by=row.asked_by_id, by=by, now=now)
         return
     if row.kind == CorrectionKind.WRITE_OFF:
-        owed = owed_after_chargebacks(row.org_id).get(row.currency, 0)
+        owed = owed_after_chargebacks(row.buyer_id).get(row.currency, 0)
         if row.amount > owed:
             raise Conflict(f"They owe {written(owed, row.currency)} only.")
     capital = ledger.account(Purpose.CAPITAL, currency=row.currency)
@@ -228,7 +228,7 @@ def _carry_out(row: Correction, *, by: Actor, now: dt.datetime) -> None:
 
 
 def _ask_stripe(row: Correction, *, now: dt.datetime) -> None:
-    payout = Payout.objects.select_for_update(of=("self",)).get(id=row.payout_id)
+    payout = Payout.objects.select_for_update(of=("self",)).get(id=row.payout_taken_back_id)
     if payout.state in {PayoutState.REQUESTED, PayoutState.REFUSED, PayoutState.REVERSED}:
         raise Conflict("Stripe holds nothing of this payout that could be taken back.")
     booked = derived(row.id, "reversal")
@@ -303,7 +303,7 @@ def _tell_concerned(row: Correction, why: str, *, now: dt.datetime) -> None:
             url=reverse("payments:wallet", args=[row.org_id]),
             now=now,
         )
-    elif row.state == CorrectionState.DONE and row.kind == CorrectionKind.CREDIT_CONTRIBUTOR:
+    elif row.user_id and row.state == CorrectionState.DONE and row.payout_id is None:
         notices.tell(
             [row.user_id],
             kind=Notices.PAYOUT_WAITING,

@@ -88,7 +88,7 @@ def refresh_account(*, user_id: uuid.UUID, by: Actor, now: dt.datetime) -> Strip
         has_changed = _take_destination(account, seen.destination_key, now=now)
         account.save()
         if has_changed:
-            _move_calls(account, account.wait_until, "Waits: where it goes was changed.")
+            _move_calls(account, account.wait_until or now, "Waits: where it goes was changed.")
             _record(account, "destination_changed", by=by, now=now)
             _tell_change(account, now=now)
         if before != account.transfers_status:

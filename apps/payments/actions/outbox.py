@@ -259,7 +259,7 @@ def _finish(call: OutboxCall, answer: gateway.RefundState, *, now: dt.datetime) 
 
 def _finish_reversal(call: OutboxCall, stripe_id: str, *, by: Actor, now: dt.datetime) -> None:
     correction = Correction.objects.select_for_update(of=("self",)).get(id=call.subject_id)
-    payout = Payout.objects.select_for_update(of=("self",)).get(id=correction.payout_id)
+    payout = Payout.objects.select_for_update(of=("self",)).get(id=correction.payout_taken_back_id)
     _close(call, CallState.DONE, stripe_id=stripe_id, now=now)
     corrections.finish(correction, by=by, now=now)
     # Its event may have come first, and booked it.

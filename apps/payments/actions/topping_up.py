@@ -107,22 +107,22 @@ def top_up(*, now: dt.datetime) -> int:
         with acting(system()):
             rules = TopUpRule.objects.filter(is_on=True).order_by("org_id")
             org_ids = list(rules.values_list("org_id", flat=True)) if is_mine else []
-            waiting = list(
-                TopUpRule.objects.filter(
-                    method_id="", off_reason="", consent_funding__state=FundingState.PAID
-                ).select_related("consent_funding")
+            asked = TopUpRule.objects.filter(method_id="", off_reason="")
+            paid = Funding.objects.filter(
+                id__in=asked.values("consent_funding_id"), state=FundingState.PAID
             )
-        for rule in waiting:
-            _noting_consent(rule, now=now)
+            waiting = list(paid) if is_mine else []
+        for funding in waiting:
+            _note_consent(funding, now=now)
         return sum(_top_up(org_id, now=now) for org_id in org_ids)
 
 
-def _noting_consent(rule: TopUpRule, *, now: dt.datetime) -> None:
+def _note_consent(funding: Funding, *, now: dt.datetime) -> None:
     try:
-        with acting(system(rule.org_id)) as by:
-            take_consent(rule.consent_funding, by=by, now=now)
+        with acting(system(funding.org_id)) as by:
+            take_consent(funding, by=by, now=now)
     except WagefileError as error:
-        log.warning("consent of %s: %s", rule.org_id, error.sentence)
+        log.warning("consent of %s: %s", funding.org_id, error.sentence)
 
 
 def _top_up(org_id: uuid.UUID, *, now: dt.datetime) -> bool:

@@ -17,6 +17,7 @@ from apps.payments import queries
 from apps.payments.enums import CorrectionState
 from apps.payments.forms import CorrectionForm, DecisionForm, GroundsForm
 from apps.payments.models import Correction
+from apps.payments.rules import CORRECTION_WORDS
 
 
 @require_safe
@@ -85,7 +86,7 @@ def correction(request: HttpRequest, seen: Seen, correction_id: uuid.UUID) -> Ht
             return redirect("payments:correction", row.id)
     context = {
         "row": row,
-        "words": queries.CORRECTION_WORDS[row.state],
+        "words": CORRECTION_WORDS[row.state],
         "form": form,
         "is_asked": is_asked,
         "may_decide": row.state == CorrectionState.PROPOSED
