@@ -80,6 +80,10 @@ DISPUTE_TRANSITIONS: dict[str, frozenset[str]] = {
 }
 
 
+# Stripe refunds no payment that a bank asks back or has got back.
+NOT_REFUNDABLE = (DisputeState.OPEN, DisputeState.LOST)
+
+
 class CorrectionKind(models.TextChoices):
     """What two administrators decide together."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import F, Sum
+from django.db.models import F, QuerySet, Sum
 
 from apps.accounts.models import User
 from apps.core.ids import derived
@@ -15,7 +15,13 @@ from apps.core.tenancy import Actor
 from apps.ledger.enums import Purpose
 from apps.ledger.queries import AccountRow, find_account, settled_amounts
 from apps.organizations.models import Organization
-from apps.payments.enums import CallState, CorrectionKind, CorrectionState, FundingState
+from apps.payments.enums import (
+    NOT_REFUNDABLE,
+    CallState,
+    CorrectionKind,
+    CorrectionState,
+    FundingState,
+)
 from apps.payments.models import (
     BalanceTxn,
     Correction,
@@ -178,9 +184,22 @@ def as_uuid(text: str) -> uuid.UUID | None:
 # ── What Stripe's limits say ────────────────────────────────────────────────────────────────────
 
 
+def disputed_ids(org: Organization) -> QuerySet:
+    """Payments that cannot be refunded: the bank asks for them, or has got them."""
+    rows = Dispute.objects.filter(org=org, state__in=NOT_REFUNDABLE)
+    return rows.values_list("funding_id", flat=True)
+
+
 def _unrefunded(org: Organization) -> int:
-    paid = Funding.objects.filter(org=org, state=FundingState.PAID, currency=org.currency)
-    gone = Refund.objects.filter(org=org).exclude(state=CallState.REFUSED)
+    disputed = disputed_ids(org)
+    paid = Funding.objects.filter(org=org, state=FundingState.PAID, currency=org.currency).exclude(
+        id__in=disputed
+    )
+    gone = (
+        Refund.objects.filter(org=org)
+        .exclude(state=CallState.REFUSED)
+        .exclude(funding_id__in=disputed)
+    )
     total = paid.aggregate(total=Sum("amount"))["total"] or 0
     return total - (gone.aggregate(total=Sum("amount"))["total"] or 0)
 

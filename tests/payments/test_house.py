@@ -79,8 +79,8 @@ FORBIDDEN = re.compile(
 )
 # Names that sound like it, and what they are.
 HARMLESS = {
+    "account.EmailConfirmation.email_address": "the e-mail address that is confirmed",
     "payments.Payout.bank_payout_id": "Stripe's id of the payout to the bank",
-    "usersessions.UserSession.ip": "where a session is signed in from",
 }
 
 

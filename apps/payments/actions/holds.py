@@ -22,6 +22,7 @@ from apps.organizations.queries import people_with
 from apps.payments.actions.refunds import send_back
 from apps.payments.enums import CallState, FundingState
 from apps.payments.models import Funding, Refund
+from apps.payments.queries import disputed_ids
 from apps.payments.rules import unspent_parts
 
 log = logging.getLogger(__name__)
@@ -59,10 +60,10 @@ def _watch(org_id: uuid.UUID, near: dt.datetime, *, now: dt.datetime) -> None:
         wallet = find_account(Purpose.WALLET, currency=org.currency, holder=org.id)
         left = [(row.id, row.amount - gone.get(row.id, 0)) for row in fundings]
         parts = unspent_parts(left, wallet.available)
-        over = []
+        over, disputed = [], set(disputed_ids(org))
         for row in fundings:
             part = parts.get(row.id, 0)
-            if not part or row.hold_until is None or row.hold_until > near:
+            if not part or row.id in disputed or row.hold_until is None or row.hold_until > near:
                 continue
             if row.hold_until <= now:
                 over.append((row, part))

@@ -25,7 +25,7 @@ from apps.payments import gateway
 from apps.payments.enums import CALL_TRANSITIONS, CallState, FundingState
 from apps.payments.models import Funding, OutboxCall, Refund
 from apps.payments.permissions import check_can_move_money, check_is_system
-from apps.payments.queries import refund_left
+from apps.payments.queries import disputed_ids, refund_left
 from apps.payments.rules import REFUND_WORDS
 
 GONE = {"failed", "canceled"}
@@ -94,6 +94,7 @@ def split(org: Organization, amount: int) -> list[tuple[Funding, int]]:
     paid = list(
         Funding.objects.select_for_update(of=("self",))
         .filter(org=org, state=FundingState.PAID, currency=org.currency)
+        .exclude(id__in=disputed_ids(org))
         .order_by("-paid_at", "-id")
     )
     gone = dict(
