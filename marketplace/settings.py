@@ -352,10 +352,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "payments.weekly",
         "schedule": crontab(minute=0, hour=6, day_of_week=1),
     },
-    "payments.reconcile": {"task": "payments.reconcile", "schedule": crontab(minute=0, hour=3)},
+    "payments.reconcile": {"task": "payments.reconcile", "schedule": crontab(minute=0, hour=0)},
     "payments.watch_holds": {
         "task": "payments.watch_holds",
-        "schedule": crontab(minute=30, hour=3),
+        "schedule": crontab(minute=0, hour=0),
     },
 }
 # What stands in the calendar follows the marketplace's clock. That is beat's own, but for a demo,

@@ -12,7 +12,7 @@ from apps.ledger.enums import Purpose
 from apps.ledger.queries import find_account
 from apps.notices.models import Notice
 from apps.payments import actions as payments
-from apps.payments.models import BalanceTxn, Reconciliation, StripeBalance
+from apps.payments.models import BalanceTxn, Reconciliation, StripeAccount, StripeBalance
 from apps.payments.tasks import reconcile
 from tests.payments.conftest import STAFF, told
 
@@ -116,6 +116,19 @@ def test_each_night_is_kept_and_shown(busy, acme, funded, ada, client_of, as_):
     with acting(as_(ada)):
         notice = Notice.objects.get(kind="staff.reconcile")
     assert "differ in 2 places" in notice.title
+
+
+def test_the_platform_bears_what_a_connected_account_cannot(busy, carol):
+    """Stripe's bill for an account that stays below zero: at the cost of capital, booked once."""
+    with acting(STAFF):
+        account_id = StripeAccount.objects.get(user=carol).account_id
+    busy.later(days=5)
+    busy.double.post(f"/_double/accounts/{account_id}/debit", {"amount": 9_00})
+    busy.double.post(f"/_double/accounts/{account_id}/write_off", {})
+    payments.fetch_balance(now=busy.now)
+    with acting(STAFF):
+        row = BalanceTxn.objects.get(type="connect_collection_transfer")
+    assert row.amount < 0 and row.booked_at and told() == [] and mirror() == busy.at_stripe()
 
 
 def test_changed_amounts_are_found(busy):

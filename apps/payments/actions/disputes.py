@@ -114,30 +114,37 @@ def _lines(dispute: Dispute, txn: gateway.Txn, *, now: dt.datetime) -> list[ledg
 def settle_chargebacks(*, org_id: uuid.UUID, now: dt.datetime) -> None:
     """Freeze, collect, give back or thaw: whatever the disputes of an organization ask for now.
 
-    Called after each news of a dispute, after a payment of an organization that owes, and by the
-    sweep. The flag is committed before projects are paused: publishing holds the row of the
-    organization meanwhile, so what it makes live is found.
+    Called after each news of a dispute and by the sweep. In steps that commit by themselves: the
+    flag before projects are paused, since publishing holds the row of the organization meanwhile,
+    so what it makes live is found; and the thaw apart from the ledger's locks, which it waits for.
     """
     with acting(system(org_id)) as by:
-        is_open = Dispute.objects.filter(org_id=org_id, state=DisputeState.OPEN).exists()
-        if is_open or owed_after_chargebacks(org_id):
+        _alone(org_id)
+        if _is_unsettled(org_id):
             organizations.freeze(org_id=org_id, by=by, now=now)
     with acting(system(org_id)) as by:
         if Organization.objects.filter(id=org_id, frozen_at__isnull=False).exists():
             projects.freeze_projects(org_id=org_id, by=by, now=now)
+    with acting(system(org_id)):
         for currency in _currencies(org_id):
             _collect(org_id, currency, now=now)
             _give_back(org_id, currency, now=now)
-        is_over = not is_open and not owed_after_chargebacks(org_id)
-        if is_over:
-            Dispute.objects.filter(org_id=org_id, settled_at=None).exclude(
-                state=DisputeState.OPEN
-            ).update(settled_at=now)
-            is_over = organizations.thaw(org_id=org_id, by=by, now=now)
-    if is_over:
+    with acting(system(org_id)) as by:
+        _alone(org_id)
+        if _is_unsettled(org_id):
+            return
+        Dispute.objects.filter(org_id=org_id, settled_at=None).update(settled_at=now)
+        is_thawed = organizations.thaw(org_id=org_id, by=by, now=now)
+    if is_thawed:
         with acting(system(org_id)) as by:
             projects.thaw_projects(org_id=org_id, by=by, now=now)
             _tell_thawed(org_id, now=now)
+
+
+def _is_unsettled(org_id: uuid.UUID) -> bool:
+    """A dispute is open, or its loss is still owed."""
+    is_open = Dispute.objects.filter(org_id=org_id, state=DisputeState.OPEN).exists()
+    return is_open or bool(owed_after_chargebacks(org_id))
 
 
 def sweep_chargebacks(*, now: dt.datetime) -> None:
