@@ -20,6 +20,7 @@ from stripe_double import (
 from stripe_double.core import PLATFORM, Fault, Sim, iso
 from stripe_double.errors import ApiError, missing
 from stripe_double.events import EVENT_FAULTS
+from stripe_double.means import DEBIT_DAYS
 from stripe_double.store import Record, public
 from stripe_double.webhooks import Webhooks
 
@@ -148,7 +149,7 @@ def _pay(sim: Sim, ident: str, params: dict[str, Any]) -> dict[str, Any]:
     outcome = _text(params, "outcome", "paid")
     if outcome == "paid" and params.get("available"):
         outcome = "available"
-    days = int(_number(params, "after_days", checkout.DEBIT_DAYS))
+    days = int(_number(params, "after_days", DEBIT_DAYS))
     session = checkout.pay_session(sim, ident, outcome, debit_days=days)
     done = session["status"] == "complete"
     return {

@@ -185,3 +185,8 @@ def list_transactions(sim: Sim, request: Request) -> dict[str, Any]:
         return all(record[name] == value for name, value in wanted.items())
 
     return page(sim, request, "balance_transaction", keep=keep, show=public)
+
+
+def list_history(sim: Sim, request: Request) -> dict[str, Any]:
+    """The old name of the list; its `url` is the new one."""
+    return {**list_transactions(sim, request), "url": "/v1/balance_transactions"}

@@ -272,8 +272,11 @@ def settle(sim: Sim, intent: str, *, paid: bool | None = None) -> Record | None:
 def settle_session(sim: Sim, ident: str, *, paid: bool) -> Record:
     """Settle the debit under way in a session, or refuse."""
     session = sim.store.get("checkout.session", ident)
-    intent = session and session["payment_intent"]
-    if not intent or settle(sim, intent, paid=paid) is None:
+    if (
+        session is None
+        or session["payment_intent"] is None
+        or settle(sim, session["payment_intent"], paid=paid) is None
+    ):
         raise ApiError("No debit is under way in this Checkout Session.")
     return sim.find("checkout.session", ident, session["_account"])
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PLATFORM = "acct_platform"
 DAY = 86_400
+FORMAT = 2  # of the records in a state file
 
 
 @dataclass(slots=True)
@@ -96,11 +97,14 @@ class Sim:
         self._due: list[tuple[int, int, str, str]] = []
         self._n = 0
         meta = self.store.get("meta", "clock")
+        if meta is not None and meta.get("format") != FORMAT:
+            raise ValueError("The state file is of another version of the stand-in: remove it.")
         if meta is None:
             offset = self.start - int(time.time()) if self.start is not None else 0
             with self.store.transaction():
                 meta = self.store.insert(
-                    "meta", {"id": "clock", "_account": "", "offset": offset, "last": 0}
+                    "meta",
+                    {"id": "clock", "_account": "", "format": FORMAT, "offset": offset, "last": 0},
                 )
         self._offset: int = meta["offset"]
         self.now: int = max(meta["last"], self.clock())

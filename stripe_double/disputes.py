@@ -149,6 +149,7 @@ def update_dispute(sim: Sim, request: Request, dispute: str) -> dict[str, Any]:
     found = sim.find("dispute", dispute, request.account, param="dispute")
     params = request.params
     changes = metadata(found, request)
+    evidence: Record = found["evidence"]
     asked = params.get("evidence")
     if asked is not None:
         if found["status"] not in OPEN:
@@ -157,8 +158,7 @@ def update_dispute(sim: Sim, request: Request, dispute: str) -> dict[str, Any]:
             message = "The stand-in does not simulate enhanced evidence."
             raise ApiError(message, param="evidence[enhanced_evidence]")
         given = {name: value or None for name, value in asked.items()}
-        changes["evidence"] = {**found["evidence"], **given}
-    evidence = changes.get("evidence", found["evidence"])
+        changes["evidence"] = evidence = {**evidence, **given}
     has_evidence = any(value for name, value in evidence.items() if name != "enhanced_evidence")
     details = {**found["evidence_details"], "has_evidence": has_evidence}
     is_submitted = has_evidence and params.get("submit", True) and found["status"] in OPEN

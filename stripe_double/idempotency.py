@@ -68,8 +68,9 @@ class Keys:
     def remember(self, request: Request, status: int, body: dict[str, Any]) -> None:
         if request.idempotency_key is None:
             return
+        key = _name(request)
         row = {
-            "id": _name(request),
+            "id": key,
             "_account": "",
             "hash": _hash(request),
             "status": status,
@@ -77,8 +78,8 @@ class Keys:
             "created": self.sim.now,
             "request": request.id,
         }
-        if self.sim.store.get("idempotency", row["id"]):
-            self.sim.store.update("idempotency", row["id"], **row)
+        if self.sim.store.get("idempotency", key):
+            self.sim.store.update("idempotency", key, **row)
         else:
             self.sim.store.insert("idempotency", row)
 

@@ -10,6 +10,7 @@ from stripe_double.means import CARD, DEBIT_DAYS, DEBIT_MESSAGE, MESSAGES, SEPA,
 from stripe_double.store import Record, new_id, public
 
 MINIMUM, MAXIMUM = 50, 99_999_999
+REASONS = ("abandoned", "duplicate", "fraudulent", "requested_by_customer")
 KINDS = (CARD, US_BANK, SEPA)
 CREATE = {
     "amount",
@@ -310,13 +311,17 @@ def cancel_intent(sim: Sim, request: Request, intent: str) -> dict[str, Any]:
     found = sim.find("payment_intent", intent, request.account, param="intent")
     if found["status"] not in ("requires_payment_method", "requires_confirmation"):
         raise _unexpected(found, "cancel")
+    reason = request.params.get("cancellation_reason")
+    if reason not in (None, *REASONS):
+        message = f"Invalid cancellation_reason: must be one of {', '.join(REASONS)}"
+        raise ApiError(message, param="cancellation_reason")
     if found["_session"]:
         raise ApiError("This PaymentIntent belongs to a Checkout Session: expire the session.")
     found = sim.store.update(
         "payment_intent",
         intent,
         canceled_at=sim.now,
-        cancellation_reason=request.params.get("cancellation_reason"),
+        cancellation_reason=reason,
         status="canceled",
     )
     emit(sim, "payment_intent.canceled", found, account=request.account)

@@ -56,7 +56,8 @@ fieldset { border: 1px solid var(--line); border-radius: .5rem; padding: .5rem 1
 legend { padding: 0 .4rem; font-weight: 600; }
 .choice { display: flex; gap: .75rem; align-items: flex-start; min-height: 2.75rem;
   padding: .4rem 0; }
-.choice input { margin-top: .3rem; width: 1.1rem; height: 1.1rem; accent-color: var(--accent); }
+.choice input { flex: none; margin-top: .3rem; width: 1.1rem; height: 1.1rem;
+  accent-color: var(--accent); }
 label .soft { display: block; }
 .field { display: block; font-weight: 600; margin-bottom: .25rem; }
 input[type=email] { width: 100%; padding: .6rem; font: inherit; color: inherit;
@@ -150,20 +151,38 @@ def _plain(title: str, text: str, link: str = "") -> str:
     return _html(title, f"<h1>{escape(title)}</h1><p>{escape(text)}</p>{link}")
 
 
-def _checkout(sim: Sim, ident: str, *, error: str = "", status: int = 200) -> Page:
+def _checkout(
+    sim: Sim,
+    ident: str,
+    *,
+    error: str = "",
+    status: int = 200,
+    form: dict[str, str] | None = None,
+) -> Page:
+    """`form` is what was typed and chosen before an error."""
     session = sim.store.get("checkout.session", ident)
     if session is None:
         raise ApiError("There is no such checkout.", status=404)
     if session["status"] == "complete":
         link = f'<p><a href="{escape(checkout.success_url(session))}">Back to the site</a></p>'
-        return Page(200, _plain("Already paid", "This checkout is complete.", link))
+        return Page(200, _plain(*_ending(sim, session), link))
     if session["status"] == "expired":
         return Page(410, _plain("Checkout expired", "Go back to the site and start again."))
     origins = _origin(session["success_url"])
-    return Page(status, _checkout_form(session, error), forms=origins)
+    return Page(status, _checkout_form(session, error, form or {}), forms=origins)
 
 
-def _checkout_form(session: Record, error: str) -> str:
+def _ending(sim: Sim, session: Record) -> tuple[str, str]:
+    """What a complete checkout says: a debit takes days, and may come back."""
+    if session["payment_status"] == "paid":
+        return "Already paid", "This checkout is complete."
+    intent = sim.find("payment_intent", session["payment_intent"], session["_account"])
+    if intent["status"] == "processing":
+        return "Payment under way", "The bank has been asked for the money. That takes days."
+    return "Not paid", "The bank did not pay. Start again from the site."
+
+
+def _checkout_form(session: Record, error: str, form: dict[str, str]) -> str:
     rows = "".join(
         f'<tr><th scope="row">{escape(line["description"])} <span class="soft">x'
         f" {line['quantity']}</span></th>"
@@ -173,7 +192,8 @@ def _checkout_form(session: Record, error: str) -> str:
     offered = choices(session["currency"], session["payment_method_types"])
     cards = {key: means for key, means in offered.items() if means.kind == CARD}
     debits = {key: means for key, means in offered.items() if means.is_debit}
-    means = _choices("Test card", cards) + _choices("Test bank account", debits)
+    chosen = form.get("means", "paid")
+    means = _choices("Test card", cards, chosen) + _choices("Test bank account", debits, chosen)
     notice = ""
     if session["_intent_data"].get("setup_future_usage"):
         notice = (
@@ -189,19 +209,19 @@ def _checkout_form(session: Record, error: str) -> str:
         f'<h1>Pay</h1><p class="total">{total}</p>{alert}<table>{rows}</table>'
         '<form method="post"><label class="field" for="email">E-mail for the receipt'
         ' (optional)</label><input type="email" id="email" name="email" autocomplete="off"'
-        f' value="{escape(session["customer_email"] or "")}">{means}{notice}'
+        f' value="{escape(form.get("email") or session["customer_email"] or "")}">{means}{notice}'
         f'<button type="submit">Pay {total}</button></form>{cancel}'
         '<p class="soft">There is no field for a real card or account, on purpose.</p>',
     )
 
 
-def _choices(legend: str, offered: dict[str, Means]) -> str:
-    """A group of the one choice; the first card is chosen from the start."""
+def _choices(legend: str, offered: dict[str, Means], chosen: str) -> str:
+    """A group of the one choice."""
     if not offered:
         return ""
     rows = "".join(
         f'<div class="choice"><input type="radio" name="means" id="means-{key}" value="{key}"'
-        f'{" checked" if key == "paid" else ""}><label for="means-{key}">{_spaced(means.number)}'
+        f'{" checked" if key == chosen else ""}><label for="means-{key}">{_spaced(means.number)}'
         f'<span class="soft">{escape(means.label)}</span></label></div>'
         for key, means in offered.items()
     )
@@ -218,13 +238,13 @@ def _pay(sim: Sim, ident: str, form: dict[str, str]) -> Page:
     if session is None or session["status"] != "open":
         return _checkout(sim, ident)
     if means not in choices(session["currency"], session["payment_method_types"]):
-        return _checkout(sim, ident, error="Choose one of the test means.", status=400)
+        return _checkout(sim, ident, error="Choose one of the test means.", status=400, form=form)
     session = checkout.pay_session(sim, ident, means, email=form.get("email") or None)
     if session["status"] == "complete":
         return Page(303, to=checkout.success_url(session))
     intent = sim.find("payment_intent", session["payment_intent"], session["_account"])
     message = f"{intent['last_payment_error']['message']} Choose another one."
-    return _checkout(sim, ident, error=message)
+    return _checkout(sim, ident, error=message, form=form)
 
 
 def _onboarding(sim: Sim, ident: str) -> Page:

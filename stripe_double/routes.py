@@ -30,7 +30,7 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     ("GET", "/v1/accounts/{account}/external_accounts"): banks.list_banks,
     ("GET", "/v1/accounts/{account}/external_accounts/{id}"): banks.get_bank,
     ("GET", "/v1/balance"): balances.get_balance,
-    ("GET", "/v1/balance/history"): balances.list_transactions,
+    ("GET", "/v1/balance/history"): balances.list_history,
     ("GET", "/v1/balance/history/{id}"): balances.get_transaction,
     ("GET", "/v1/balance_transactions"): balances.list_transactions,
     ("GET", "/v1/balance_transactions/{id}"): balances.get_transaction,

@@ -62,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._send_api(body)
 
-    do_GET = do_POST = do_DELETE = _handle  # noqa: N815 named by the standard library
+    do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = _handle  # noqa: N815 named by the standard library
 
     def _send_api(self, body: bytes) -> None:
         answer = self.server.double.api.answer(self.command, self.path, self.headers, body)

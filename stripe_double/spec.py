@@ -9,6 +9,7 @@ import json
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import jsonschema_rs
 
@@ -87,7 +88,7 @@ def route(method: str, path: str) -> tuple[str, tuple[str, ...]]:
     found = match(path)
     if found is None or not has_operation(method, found[0]):
         raise ApiError(f"Unrecognized request URL ({method}: {path}).", status=404)
-    return found[0], tuple(found[1].values())
+    return found[0], tuple(unquote(value) for value in found[1].values())
 
 
 def has_operation(method: str, template: str) -> bool:

@@ -183,6 +183,19 @@ def test_a_429_is_not_stored(story, double):
     assert story.transfer(account, 100, key="tr:1").amount == 100
 
 
+def test_a_lock_timeout_is_tried_again_by_the_sdk(story, double):
+    story.fund()
+    account = story.account().id
+    double.post("/_double/fault", {"path": "/v1/transfers", "kind": "error_409"})
+    assert story.transfer(account, 100, key="tr:1").amount == 100
+    assert len(transfers(story)) == 1
+    double.post("/_double/fault", {"path": "/v1/transfers", "kind": "error_409", "times": 3})
+    with pytest.raises(stripe.APIError) as refused:
+        story.transfer(account, 100, key="tr:2")
+    assert refused.value.http_status == 409
+    assert refused.value.json_body["error"]["code"] == "lock_timeout"
+
+
 @pytest.mark.parametrize("authorization", [None, "Bearer ", "Bearer sk_live_1", "Bearer pk_test_1"])
 def test_only_test_keys_are_taken(quiet, authorization):
     status, _, body = send(quiet, "/v1/transfers", {}, authorization=authorization)
