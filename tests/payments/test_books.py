@@ -108,7 +108,7 @@ def test_each_night_is_kept_and_shown(busy, acme, funded, ada, client_of, as_):
     funded(acme, 5_00)
     reconcile()
     with acting(STAFF):
-        bad, good = Reconciliation.objects.all()
+        good, bad = Reconciliation.objects.order_by("differences")
     assert (good.transactions, good.differences, good.sentences) == (4, 0, [])
     assert bad.differences == 2 and "$5.00" in " ".join(bad.sentences)
     page = client_of(ada).get("/payments/staff/").content.decode()
