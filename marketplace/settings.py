@@ -332,12 +332,14 @@ CELERY_BEAT_SCHEDULE = {
     "payments.push_outbox": {"task": "payments.push_outbox", "schedule": SWEEP_SECONDS},
     "payments.take_events": {"task": "payments.take_events", "schedule": SWEEP_SECONDS},
     "payments.fetch_balance": {"task": "payments.fetch_balance", "schedule": 300},
+    "payments.top_up": {"task": "payments.top_up", "schedule": 60},
     "cases.sweep": {"task": "cases.sweep", "schedule": SWEEP_SECONDS},
     "cases.mail": {"task": "cases.mail", "schedule": SWEEP_SECONDS},
     "cases.forget": {"task": "cases.forget", "schedule": 3600},
     "exports.resume": {"task": "exports.resume", "schedule": 30},
     "notices.send": {"task": "notices.send", "schedule": SWEEP_SECONDS},
     "notices.summarise": {"task": "notices.summarise", "schedule": 60},
+    "work.tell_frozen": {"task": "work.tell_frozen", "schedule": SWEEP_SECONDS},
     "work.remind": {"task": "work.remind", "schedule": 30},
     "cases.remind": {"task": "cases.remind", "schedule": 30},
     "projects.watch_funds": {"task": "projects.watch_funds", "schedule": 60},
@@ -351,6 +353,11 @@ CELERY_BEAT_SCHEDULE = {
     "payments.weekly": {
         "task": "payments.weekly",
         "schedule": crontab(minute=0, hour=6, day_of_week=1),
+    },
+    "payments.reconcile": {"task": "payments.reconcile", "schedule": crontab(minute=0, hour=0)},
+    "payments.watch_holds": {
+        "task": "payments.watch_holds",
+        "schedule": crontab(minute=0, hour=0),
     },
 }
 # What stands in the calendar follows the marketplace's clock. That is beat's own, but for a demo,
@@ -385,6 +392,8 @@ SPECTACULAR_SETTINGS = {
 
 # ── Stripe ──────────────────────────────────────────────────────────────────────────────────────
 STRIPE_API_BASE = env("STRIPE_API_BASE", "https://api.stripe.com")
+# Where the platform itself is registered: decides how long money may be held.
+PLATFORM_COUNTRY = env("PLATFORM_COUNTRY", "US")
 STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY", None if PRODUCTION else "sk_test_offline")
 STRIPE_WEBHOOK_SECRET = env("STRIPE_WEBHOOK_SECRET", None if PRODUCTION else "whsec_platform")
 STRIPE_CONNECT_WEBHOOK_SECRET = env(
@@ -398,6 +407,14 @@ WAGEFILE: dict[str, Any] = {
     "floor_per_hour": {"USD": 1200, "EUR": 1200, "GBP": 1000, "JPY": 1200},
     # Highest statutory minimum by region, in minor units of USD; the highest wins for everybody.
     "region_floors": {"US": 1200, "GB": 1650, "DE": 1500, "FR": 1400, "AU": 1650, "CA": 1300},
+    # What a buyer gets back without two administrators, within 24 hours, by currency.
+    "refund_limit": {"USD": 1_000_000, "EUR": 1_000_000, "GBP": 1_000_000, "JPY": 100_000_000},
+    # How long Stripe lets a platform hold money, by the country of the platform; "*" elsewhere
+    # (docs.stripe.com/connect/manual-payouts).
+    "hold_days": {"US": 730, "TH": 10, "*": 90},
+    "hold_notice_days": 14,
+    "payout_account_wait_hours": 48,
+    "top_up_failures_max": 3,
     "withdrawal_minimum": {"USD": 600, "EUR": 600, "GBP": 600, "JPY": 600},
     "review_window_hours": 72,
     "rework_window_hours": 72,

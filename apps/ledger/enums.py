@@ -17,6 +17,7 @@ class Purpose(models.TextChoices):
     """What an account is for; (purpose, holder, scope, currency) names it."""
 
     STRIPE = "stripe"  # money at Stripe; unguarded, the mirror of Stripe's balance
+    INCOMING = "incoming"  # bank debits on their way: in Stripe's books, not yet anybody's
     WALLET = "wallet"  # an organization's money that is not yet promised to a project
     HELD = "held"  # a project's held funds
     SEATS = "seats"  # a project's money for qualification seats, apart from its held funds

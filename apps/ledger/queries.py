@@ -61,6 +61,38 @@ def settled_amounts(account: AccountRow) -> dict[uuid.UUID, int]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A settled transfer seen from one account: `signed` is what it did to it, credits positive."""
+
+    id: uuid.UUID
+    code: str
+    amount: int
+    signed: int
+    other_id: int
+    scope_id: uuid.UUID | None
+    reverses_id: uuid.UUID | None
+
+
+def moves_of(account: AccountRow) -> list[Move]:
+    """What moved in or out of an account that has few transfers, in the order of writing."""
+    if account.id is None:
+        return []
+    rows = Transfer.objects.settled().filter(Q(debit_id=account.id) | Q(credit_id=account.id))
+    return [
+        Move(
+            id=row.id,
+            code=row.code,
+            amount=row.amount,
+            signed=row.amount if row.credit_id == account.id else -row.amount,
+            other_id=row.debit_id if row.credit_id == account.id else row.credit_id,
+            scope_id=row.scope_id,
+            reverses_id=row.reverses_id,
+        )
+        for row in rows.order_by("number")
+    ]
+
+
 def moved_until(account: AccountRow, until: dt.datetime) -> int:
     """What all transfers settled by then did to an account: credits less debits."""
     settled = Transfer.objects.settled().filter(at__lte=until)

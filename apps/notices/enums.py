@@ -44,6 +44,9 @@ class Kind(models.TextChoices):
     CASE_BAD_FAITH = "case.bad_faith", "A bad-faith case: opened, answered, decided, lapsed"
     CASE_NEAR = "case.near", "A statement in a case is due soon"
     PAYOUT_FAILED = "payout.failed", "A payout failed or was refused"
+    PAYOUT_CHANGED = "payout.changed", "Where your payouts go was changed, and waits"
+    CHARGEBACK = "chargeback", "A payment is disputed, decided, and the wallet frozen or free"
+    PROJECT_FROZEN = "project.frozen", "A project you work on is paused by a chargeback"
     REWORK_NEAR = "rework.near", "Rework is due soon"
     REVIEW_NEAR = "review.near", "Answers are about to be accepted by silence"
     ACCEPTED = "work.accepted", "Answers were accepted, by a person or by silence"
@@ -59,6 +62,8 @@ class Kind(models.TextChoices):
     FUNDING_ARRIVED = "funding.arrived", "A payment is in the wallet"
     FUNDING_FAILED = "funding.failed", "A payment failed or expired"
     REFUND = "refund", "A refund: sent, done or returned"
+    HOLD_NEAR = "wallet.hold_near", "Unspent money has to go back soon"
+    TOP_UP = "wallet.top_up", "Automatic top-up: tried, failed or switched off"
     LOW_FUNDS = "project.low_funds", "A live project runs out of budget"
     PROJECT = "project", "A project is live, has new criteria, closes or is closed"
     REJECTIONS_FROZEN = "project.rejections_frozen", "Rejections of a project are frozen"
@@ -81,6 +86,10 @@ class Kind(models.TextChoices):
     STAFF_RUN = "staff.run_failed", "A scoring run failed"
     STAFF_OUTBOX = "staff.outbox", "A call to Stripe is refused or stays unanswered"
     STAFF_BOOKS = "staff.books", "The hourly check of the books failed"
+    STAFF_CHARGEBACK = "staff.chargeback", "A payment is disputed; its evidence is due"
+    STAFF_CORRECTION = "staff.correction", "A correction or refund waits for an administrator"
+    STAFF_PAYOUTS_STOPPED = "staff.payouts_stopped", "A change of a payout account is disowned"
+    STAFF_RECONCILE = "staff.reconcile", "Stripe's books and the ledger differ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +121,9 @@ ABOUT: dict[Kind, About] = {
     Kind.CASE_BAD_FAITH: About(Group.DUE_PROCESS, _SIDES),
     Kind.CASE_NEAR: About(Group.DUE_PROCESS, "the side that has not made its statement"),
     Kind.PAYOUT_FAILED: About(Group.DUE_PROCESS, _WORKER),
+    Kind.PAYOUT_CHANGED: About(Group.DUE_PROCESS, _WORKER),
+    Kind.CHARGEBACK: About(Group.DUE_PROCESS, "the buyer's owners, managers and finance"),
+    Kind.PROJECT_FROZEN: About(Group.DUE_PROCESS, "contributors with open work in it"),
     Kind.REWORK_NEAR: About(Group.DEADLINES, _WORKER),
     Kind.REVIEW_NEAR: About(Group.DEADLINES, "the buyer's owners, managers and reviewers"),
     Kind.ACCEPTED: About(Group.VERDICTS, _WORKER, Mail.DAILY),
@@ -129,6 +141,8 @@ ABOUT: dict[Kind, About] = {
     Kind.FUNDING_ARRIVED: About(Group.FUNDING, _MONEY),
     Kind.FUNDING_FAILED: About(Group.FUNDING, _MONEY),
     Kind.REFUND: About(Group.FUNDING, _MONEY),
+    Kind.HOLD_NEAR: About(Group.FUNDING, _MONEY),
+    Kind.TOP_UP: About(Group.FUNDING, _MONEY),
     Kind.LOW_FUNDS: About(Group.FUNDING, "the buyer's owners, managers and finance"),
     Kind.PROJECT: About(Group.PROJECTS, _MANAGERS),
     Kind.REJECTIONS_FROZEN: About(Group.PROJECTS, _MANAGERS),
@@ -151,4 +165,8 @@ ABOUT: dict[Kind, About] = {
     Kind.STAFF_RUN: About(Group.STAFF, _STAFF),
     Kind.STAFF_BOOKS: About(Group.STAFF, _STAFF),
     Kind.STAFF_OUTBOX: About(Group.STAFF, _STAFF),
+    Kind.STAFF_CHARGEBACK: About(Group.STAFF, _STAFF),
+    Kind.STAFF_CORRECTION: About(Group.STAFF, _STAFF),
+    Kind.STAFF_PAYOUTS_STOPPED: About(Group.STAFF, _STAFF),
+    Kind.STAFF_RECONCILE: About(Group.STAFF, _STAFF),
 }

@@ -35,6 +35,7 @@ class Project(Row):
         "CriteriaVersion", null=True, on_delete=models.PROTECT, related_name="+"
     )
     is_simulated = models.BooleanField(default=False, help_text="Its crowd is simulated")
+    frozen_at = models.DateTimeField(null=True, help_text="Paused by a chargeback of the buyer's")
     rejections_frozen_at = models.DateTimeField(null=True, help_text="Mass-rejection breaker")
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(

@@ -26,7 +26,7 @@ def accepted(rows: Sequence[Assignment], *, now: dt.datetime) -> None:
     work = [row for row in rows if row.kind == Kind.WORK]
     counts = Counter((row.contributor_id, row.project_id) for row in work)
     titles = {row.project_id: money.body_of(row.criteria_id)["title"] for row in work}
-    people = _readers({contributor for contributor, _ in counts})
+    people = readers({contributor for contributor, _ in counts})
     for contributor, project in sorted(counts):
         if contributor in people:
             notices.count_up(
@@ -40,7 +40,8 @@ def accepted(rows: Sequence[Assignment], *, now: dt.datetime) -> None:
             )
 
 
-def _readers(user_ids: set[uuid.UUID]) -> set[uuid.UUID]:
+def readers(user_ids: set[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of them who are no made-up crowd."""
     rows = User.objects.filter(id__in=user_ids).exclude(email__endswith=NOBODY)
     return set(rows.values_list("id", flat=True))
 

@@ -6,6 +6,6 @@ from apps.core.sqlfiles import run
 
 
 class Migration(migrations.Migration):
-    dependencies = [("organizations", "0002_sql")]
+    dependencies = [("organizations", "0003_frozen")]
 
     operations = [run(__file__, "roles")]
