@@ -212,6 +212,7 @@ WALK: dict[str, Rule] = {
     "work:history": ANYBODY_SIGNED_IN,
     "work:offer": PUBLIC,
     "work:qualification": CAROL,
+    "work:close": MANAGERS,
     "work:add-seats": Rule(ok="alice mia fay", forbidden=f"rob vic {STAFF}"),
     "work:review": REVIEWERS,
     "work:review-accept": REVIEWERS,

@@ -407,7 +407,13 @@ class EarningLine(TwoSided):
         ordering = ["at", "id"]
         constraints = [
             models.CheckConstraint(
-                name="line_adds_up", condition=Q(gross=F("net") + F("fee"), net__gte=0, fee__gte=0)
+                name="line_adds_up",
+                condition=Q(gross=F("net") + F("fee"), net__gte=0, gross__gte=0),
+            ),
+            # What the platform pays out of its own fee: the buyer pays nothing.
+            models.CheckConstraint(
+                name="line_fee_not_negative",
+                condition=Q(fee__gte=0) | Q(kind=LineKind.CASE_TIME.value, gross=0),
             ),
             models.CheckConstraint(
                 name="line_of_something",

@@ -3,6 +3,7 @@
 from apps.work.actions.bad_faith import reject_bad_faith, resume_review, stop_review
 from apps.work.actions.claim import claim, enrol
 from apps.work.actions.clock import Clock, beat, clock_of, save_draft
+from apps.work.actions.closing import Notice, begin_close, notices
 from apps.work.actions.figures import refresh_figures
 from apps.work.actions.reminders import due_reminders, remind
 from apps.work.actions.scores import request_scores, take_scores
@@ -23,11 +24,13 @@ from apps.work.actions.windows import lapse
 
 __all__ = [
     "Clock",
+    "Notice",
     "accept",
     "add_seats",
     "adjust",
     "ask_rework",
     "beat",
+    "begin_close",
     "claim",
     "clock_of",
     "close_when_done",
@@ -36,6 +39,7 @@ __all__ = [
     "give_back",
     "hold_until",
     "lapse",
+    "notices",
     "overturn",
     "refresh_figures",
     "reject",

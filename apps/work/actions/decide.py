@@ -15,6 +15,7 @@ from apps.core.errors import IllegalTransition
 from apps.core.ids import derived
 from apps.core.tenancy import Actor, system
 from apps.ledger import actions as ledger
+from apps.ledger.enums import Purpose
 from apps.projects import rules
 from apps.projects.rules import Kind, Outcome, Stage
 from apps.work.actions import money, told
@@ -197,7 +198,10 @@ def reject(
 def overturn(
     assignment: Assignment, *, by: Actor, at: dt.datetime, is_silence: bool
 ) -> uuid.UUID | None:
-    """A rejection did not stand: the rest of the full pay posts at once. The transfer's id."""
+    """A rejection did not stand: the rest of the full pay posts at once. The transfer's id.
+
+    The time that the appeal took is paid beside it, by the platform.
+    """
     submission = latest_submissions([assignment])[assignment.id]
     verdict(
         assignment,
@@ -225,6 +229,18 @@ def overturn(
             earned_before=rules.guaranteed_pay(terms, facts),
             now=at,
         )
+        for line in rules.case_time(terms):
+            entries.append(
+                money.direct(
+                    a,
+                    derived(a.id, "case_time"),
+                    line.net,
+                    purpose=Purpose.FEES,
+                    code="case_time",
+                    now=at,
+                )
+            )
+            rows.append(money.earning_line(a, terms, line, code="case_time", now=at))
         return entries, rows, event(a, "assignment.overturned", silence=is_silence)
 
     _carry_out([assignment], [step(assignment)], by=by, now=at)

@@ -19,7 +19,7 @@ from apps.ledger import actions as ledger
 from apps.ledger.enums import Purpose, TransferKind
 from apps.projects import rules
 from apps.projects.queries import criteria
-from apps.projects.rules import Facts, Hold, Kind, Line, Stage, Terms
+from apps.projects.rules import Facts, Hold, Kind, Line, Source, Stage, Terms
 from apps.work.models import Assignment, EarningLine, Settlement
 
 LEGS = ("pay", "fee", "extra")
@@ -59,6 +59,58 @@ def _accounts(assignment: Assignment, currency: str) -> tuple[int, dict[str, int
     payable = ledger.account(Purpose.PAYABLE, currency=currency, holder=assignment.contributor_id)
     fees = ledger.account(Purpose.FEES, currency=currency)
     return held, {"pay": payable, "fee": fees, "extra": payable}
+
+
+def direct(
+    assignment: Assignment,
+    transfer: uuid.UUID,
+    amount: int,
+    *,
+    purpose: Purpose,
+    code: str,
+    now: dt.datetime,
+) -> ledger.Entry:
+    """Pay the contributor at once, past any reserve: from the project, the wallet or the fees."""
+    currency = terms_of(assignment.criteria_id).currency
+    holder = None if purpose == Purpose.FEES else assignment.org_id
+    scope = assignment.project_id if purpose == Purpose.HELD else None
+    return ledger.Entry(
+        id=transfer,
+        kind=TransferKind.POSTED,
+        code=code,
+        amount=amount,
+        debit=ledger.account(purpose, currency=currency, holder=holder, scope=scope),
+        credit=ledger.account(Purpose.PAYABLE, currency=currency, holder=assignment.contributor_id),
+        currency=currency,
+        scope=assignment.project_id,
+        subject=assignment.id,
+        at=now,
+    )
+
+
+def triggers_at_claim(assignment: Assignment) -> list[str]:
+    """Which premiums hold for what is being claimed: reserved with it, and named to its author."""
+    premiums = terms_of(assignment.criteria_id).premiums
+    if assignment.kind != Kind.WORK or not premiums:
+        return []
+    named: list[str] = []
+    if any(premium.source == Source.ITEM for premium in premiums):
+        # Nobody sees an item before it is claimed; of this one the claim itself may ask.
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT work_item_triggers(%s, %s)",
+                [assignment.item_id, assignment.contributor_id],
+            )
+            named = json.loads(cursor.fetchone()[0])
+    return sorted(
+        rules.holding(
+            premiums,
+            body=body_of(assignment.criteria_id),
+            tier=assignment.tier,
+            item=named,
+            at=assignment.claimed_at,
+        )
+    )
 
 
 def rewrite(

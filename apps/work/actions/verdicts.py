@@ -15,7 +15,7 @@ from apps.core.errors import Conflict, Invalid, NotAllowed, NotThere
 from apps.core.ids import derived, uuid7
 from apps.core.tenancy import Actor
 from apps.ledger import actions as ledger
-from apps.ledger.enums import Purpose, TransferKind
+from apps.ledger.enums import Purpose
 from apps.ledger.errors import InsufficientFunds
 from apps.ledger.queries import find_account
 from apps.notices import actions as notices
@@ -214,7 +214,10 @@ def reopen_if_funded(project: Project, row: Assignment) -> None:
     )
     terms = money.terms_of(project.criteria_in_force_id)
     again = rules.max_cost(
-        terms, kind=Kind.WORK, triggers=frozenset(), cap_seconds=terms.paid_seconds_max
+        terms,
+        kind=Kind.WORK,
+        triggers=frozenset(row.triggers),
+        cap_seconds=terms.paid_seconds_max,
     )
     if held.available >= again.total:
         decide.return_slots([row])
@@ -367,37 +370,16 @@ def adjust(
         if amount <= 0:
             raise Invalid("An adjustment only adds.", field="amount")
         terms = money.terms_of(row.criteria_id)
-        payable = ledger.account(
-            Purpose.PAYABLE, currency=terms.currency, holder=row.contributor_id
-        )
-        held = ledger.account(
-            Purpose.HELD, currency=terms.currency, holder=row.org_id, scope=row.project_id
-        )
-        wallet = ledger.account(Purpose.WALLET, currency=terms.currency, holder=row.org_id)
         transfer = uuid7()
         line = rules.Line(LineKind.ADJUSTMENT, amount, 0, reason[:400])
         EarningLine.objects.bulk_create(
             [money.earning_line(row, terms, line, code="adjustment", now=now)]
         )
         audit.record(decide.event(row, "assignment.adjusted", amount=amount), by=by, now=now)
-        for source in (held, wallet):
+        for purpose in (Purpose.HELD, Purpose.WALLET):
+            entry = money.direct(row, transfer, amount, purpose=purpose, code="adjustment", now=now)
             try:
-                ledger.post(
-                    [
-                        ledger.Entry(
-                            id=transfer,
-                            kind=TransferKind.POSTED,
-                            code="adjustment",
-                            amount=amount,
-                            debit=source,
-                            credit=payable,
-                            currency=terms.currency,
-                            scope=row.project_id,
-                            subject=row.id,
-                            at=now,
-                        )
-                    ]
-                )
+                ledger.post([entry])
             except InsufficientFunds:
                 continue
             return transfer
