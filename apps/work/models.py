@@ -84,7 +84,9 @@ class Enrolment(TwoSided):
     gold_lower = models.DecimalField(
         max_digits=6, decimal_places=4, null=True, help_text="Lower 90% bound of accuracy"
     )
-    unreviewed_held = models.BigIntegerField(default=0, help_text="Reserved or unreviewed")
+    unreviewed_held = models.BigIntegerField(
+        default=0, help_text="Reserved, unreviewed, or paid without an acceptance"
+    )
     created_at = models.DateTimeField()
 
     class Meta:

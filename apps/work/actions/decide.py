@@ -79,7 +79,7 @@ def _carry_out(
         entries += new_entries
         lines += new_lines
         events.append(new_event)
-    money.no_longer_unreviewed(assignments)
+    money.count_unaccepted(assignments)
     money.save(assignments)
     if opens_slots:
         # Slots are counted from the states that have just been written.

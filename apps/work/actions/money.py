@@ -20,6 +20,7 @@ from apps.ledger.enums import Purpose, TransferKind
 from apps.projects import rules
 from apps.projects.queries import criteria
 from apps.projects.rules import Facts, Hold, Kind, Line, Source, Stage, Terms
+from apps.work.enums import PAID_AS_ACCEPTED, AssignmentState
 from apps.work.models import Assignment, EarningLine, Settlement
 
 LEGS = ("pay", "fee", "extra")
@@ -311,19 +312,40 @@ def save(assignments: Iterable[Assignment]) -> None:
             cursor.execute(_SAVE, [json.dumps(plain)])
 
 
-def no_longer_unreviewed(assignments: Iterable[Assignment]) -> None:
-    """Take decided assignments out of what newcomers hold (invariant 16)."""
+def _unaccepted(assignment: Assignment) -> int:
+    """What this costs the buyer without an acceptance: still held, or paid for rejected work."""
+    if assignment.kind != Kind.WORK or assignment.state in PAID_AS_ACCEPTED:
+        return 0
+    terms, lines = terms_of(assignment.criteria_id), []
+    is_rejected = assignment.state in {AssignmentState.REJECTED, AssignmentState.FINAL}
+    if is_rejected and not assignment.is_bad_faith:
+        lines = rules.earn(terms, assignment.open_facts, rules.Outcome.REJECTED)
+    top_up = 0
+    if assignment.is_topped_up:
+        # A settlement has paid it, or a part, together with that of other work.
+        floor = terms.floor_for(assignment.paid_seconds)
+        top_up = max(0, floor - sum(line.net for line in lines))
+    return assignment.held + top_up + sum(line.gross for line in lines)
+
+
+def count_unaccepted(assignments: Iterable[Assignment]) -> None:
+    """Correct what newcomers hold or took without an acceptance (invariant 16).
+
+    Rejected work and time that was given back stay counted: else a ring of new accounts could take
+    kill fees and top-ups again and again, each time that somebody looks.
+    """
     by_person: dict[tuple[uuid.UUID, uuid.UUID], int] = {}
     for assignment in assignments:
-        if assignment.unreviewed:
+        now = _unaccepted(assignment)
+        if now != assignment.unreviewed:
             key = (assignment.project_id, assignment.contributor_id)
-            by_person[key] = by_person.get(key, 0) + assignment.unreviewed
-            assignment.unreviewed = 0
+            by_person[key] = by_person.get(key, 0) + now - assignment.unreviewed
+            assignment.unreviewed = now
     if not by_person:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE work_enrolment e SET unreviewed_held = e.unreviewed_held - r.amount "
+            "UPDATE work_enrolment e SET unreviewed_held = e.unreviewed_held + r.amount "
             "FROM jsonb_to_recordset(%s::jsonb) AS r(project uuid, person uuid, amount bigint) "
             "WHERE e.project_id = r.project AND e.contributor_id = r.person",
             [

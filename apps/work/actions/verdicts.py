@@ -119,6 +119,7 @@ def ask_rework(
         row.accept_requested_at = row.accept_requested_by_id = None
         row.last_beat_at = row.last_input_at = now
         entries = money.rewrite_open(row, now=now)
+        money.count_unaccepted([row])
         money.save([row])
         Assignment.objects.filter(id=row.id).update(draft=submission.answer)
         audit.record(decide.event(row, "assignment.rework", criterion=criterion), by=by, now=now)

@@ -17,6 +17,13 @@ class Migration(migrations.Migration):
 
     operations = [
         run(__file__, "triggers"),
+        migrations.AlterField(
+            model_name="enrolment",
+            name="unreviewed_held",
+            field=models.BigIntegerField(
+                default=0, help_text="Reserved, unreviewed, or paid without an acceptance"
+            ),
+        ),
         migrations.RemoveConstraint(
             model_name="earningline",
             name="line_adds_up",
