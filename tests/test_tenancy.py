@@ -87,6 +87,7 @@ WALLS = {
     "work.EarningLine": Wall(BOTH),
     "work.Enrolment": Wall(BOTH),
     "work.SeatCount": Wall(TENANT),
+    "work.SecondaryUse": Wall(TENANT),
     "work.Settlement": Wall(BOTH),
     "work.Submission": Wall(BOTH),
     "work.Verdict": Wall(BOTH),

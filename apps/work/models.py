@@ -11,7 +11,7 @@ from django.db.models.lookups import GreaterThanOrEqual
 from apps.core.models import Row
 from apps.core.tenancy import Actor
 from apps.ledger.enums import Purpose
-from apps.organizations.models import Organization
+from apps.organizations.models import OfOrganizationQuerySet, Organization
 from apps.projects.models import CriteriaVersion, Item, Project
 from apps.projects.rules import Facts, Kind, LineKind, Stage
 from apps.work.enums import (
@@ -276,6 +276,33 @@ class SeatCount(Row):
 
     def __str__(self) -> str:
         return f"{self.taken} of {self.tier}"
+
+
+class SecondaryUse(Row):
+    """A use of the answers beyond the purpose of the consent, with what it paid their authors."""
+
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="uses")
+    use = models.CharField(max_length=160)
+    people = models.PositiveIntegerField()
+    net = models.BigIntegerField()
+    fee = models.BigIntegerField()
+    at = models.DateTimeField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                name="use_is_paid", condition=Q(people__gt=0, net__gt=0, fee__gte=0)
+            ),
+        ]
+
+    @property
+    def gross(self) -> int:
+        return self.net + self.fee
 
 
 class Submission(TwoSided):

@@ -6,6 +6,7 @@ from apps.work.actions.clock import Clock, beat, clock_of, save_draft
 from apps.work.actions.closing import Notice, begin_close, notices
 from apps.work.actions.figures import refresh_figures
 from apps.work.actions.reminders import due_reminders, remind
+from apps.work.actions.royalties import Uses, record_use, uses
 from apps.work.actions.scores import request_scores, take_scores
 from apps.work.actions.seats import add as add_seats
 from apps.work.actions.settlement import close_when_done, settle
@@ -25,6 +26,7 @@ from apps.work.actions.windows import lapse
 __all__ = [
     "Clock",
     "Notice",
+    "Uses",
     "accept",
     "add_seats",
     "adjust",
@@ -41,6 +43,7 @@ __all__ = [
     "lapse",
     "notices",
     "overturn",
+    "record_use",
     "refresh_figures",
     "reject",
     "reject_bad_faith",
@@ -55,4 +58,5 @@ __all__ = [
     "undo",
     "unfreeze_rejections",
     "uphold",
+    "uses",
 ]

@@ -70,18 +70,25 @@ def direct(
     purpose: Purpose,
     code: str,
     now: dt.datetime,
+    to_fees: bool = False,
 ) -> ledger.Entry:
-    """Pay the contributor at once, past any reserve: from the project, the wallet or the fees."""
+    """Pay at once, past any reserve: from the project, the wallet or the fees.
+
+    The contributor is paid, or with `to_fees` the platform.
+    """
     currency = terms_of(assignment.criteria_id).currency
     holder = None if purpose == Purpose.FEES else assignment.org_id
     scope = assignment.project_id if purpose == Purpose.HELD else None
+    payee = Purpose.FEES if to_fees else Purpose.PAYABLE
     return ledger.Entry(
         id=transfer,
         kind=TransferKind.POSTED,
         code=code,
         amount=amount,
         debit=ledger.account(purpose, currency=currency, holder=holder, scope=scope),
-        credit=ledger.account(Purpose.PAYABLE, currency=currency, holder=assignment.contributor_id),
+        credit=ledger.account(
+            payee, currency=currency, holder=None if to_fees else assignment.contributor_id
+        ),
         currency=currency,
         scope=assignment.project_id,
         subject=assignment.id,

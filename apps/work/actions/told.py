@@ -88,3 +88,8 @@ def wound_down(row: Assignment, line: Line, *, now: dt.datetime) -> None:
     title = f"{money.body_of(row.criteria_id)['title']} is closing: you get {pay}"
     body = f"{line.reason} What you have in hand you can finish, and it is paid."
     contributor(row, Notices.WIND_DOWN, title, body, now=now)
+
+
+def used_again(row: Assignment, line: Line, *, now: dt.datetime) -> None:
+    pay = written(line.net, money.terms_of(row.criteria_id).currency)
+    contributor(row, Notices.ROYALTY, f"Your answers are used again: {pay}", line.reason, now=now)
