@@ -173,7 +173,7 @@ def test_who_worked_lately_or_has_work_in_hand_is_paid_in_place_of_notice(
         (carol.id, 8, 0), (dave.id, 4, 0),
     }  # fmt: skip
     assert desk.account(Purpose.HELD).balance == held - 12
-    with acting(STAFF):
+    with acting(actor_of(dave)):
         assert Notice.objects.filter(user=dave, kind="work.wind_down").count() == 1
     desk.prove()
 

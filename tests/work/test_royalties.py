@@ -65,6 +65,7 @@ def test_each_author_of_accepted_work_is_paid_once_a_use(desk, alice, fay, carol
         payable = ledger.find_account(Purpose.PAYABLE, currency="USD", holder=carol.id)
         totals = exports.ledger_totals(desk.project.id)
         everything = list(EarningLine.objects.filter(project=desk.project))
+    with acting(actor_of(carol)):
         assert Notice.objects.filter(user=carol, kind="work.royalty").count() == 2
     assert wallet.balance == 10_00 - 2 * 144
     assert payable.balance == sum(x.net for x in everything if x.contributor_id == carol.id)
