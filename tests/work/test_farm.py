@@ -15,7 +15,7 @@ from apps.projects.queries import qualification_exposure
 from apps.work import actions as work
 from apps.work.enums import AssignmentState
 from apps.work.models import Assignment, EarningLine
-from tests.factories.projects import answer
+from tests.factories.projects import PAY_2, answer
 from tests.work.conftest import NOTE, STAFF, Desk
 
 pytestmark = pytest.mark.django_db
@@ -119,7 +119,15 @@ def test_a_farm_takes_at_most_the_stated_bound(
          "qualification": {"items": ITEMS, "pass_percent": 80, "seats": SEATS}},
     ]  # fmt: skip
     live = project(
-        acme, budget=BUDGET, how_many=200, gold=0, qualification=ITEMS, overlap=3, tiers=tiers
+        acme,
+        budget=BUDGET,
+        how_many=200,
+        gold=0,
+        qualification=ITEMS,
+        overlap=3,
+        tiers=tiers,
+        engine="pay/2",
+        pay=PAY_2,
     )
     # An administrator has looked at each freeze: the breaker is no help to the buyer here.
     monkeypatch.setattr("apps.work.actions.verdicts._trip_breaker", lambda *_, **__: None)
