@@ -141,3 +141,4 @@ def buyer_publishes(story):
     berta.go(f"/projects/{story.project}/criteria/")
     for step in ("pause", "top-up", "extend"):
         berta.go(f"/projects/{story.project}/do/{step}/")
+    berta.go(f"/work/review/projects/{story.project}/close/")

@@ -3,7 +3,7 @@
 from apps.work.actions.bad_faith import reject_bad_faith, resume_review, stop_review
 from apps.work.actions.claim import claim, enrol
 from apps.work.actions.clock import Clock, beat, clock_of, save_draft
-from apps.work.actions.closing import Notice, begin_close, notices
+from apps.work.actions.closing import Owed, begin_close, owed_at_close
 from apps.work.actions.figures import refresh_figures
 from apps.work.actions.reminders import due_reminders, remind
 from apps.work.actions.royalties import Uses, record_use, uses
@@ -25,7 +25,7 @@ from apps.work.actions.windows import lapse
 
 __all__ = [
     "Clock",
-    "Notice",
+    "Owed",
     "Uses",
     "accept",
     "add_seats",
@@ -41,8 +41,8 @@ __all__ = [
     "give_back",
     "hold_until",
     "lapse",
-    "notices",
     "overturn",
+    "owed_at_close",
     "record_use",
     "refresh_figures",
     "reject",

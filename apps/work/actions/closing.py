@@ -28,14 +28,14 @@ CODE = "wind_down"
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class Owed:
     """Pay in place of notice for one contributor's work under one criteria version."""
 
     last: Assignment
     line: Line
 
 
-def notices(project: Project, *, now: dt.datetime) -> list[Notice]:
+def owed_at_close(project: Project, *, now: dt.datetime) -> list[Owed]:
     """Who is paid if the project closes now, and what; nobody when its work is done."""
     work_left = Item.objects.filter(
         project=project, purpose="work", state="active", open_slots__gt=0, gold=None
@@ -59,7 +59,7 @@ def notices(project: Project, *, now: dt.datetime) -> list[Notice]:
         "contributor_id", "criteria_id"
     )
     return [
-        Notice(row, line)
+        Owed(row, line)
         for row in latest
         for line in rules.wind_down(
             money.terms_of(row.criteria_id), answers=numbers[row.contributor_id, row.criteria_id]
@@ -75,40 +75,40 @@ def begin_close(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Projec
     """
     with transaction.atomic():
         project = projects.begin_close(project_id=project_id, by=by, now=now)
-        owed = notices(project, now=now)
+        owed = owed_at_close(project, now=now)
         EarningLine.objects.bulk_create(
             money.earning_line(
-                notice.last, money.terms_of(notice.last.criteria_id), notice.line, code=CODE,
+                each.last, money.terms_of(each.last.criteria_id), each.line, code=CODE,
                 now=now,
             )
-            for notice in owed
+            for each in owed
         )  # fmt: skip
-        for notice in owed:
-            told.wound_down(notice.last, notice.line, now=now)
+        for each in owed:
+            told.wound_down(each.last, each.line, now=now)
         _pay(project, owed, now=now)
         return project
 
 
-def _pay(project: Project, owed: Sequence[Notice], *, now: dt.datetime) -> None:
+def _pay(project: Project, owed: Sequence[Owed], *, now: dt.datetime) -> None:
     for purpose in (Purpose.HELD, Purpose.WALLET):
         try:
             ledger.post(
                 [
                     money.direct(
-                        notice.last,
-                        derived(notice.last.id, CODE),
-                        notice.line.net,
+                        each.last,
+                        derived(each.last.id, CODE),
+                        each.line.net,
                         purpose=purpose,
                         code=CODE,
                         now=now,
                     )
-                    for notice in owed
+                    for each in owed
                 ]
             )
         except InsufficientFunds:
             continue
         return
-    total = written(sum(notice.line.net for notice in owed), project.currency)
+    total = written(sum(each.line.net for each in owed), project.currency)
     raise Conflict(
         f"Closing before the work is done pays {total} in place of notice, and neither the "
         "project's free funds nor the wallet has it. Fund the wallet, or pause and let open work "

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, F, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import TruncWeek
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -14,6 +14,7 @@ from apps.core.money import half_even
 from apps.core.tenancy import Actor
 from apps.ledger.enums import Purpose
 from apps.ledger.queries import find_account
+from apps.projects.rules import BESIDE_THE_CLOCK
 from apps.work.models import Assignment, EarningLine
 
 STATEMENT_COLUMNS = (
@@ -48,7 +49,10 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class ProjectEarnings:
-    """One project. `per_hour` is net minor units an hour over all active time, or None."""
+    """One project. `per_hour` is net minor units an hour over all active time, or None.
+
+    `work_net` is what the time on the clock earned: without royalties, case time and the like.
+    """
 
     project_id: uuid.UUID
     title: str
@@ -56,12 +60,13 @@ class ProjectEarnings:
     gross: int
     fee: int
     net: int
+    work_net: int
     active_seconds: int
     assignments: int
 
     @property
     def per_hour(self) -> int | None:
-        return half_even(self.net * 3600, self.active_seconds) if self.active_seconds else None
+        return half_even(self.work_net * 3600, self.active_seconds) if self.active_seconds else None
 
 
 def lines(actor: Actor) -> QuerySet[EarningLine]:
@@ -140,7 +145,12 @@ def by_project(actor: Actor, *, only: uuid.UUID | None = None) -> list[ProjectEa
         .filter(**chosen)
         .order_by("-project_id")
         .values("project_id", "currency", title=F("project__title"))
-        .annotate(gross_sum=Sum("gross"), fee_sum=Sum("fee"), net_sum=Sum("net"))
+        .annotate(
+            gross_sum=Sum("gross"),
+            fee_sum=Sum("fee"),
+            net_sum=Sum("net"),
+            work_sum=Sum("net", filter=~Q(kind__in=BESIDE_THE_CLOCK)),
+        )
     )
     return [
         ProjectEarnings(
@@ -150,6 +160,7 @@ def by_project(actor: Actor, *, only: uuid.UUID | None = None) -> list[ProjectEa
             gross=row["gross_sum"],
             fee=row["fee_sum"],
             net=row["net_sum"],
+            work_net=row["work_sum"] or 0,
             active_seconds=times.get(row["project_id"], {"seconds": 0})["seconds"] or 0,
             assignments=times.get(row["project_id"], {"count": 0})["count"],
         )

@@ -25,7 +25,7 @@ def close(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
         return redirect("projects:detail", project.id)
 
     def consequences(project: Project, funds: dict) -> list[str]:
-        owed = work.notices(project, now=request.now) if project.state in RUNNING else []
+        owed = work.owed_at_close(project, now=request.now) if project.state in RUNNING else []
         return _consequences(project, funds, owed)
 
     step = Step(
@@ -45,14 +45,14 @@ def _carry_out(project: Project, request: HttpRequest, _: dict) -> object:
     return work.begin_close(project_id=project.id, by=request.actor, now=request.now)
 
 
-def _consequences(project: Project, funds: dict, owed: list[work.Notice]) -> list[str]:
+def _consequences(project: Project, funds: dict, owed: list[work.Owed]) -> list[str]:
     def said(amount: int) -> str:
         return written(amount, project.currency)
 
-    people = len({notice.last.contributor_id for notice in owed})
+    people = len({each.last.contributor_id for each in owed})
     in_place_of_notice = (
         f"Its work is not done: {people} contributor{'s' * (people != 1)} who worked on it "
-        f"lately get {said(sum(notice.line.net for notice in owed))} in place of notice, at once, "
+        f"lately get {said(sum(each.line.net for each in owed))} in place of notice, at once, "
         "from what is free here, else from the wallet."
         if owed
         else "Nobody is paid in place of notice."
