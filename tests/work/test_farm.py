@@ -9,8 +9,7 @@ import pytest
 from apps.accounts.models import ContributorProfile, User
 from apps.core.errors import WagefileError
 from apps.core.tenancy import Actor, acting
-from apps.ledger.enums import Purpose
-from apps.ledger.models import Account
+from apps.exports.queries import ledger_totals
 from apps.projects.queries import qualification_exposure
 from apps.work import actions as work
 from apps.work.enums import AssignmentState
@@ -99,14 +98,10 @@ class Farm(Desk):
             self.got["rejections"] += 1
 
     def taken(self) -> tuple[int, int]:
-        """(gross from the ledger's accounts, gross of all earning lines)."""
+        """(gross from the transfers alone, gross of all earning lines)."""
         with acting(STAFF):
-            rows = Account.objects.filter(
-                scope_id=self.project.id, purpose__in=[Purpose.HELD, Purpose.SEATS]
-            )
-            spent = sum(row.debits_posted for row in rows)
             lines = EarningLine.objects.filter(project=self.project)
-            return spent, sum(line.gross for line in lines)
+            return ledger_totals(self.project.id).gross, sum(line.gross for line in lines)
 
 
 def test_a_farm_takes_at_most_the_stated_bound(
