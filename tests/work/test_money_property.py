@@ -224,11 +224,11 @@ class Market(RuleBasedStateMachine):
             model.due = None
             model.state = "overturned" if model.has_appeal else "final"
             if model.has_appeal:
-                self.overturned(model)
+                self.overturned(model, is_silence=True)
 
-    def overturned(self, model: Model) -> None:
+    def overturned(self, model: Model, *, is_silence: bool = False) -> None:
         self.earn(model, Outcome.OVERTURNED)
-        for line in rules.case_time(self.terms):
+        for line in [] if is_silence else rules.case_time(self.terms):
             # Paid by the platform: gross is nothing.
             model.beside += line.net
             model.fees += line.fee

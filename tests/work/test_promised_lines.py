@@ -129,8 +129,19 @@ def test_a_won_appeal_is_paid_for_its_time_by_the_platform_alone(
     )  # fmt: skip
     # The case shows all that its decision moved, to both sides.
     page = shown(client_of(alice), "work:review-submission", desk.answer_of(row).id)
-    assert "$2.00" in page and "the platform pays it out of its fee" in page
+    assert "$2.00" in page and "by the platform out of its fee" in page
     desk.prove()
+
+
+def test_an_appeal_that_silence_decides_costs_the_platform_nothing(desk, carol, rob):
+    desk.enrol(carol)
+    row = desk.hand_in(carol)
+    desk.reject(rob, row)
+    appeal(desk, carol, row)
+    desk.later(days=8)
+    desk.lapse(row)
+    assert desk.state(row) == "overturned"
+    assert {kind for kind, _, _ in desk.lines(row)} == {"kill_fee", "adjustment"}
 
 
 def test_case_time_does_not_lower_a_top_up(desk, carol, rob, eve):

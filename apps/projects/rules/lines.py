@@ -122,6 +122,8 @@ def _spread(amount: int, weights: Sequence[int]) -> list[int]:
 def case_time(terms: Terms) -> list[Line]:
     """The time that a won appeal took, at the floor, paid by the platform out of its fee.
 
+    Only where a person decided: a buyer and a contributor in league could else let one appeal
+    after the other run out, at the platform's cost.
     Gross is zero: the buyer pays nothing, and the platform's fee goes down by what the contributor
     gets. Empty where the criteria have no such rule.
     """
@@ -129,8 +131,9 @@ def case_time(terms: Terms) -> list[Line]:
     if not pay:
         return []
     reason = (
-        f"An appeal that you win is paid as {terms.case_seconds} seconds at the floor of "
-        f"{terms.says(terms.floor_per_hour)} an hour; the platform pays it out of its fee, "
+        f"An appeal that an administrator decides for you is paid as {terms.case_seconds} seconds "
+        f"at the floor of {terms.says(terms.floor_per_hour)} an hour, by the platform out of its "
+        f"fee, "
         f"{_by(terms)}."
     )
     return [Line(LineKind.CASE_TIME, pay, -pay, reason)]

@@ -200,7 +200,7 @@ def overturn(
 ) -> uuid.UUID | None:
     """A rejection did not stand: the rest of the full pay posts at once. The transfer's id.
 
-    The time that the appeal took is paid beside it, by the platform.
+    Where a person found so, the platform pays the time that the appeal took beside it.
     """
     submission = latest_submissions([assignment])[assignment.id]
     verdict(
@@ -229,7 +229,7 @@ def overturn(
             earned_before=rules.guaranteed_pay(terms, facts),
             now=at,
         )
-        for line in rules.case_time(terms):
+        for line in [] if is_silence else rules.case_time(terms):
             entries.append(
                 money.direct(
                     a,

@@ -44,8 +44,8 @@ def of(body: Mapping, *, version: int) -> list[Example]:
         ),
         Example(
             "Appealed and won",
-            "What a rejected item pays on top of that when an administrator, or silence, finds "
-            "for you.",
+            "What a rejected item pays on top of that when an administrator finds for you. If "
+            "nobody decides in time you are right, too, and the rest of the pay follows alone.",
             overturned(terms, _facts(terms)),
         ),
         Example(
@@ -83,7 +83,7 @@ def of(body: Mapping, *, version: int) -> list[Example]:
 
 
 def overturned(terms: Terms, facts: Facts) -> list[Line]:
-    """Everything that a won appeal books."""
+    """Everything that an appeal books which an administrator decides for the contributor."""
     return [*rules.earn(terms, facts, Outcome.OVERTURNED), *rules.case_time(terms)]
 
 
