@@ -14,6 +14,7 @@ from django.utils.html import strip_tags
 
 from apps.cases import actions as cases
 from apps.core.errors import Conflict
+from apps.core.money import written
 from apps.core.tenancy import acting
 from apps.exports import queries as exports
 from apps.ledger import queries as ledger
@@ -237,7 +238,7 @@ def test_nobody_else_closes(desk, rob, carol, client_of):
 
 
 def test_the_hourly_rate_is_what_brute_force_over_lines_and_clock_says(
-    desk, carol, dave, rob, eve, now
+    desk, carol, dave, rob, eve, now, alice, client_of
 ):
     """Kill fees, top-ups, qualification, given-back and unpaid time; median and quartile."""
     erin = accounts.contributor("erin", now=now)
@@ -273,6 +274,10 @@ def test_the_hourly_rate_is_what_brute_force_over_lines_and_clock_says(
     quarter = quantiles(rates, n=4, method="inclusive")[0]
     assert figures["hourly_p25"] == pytest.approx(quarter, abs=1)
     assert figures["hourly_p25"] <= figures["hourly_median"]
+    page = shown(client_of(alice), "pages:project_live", desk.project.id)
+    offer = shown(client_of(None), "work:offer", desk.project.id)
+    for rate in (figures["hourly_median"], figures["hourly_p25"]):
+        assert written(rate, "USD") in page and written(rate, "USD") in offer
 
 
 def test_both_sides_see_gross_fee_and_net_of_one_transaction_on_one_screen(

@@ -21,7 +21,7 @@ from apps.organizations.enums import Permission
 from apps.organizations.permissions import can
 from apps.projects import permissions, queries
 from apps.projects.enums import ItemPurpose, ItemState, ProjectState
-from apps.projects.models import Item, Project
+from apps.projects.models import Item, Project, ProjectFigures
 from apps.projects.rules import Kind
 from apps.projects.views.gates import seen
 from apps.scoring.enums import RunState
@@ -29,6 +29,7 @@ from apps.scoring.models import ScoringRun
 from apps.work.enums import AssignmentState
 from apps.work.models import Assignment, EarningLine, Enrolment
 from apps.work.queries import seats
+from apps.work.queries.offers import Figures
 
 S = AssignmentState
 BINS, BINS_AN_ESTIMATE = 13, 4
@@ -52,6 +53,10 @@ class Funds:
     net: int
     fee: int
     wallet: int
+
+    @property
+    def gross(self) -> int:
+        return self.net + self.fee
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,7 @@ def _progress(project: Project) -> dict:
         "items": items,
         "people": Enrolment.objects.filter(project=project).count(),
         "funds": funds,
+        "rates": _rates(project),
         "answers_parts": [
             ("Accepted", states["accepted"]),
             ("Waiting for review", states["waiting"]),
@@ -127,6 +133,12 @@ def _progress(project: Project) -> dict:
         "budget_parts": _budget_parts(funds),
         "seats": seats.seats_of(project),
     }
+
+
+def _rates(project: Project) -> Figures:
+    """What an hour came to, as the task last counted it; empty before it first did."""
+    rows = ProjectFigures.objects.filter(project=project).values_list("body", flat=True)
+    return Figures.of(rows.first() or {})
 
 
 def _budget_parts(funds: Funds) -> list[tuple[str, int]]:
