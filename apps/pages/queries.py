@@ -3,11 +3,12 @@
 import uuid
 from dataclasses import dataclass
 
-from django.db.models import Count, F, Sum
+from django.db.models import F, OuterRef, Sum
 
 from apps.accounts import queries as accounts
 from apps.accounts.models import ContributorProfile, Credential
 from apps.cases.models import Case
+from apps.core.tables import number_of
 from apps.core.tenancy import Actor
 from apps.ledger.enums import Purpose
 from apps.ledger.queries import AccountRow
@@ -17,6 +18,7 @@ from apps.projects.enums import ProjectState
 from apps.projects.models import Offer, Project
 from apps.work.enums import AssignmentState, EnrolmentState
 from apps.work.models import Assignment, Enrolment
+from apps.work.queries.review import waiting_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +35,14 @@ class OrganizationRow:
 
 
 def buyer_dashboard(actor: Actor, *, shown: int = 8) -> list[OrganizationRow]:
-    """Each own organization with its newest projects and what waits for a verdict. Four queries."""
+    """Each own organization with its newest projects and what waits for a verdict."""
     if not actor.org_ids:
         return []
-    waiting = dict(
-        Assignment.objects.of_buyer(actor)
-        .filter(state=AssignmentState.SUBMITTED)
-        .values_list("project_id")
-        .annotate(Count("id"))
-    )
     by_org: dict[uuid.UUID, list[ProjectRow]] = {org_id: [] for org_id in actor.org_ids}
-    for project in Project.objects.visible_to(actor).order_by("-created_at"):
-        rows = by_org.get(project.org_id)
-        if rows is not None and len(rows) < shown:
-            rows.append(ProjectRow(project, waiting.get(project.id, 0)))
+    projects = Project.objects.visible_to(actor).annotate(waiting=waiting_in(OuterRef("id")))
+    for org_id, rows in by_org.items():
+        own = projects.filter(org_id=org_id).order_by("-created_at")[:shown]
+        rows += [ProjectRow(project, project.waiting) for project in own]
     return [
         OrganizationRow(org, actor.roles[org.id], by_org[org.id])
         for org in Organization.objects.visible_to(actor).order_by("name")
@@ -57,9 +53,9 @@ def buyer_dashboard(actor: Actor, *, shown: int = 8) -> list[OrganizationRow]:
 class ContributorDashboard:
     profile: ContributorProfile | None
     open: list[Assignment]
-    rework: int
-    in_review: int
-    rejected: int
+    rework: int | str
+    in_review: int | str
+    rejected: int | str
     qualifying: int
     cases: list[Case]
 
@@ -67,7 +63,6 @@ class ContributorDashboard:
 def contributor_dashboard(actor: Actor) -> ContributorDashboard:
     """What waits for the person (open, rework, rejections) and for others (verdicts)."""
     mine = Assignment.objects.of_contributor(actor)
-    counts = dict(mine.values_list("state").annotate(Count("id")))
     return ContributorDashboard(
         profile=accounts.own_profile(actor),
         open=list(
@@ -75,9 +70,9 @@ def contributor_dashboard(actor: Actor) -> ContributorDashboard:
             .select_related("project")
             .order_by("claimed_at")
         ),
-        rework=counts.get(AssignmentState.REWORK, 0),
-        in_review=counts.get(AssignmentState.SUBMITTED, 0),
-        rejected=counts.get(AssignmentState.REJECTED, 0),
+        rework=number_of(mine.filter(state=AssignmentState.REWORK)),
+        in_review=number_of(mine.filter(state=AssignmentState.SUBMITTED)),
+        rejected=number_of(mine.filter(state=AssignmentState.REJECTED)),
         qualifying=Enrolment.objects.of_contributor(actor)
         .filter(state=EnrolmentState.QUALIFYING)
         .count(),

@@ -5,7 +5,7 @@ from apps.work.actions.claim import claim, enrol
 from apps.work.actions.clock import Clock, beat, clock_of, save_draft
 from apps.work.actions.closing import Owed, begin_close, owed_at_close
 from apps.work.actions.figures import refresh_figures
-from apps.work.actions.reminders import due_reminders, remind
+from apps.work.actions.reminders import due_reminders, next_reminder, remind
 from apps.work.actions.royalties import Uses, record_use, uses
 from apps.work.actions.scores import request_scores, take_scores
 from apps.work.actions.seats import add as add_seats
@@ -41,6 +41,7 @@ __all__ = [
     "give_back",
     "hold_until",
     "lapse",
+    "next_reminder",
     "overturn",
     "owed_at_close",
     "record_use",

@@ -5,17 +5,18 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.conf import settings
+from django.db.models import Count, F, QuerySet, Sum
 from django.db.models.functions import TruncWeek
 from django.utils import timezone
 from django.utils.formats import date_format
 
 from apps.core.money import half_even
+from apps.core.tables import has_many
 from apps.core.tenancy import Actor
 from apps.ledger.enums import Purpose
 from apps.ledger.queries import find_account
-from apps.projects.rules import BESIDE_THE_CLOCK
-from apps.work.models import Assignment, EarningLine
+from apps.work.models import Assignment, EarningLine, Earnings
 
 STATEMENT_COLUMNS = (
     "at", "project", "project_title", "assignment", "kind", "reason", "criteria_version",
@@ -49,10 +50,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class ProjectEarnings:
-    """One project. `per_hour` is net minor units an hour over all active time, or None.
-
-    `work_net` is what the time on the clock earned: without royalties, case time and the like.
-    """
+    """One project. `per_hour` is net minor units an hour over all active time, or None."""
 
     project_id: uuid.UUID
     title: str
@@ -60,13 +58,12 @@ class ProjectEarnings:
     gross: int
     fee: int
     net: int
-    work_net: int
     active_seconds: int
     assignments: int
 
     @property
     def per_hour(self) -> int | None:
-        return half_even(self.work_net * 3600, self.active_seconds) if self.active_seconds else None
+        return half_even(self.net * 3600, self.active_seconds) if self.active_seconds else None
 
 
 def lines(actor: Actor) -> QuerySet[EarningLine]:
@@ -80,13 +77,8 @@ def lines(actor: Actor) -> QuerySet[EarningLine]:
 
 def balances(actor: Actor) -> list[Balance]:
     """One for each currency in which something was earned."""
-    currencies = (
-        EarningLine.objects.of_contributor(actor)
-        .order_by("currency")
-        .values_list("currency", flat=True)
-        .distinct()
-    )
-    return [_balance(currency, actor) for currency in currencies]
+    known = [_balance(currency, actor) for currency in settings.WAGEFILE["floor_per_hour"]]
+    return sorted((each for each in known if each.earned), key=lambda each: each.currency)
 
 
 def _balance(currency: str, actor: Actor) -> Balance:
@@ -130,8 +122,26 @@ def by_week(actor: Actor, now: dt.datetime) -> list[Weeks]:
 
 
 def by_project(actor: Actor, *, only: uuid.UUID | None = None) -> list[ProjectEarnings]:
-    """Everything earned and all active time, per project; the latest project first."""
+    """Everything earned and all active time, per project; the latest project first.
+
+    Of somebody who has done very much, as `work.figures` has last added it up.
+    """
     chosen = {} if only is None else {"project_id": only}
+    if has_many(Assignment.objects.of_contributor(actor).filter(**chosen)):
+        known = Earnings.objects.of_contributor(actor).filter(**chosen).select_related("project")
+        return [
+            ProjectEarnings(
+                project_id=row.project_id,
+                title=row.project.title,
+                currency=row.currency,
+                gross=row.gross,
+                fee=row.fee,
+                net=row.net,
+                active_seconds=row.active_seconds,
+                assignments=row.assignments,
+            )
+            for row in known.order_by("-project_id")
+        ]
     times = {
         row["project_id"]: row
         for row in Assignment.objects.of_contributor(actor)
@@ -145,12 +155,7 @@ def by_project(actor: Actor, *, only: uuid.UUID | None = None) -> list[ProjectEa
         .filter(**chosen)
         .order_by("-project_id")
         .values("project_id", "currency", title=F("project__title"))
-        .annotate(
-            gross_sum=Sum("gross"),
-            fee_sum=Sum("fee"),
-            net_sum=Sum("net"),
-            work_sum=Sum("net", filter=~Q(kind__in=BESIDE_THE_CLOCK)),
-        )
+        .annotate(gross_sum=Sum("gross"), fee_sum=Sum("fee"), net_sum=Sum("net"))
     )
     return [
         ProjectEarnings(
@@ -160,7 +165,6 @@ def by_project(actor: Actor, *, only: uuid.UUID | None = None) -> list[ProjectEa
             gross=row["gross_sum"],
             fee=row["fee_sum"],
             net=row["net_sum"],
-            work_net=row["work_sum"] or 0,
             active_seconds=times.get(row["project_id"], {"seconds": 0})["seconds"] or 0,
             assignments=times.get(row["project_id"], {"count": 0})["count"],
         )

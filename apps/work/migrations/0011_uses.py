@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("organizations", "0002_sql"),
         ("projects", "0006_triggers"),
-        ("work", "0009_platform_paid"),
+        ("work", "0010_platform_paid"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

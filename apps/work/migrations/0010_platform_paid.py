@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("organizations", "0002_sql"),
         ("projects", "0006_triggers"),
-        ("work", "0008_unscored"),
+        ("work", "0009_lists"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
