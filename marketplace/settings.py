@@ -402,7 +402,7 @@ STRIPE_CONNECT_WEBHOOK_SECRET = env(
 
 # ── The numbers of the domain (defaults; copied into the criteria at publishing) ─────────────────
 WAGEFILE: dict[str, Any] = {
-    "engine": "pay/1",
+    "engine": "pay/2",
     "fee_bps": 1500,
     "floor_per_hour": {"USD": 1200, "EUR": 1200, "GBP": 1000, "JPY": 1200},
     # Highest statutory minimum by region, in minor units of USD; the highest wins for everybody.
@@ -423,6 +423,9 @@ WAGEFILE: dict[str, Any] = {
     "quality_bar": "0.80",
     "gold_minimum": 8,
     "gold_percent": 10,
+    "case_minutes": 10,
+    "wind_down_percent": 10,
+    "wind_down_days": 7,
     "appeal_days": 14,
     "appeal_decision_days": 7,
     "integrity_stop_days": 7,

@@ -94,6 +94,7 @@ WALLS = {
     "work.Enrolment": Wall(BOTH),
     "work.Earnings": Wall(BOTH),
     "work.SeatCount": Wall(TENANT),
+    "work.SecondaryUse": Wall(TENANT),
     "work.Settlement": Wall(BOTH),
     "work.Submission": Wall(BOTH),
     "work.Verdict": Wall(BOTH),

@@ -212,6 +212,10 @@ WALK: dict[str, Rule] = {
     "work:history": ANYBODY_SIGNED_IN,
     "work:offer": PUBLIC,
     "work:qualification": CAROL,
+    "work:close": MANAGERS,
+    "work:uses": Rule(
+        ok="alice mia fay", post_ok="alice fay", post_forbidden="mia", forbidden=f"rob vic {STAFF}"
+    ),
     "work:add-seats": Rule(ok="alice mia fay", forbidden=f"rob vic {STAFF}"),
     "work:review": REVIEWERS,
     "work:review-accept": REVIEWERS,

@@ -51,6 +51,8 @@ class Kind(models.TextChoices):
     REVIEW_NEAR = "review.near", "Answers are about to be accepted by silence"
     ACCEPTED = "work.accepted", "Answers were accepted, by a person or by silence"
     REWORK = "work.rework", "The buyer asks for a second round"
+    ROYALTY = "work.royalty", "A buyer uses your answers again"
+    WIND_DOWN = "work.wind_down", "A project closed before its work was done"
     REWORK_LAPSED = "work.rework_lapsed", "The time for a second round ended"
     OFFER = "offer", "A new project that you may work on"
     QUALIFICATION = "qualification.result", "Result of a qualification, with the retake date"
@@ -128,6 +130,8 @@ ABOUT: dict[Kind, About] = {
     Kind.REVIEW_NEAR: About(Group.DEADLINES, "the buyer's owners, managers and reviewers"),
     Kind.ACCEPTED: About(Group.VERDICTS, _WORKER, Mail.DAILY),
     Kind.REWORK: About(Group.VERDICTS, _WORKER),
+    Kind.ROYALTY: About(Group.VERDICTS, "contributors whose answers are used", Mail.DAILY),
+    Kind.WIND_DOWN: About(Group.VERDICTS, "contributors who are paid in place of notice"),
     Kind.REWORK_LAPSED: About(Group.VERDICTS, _WORKER),
     Kind.OFFER: About(
         Group.OFFERS, "contributors whose profile and credentials fit a tier", Mail.DAILY

@@ -19,7 +19,7 @@ from apps.projects.enums import ProjectState, Visibility
 from apps.projects.models import Item, Project
 from apps.projects.rules import Kind
 from apps.work.actions import seats, windows
-from apps.work.actions.money import body_of, facts_of, rewrite, terms_of
+from apps.work.actions.money import body_of, facts_of, rewrite, terms_of, triggers_at_claim
 from apps.work.enums import AssignmentState, EnrolmentState
 from apps.work.errors import MayNotClaim, NothingToDo
 from apps.work.models import Assignment, Enrolment
@@ -265,7 +265,6 @@ def _assign(
         tier=scene.tier,
         funded_from=seats.account_of(kind, has_seats=scene.has_seats),
         attempt=scene.attempts if kind == Kind.QUALIFICATION else 0,
-        triggers=[],
         claimed_at=now,
         last_beat_at=now,
         last_input_at=now,
@@ -273,6 +272,7 @@ def _assign(
         cap_seconds=terms.paid_seconds_max + (terms.instruction_seconds_max if is_first else 0),
         next_due_at=now + dt.timedelta(minutes=body["windows"]["hold_minutes"]),
     )
+    assignment.triggers = triggers_at_claim(assignment)
     hold = rules.max_remaining(terms, facts_of(assignment, rules.Stage.OPEN))
     bonus = terms.bonus_max if kind == Kind.WORK else 0
     entries = rewrite(assignment, hold, currency=terms.currency, bonus=bonus, now=now)

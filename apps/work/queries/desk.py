@@ -37,8 +37,12 @@ class ClockView:
 
 @dataclass(frozen=True, slots=True)
 class EarnsNow:
-    """Minor units, net. `floor` is what the time counted so far is worth at the floor."""
+    """Minor units, net. `lines` make up an acceptance.
 
+    `floor` is what the time counted so far is worth at the floor.
+    """
+
+    lines: Sequence[rules.Line]
     accepted: int
     fee: int
     rejected: int
@@ -203,6 +207,7 @@ def earns_now(assignment: Assignment) -> EarnsNow:
     terms = criteria.terms(assignment.criteria_id)
     accepted = rules.earn(terms, assignment.open_facts, rules.Outcome.ACCEPTED)
     return EarnsNow(
+        lines=accepted,
         accepted=sum(line.net for line in accepted),
         fee=sum(line.fee for line in accepted),
         rejected=rules.guaranteed_pay(terms, assignment.open_facts),
