@@ -4,6 +4,7 @@ The numbers of the domain (fee, floor, windows) are named settings here; publish
 into the criteria, so a change acts on the next publishing only.
 """
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -223,6 +224,9 @@ OPERATOR = {
     key: env(f"OPERATOR_{key.upper()}", "")
     for key in ("name", "legal_form", "address", "register", "represented_by", "owners", "email")
 }
+# Where the operator supplies its service from, and its own VAT number; both stand on invoices.
+OPERATOR_COUNTRY = env("OPERATOR_COUNTRY", "")
+OPERATOR_VAT_NUMBER = env("OPERATOR_VAT_NUMBER", "")
 # What binds, and therefore waits for the terms in force (apps.accounts.middleware).
 TERMS_BIND = frozenset(
     {
@@ -359,6 +363,15 @@ CELERY_BEAT_SCHEDULE = {
         "task": "payments.watch_holds",
         "schedule": crontab(minute=0, hour=0),
     },
+    # An hour after midnight the sweeps have booked what fell due before it.
+    "exports.issue_statements": {
+        "task": "exports.issue_statements",
+        "schedule": crontab(minute=0, hour=1, day_of_month=1),
+    },
+    "exports.issue_invoices": {
+        "task": "exports.issue_invoices",
+        "schedule": crontab(minute=30, hour=1, day_of_month=1),
+    },
 }
 # What stands in the calendar follows the marketplace's clock. That is beat's own, but for a demo,
 # whose clock is moved: there a task of `pages` keeps the calendar (actions/time_machine.py).
@@ -399,6 +412,14 @@ STRIPE_WEBHOOK_SECRET = env("STRIPE_WEBHOOK_SECRET", None if PRODUCTION else "wh
 STRIPE_CONNECT_WEBHOOK_SECRET = env(
     "STRIPE_CONNECT_WEBHOOK_SECRET", None if PRODUCTION else "whsec_connect"
 )
+
+# Standard rates of VAT in percent, for the fee of an operator in that country.
+VAT_RATES = {
+    "AT": "20", "BE": "21", "BG": "20", "CY": "19", "CZ": "21", "DE": "19", "DK": "25",
+    "EE": "24", "ES": "21", "FI": "25.5", "FR": "20", "GB": "20", "GR": "24", "HR": "25",
+    "HU": "27", "IE": "23", "IT": "22", "LT": "21", "LU": "17", "LV": "21", "MT": "18",
+    "NL": "21", "PL": "23", "PT": "23", "RO": "21", "SE": "25", "SI": "22", "SK": "23",
+}  # fmt: skip
 
 # ── The numbers of the domain (defaults; copied into the criteria at publishing) ─────────────────
 WAGEFILE: dict[str, Any] = {
@@ -462,6 +483,32 @@ WAGEFILE: dict[str, Any] = {
     "standing_prior_k": "0.5",
     "alpha_reliable": "0.80",
     "alpha_tentative": "0.667",
+    # An estimate on statements until a contributor chooses another share; no advice.
+    "tax_set_aside_percent": 25,
+    # What a country asks to be reported of payments in a calendar year, in minor units. The
+    # operator's tax adviser owns these numbers.
+    "year_forms": [
+        {
+            "country": "US",
+            "form": "1099-NEC",
+            "currency": "USD",
+            "threshold": 60_000,
+            "from_year": 2020,
+            "to_year": 2025,
+        },
+        {
+            "country": "US",
+            "form": "1099-NEC",
+            "currency": "USD",
+            "threshold": 200_000,
+            "from_year": 2026,
+            "to_year": 9999,
+        },
+    ],
+    # Rates that the operator enters: {"from", "to", "rate", "date", "source"}. For orientation on
+    # statements alone; without rates no other currency is offered.
+    "display_rates": json.loads(env("WAGEFILE_DISPLAY_RATES", "[]")),
+    "vat_rates": VAT_RATES,
 }
 
 LOGGING = {

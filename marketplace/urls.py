@@ -21,6 +21,7 @@ urlpatterns = [
     path("cases/", include("apps.cases.urls")),
     path("payments/", include("apps.payments.urls")),
     path("releases/", include("apps.exports.urls")),
+    path("money/", include("apps.exports.urls.money")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/docs/", pages.api_docs, name="api-docs"),
 ]

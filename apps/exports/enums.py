@@ -1,4 +1,4 @@
-"""States of a dataset release."""
+"""States of a dataset release; kinds of invoices."""
 
 from django.db import models
 
@@ -14,3 +14,8 @@ RELEASE_TRANSITIONS: dict[str, frozenset[str]] = {
     ReleaseState.READY: frozenset(),
     ReleaseState.FAILED: frozenset({ReleaseState.BUILDING}),
 }
+
+
+class InvoiceKind(models.TextChoices):
+    INVOICE = "invoice", "Invoice"
+    CREDIT_NOTE = "credit_note", "Credit note"

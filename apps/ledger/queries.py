@@ -9,10 +9,21 @@ from django.db import connection, transaction
 from django.db.models import Q, Sum
 
 from apps.ledger.enums import GUARDED, Purpose
-from apps.ledger.models import Account, Transfer
+from apps.ledger.models import Account, AccountQuerySet, Transfer, TransferQuerySet
 
-# The name of the row for annotations in apps that may not import the models.
+# The names of the rows for annotations in apps that may not import the models.
 AccountRow = Account
+TransferRow = Transfer
+
+
+def transfers() -> TransferQuerySet:
+    """Transfers that whoever acts may see, for the papers that are made of them."""
+    return Transfer.objects.all()
+
+
+def accounts() -> AccountQuerySet:
+    """Accounts that whoever acts may see."""
+    return Account.objects.all()
 
 
 def find_account(

@@ -63,6 +63,7 @@ class Kind(models.TextChoices):
     PAYOUT_ACCOUNT = "payout.account", "Stripe can pay you, or asks for something"
     FUNDING_ARRIVED = "funding.arrived", "A payment is in the wallet"
     FUNDING_FAILED = "funding.failed", "A payment failed or expired"
+    INVOICE = "invoice", "An invoice or a credit note is there"
     REFUND = "refund", "A refund: sent, done or returned"
     HOLD_NEAR = "wallet.hold_near", "Unspent money has to go back soon"
     TOP_UP = "wallet.top_up", "Automatic top-up: tried, failed or switched off"
@@ -92,6 +93,7 @@ class Kind(models.TextChoices):
     STAFF_CORRECTION = "staff.correction", "A correction or refund waits for an administrator"
     STAFF_PAYOUTS_STOPPED = "staff.payouts_stopped", "A change of a payout account is disowned"
     STAFF_RECONCILE = "staff.reconcile", "Stripe's books and the ledger differ"
+    STAFF_PAPER = "staff.paper", "A statement or invoice does not equal the ledger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,7 @@ ABOUT: dict[Kind, About] = {
     Kind.PAYOUT_ACCOUNT: About(Group.PAYOUTS, _WORKER),
     Kind.FUNDING_ARRIVED: About(Group.FUNDING, _MONEY),
     Kind.FUNDING_FAILED: About(Group.FUNDING, _MONEY),
+    Kind.INVOICE: About(Group.FUNDING, _MONEY),
     Kind.REFUND: About(Group.FUNDING, _MONEY),
     Kind.HOLD_NEAR: About(Group.FUNDING, _MONEY),
     Kind.TOP_UP: About(Group.FUNDING, _MONEY),
@@ -173,4 +176,5 @@ ABOUT: dict[Kind, About] = {
     Kind.STAFF_CORRECTION: About(Group.STAFF, _STAFF),
     Kind.STAFF_PAYOUTS_STOPPED: About(Group.STAFF, _STAFF),
     Kind.STAFF_RECONCILE: About(Group.STAFF, _STAFF),
+    Kind.STAFF_PAPER: About(Group.STAFF, _STAFF),
 }

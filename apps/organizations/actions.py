@@ -20,7 +20,7 @@ from apps.notices import actions as notices
 from apps.notices.enums import Kind as Notices
 from apps.organizations import permissions, queries
 from apps.organizations.enums import INVITATION_TRANSITIONS, InvitationState, Permission, Role
-from apps.organizations.models import Invitation, Membership, Organization
+from apps.organizations.models import BillingDetails, Invitation, Membership, Organization
 
 
 @transaction.atomic
@@ -114,6 +114,35 @@ def change(
     org.save(update_fields=["name", "country", "owners"])
     _record("organization.changed", org_id, by=by, now=now)
     return org
+
+
+@transaction.atomic
+def set_billing(
+    *,
+    org_id: uuid.UUID,
+    legal_name: str,
+    address: str,
+    vat_number: str,
+    po_number: str,
+    cost_centre: str,
+    by: Actor,
+    now: dt.datetime,
+) -> BillingDetails:
+    """What stands on invoices issued from now on; issued ones keep what they say."""
+    org = _locked(org_id)
+    permissions.check(by, Permission.MOVE_MONEY, org_id=org_id)
+    details, _ = BillingDetails.objects.update_or_create(
+        org=org,
+        defaults={
+            "legal_name": legal_name.strip(),
+            "address": address.strip(),
+            "vat_number": vat_number,
+            "po_number": po_number.strip(),
+            "cost_centre": cost_centre.strip(),
+        },
+    )
+    _record("organization.billing_changed", org_id, by=by, now=now)
+    return details
 
 
 @transaction.atomic

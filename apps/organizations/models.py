@@ -48,6 +48,21 @@ class Organization(Row):
         return self.name
 
 
+class BillingDetails(models.Model):
+    """What stands on the organization's invoices. The VAT number is a company's."""
+
+    org = models.OneToOneField(
+        Organization, on_delete=models.CASCADE, primary_key=True, related_name="billing"
+    )
+    legal_name = models.CharField(max_length=200, blank=True)
+    address = models.TextField(max_length=500, blank=True)
+    vat_number = models.CharField(max_length=20, blank=True, help_text="With its country's letters")
+    po_number = models.CharField(max_length=40, blank=True)
+    cost_centre = models.CharField(max_length=40, blank=True)
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+
 class Membership(Row):
     org = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(

@@ -16,7 +16,7 @@ from apps.cases.tasks import sweep_all
 from apps.core.errors import Conflict, Invalid, NotAllowed, NotThere, WagefileError
 from apps.core.ids import uuid7
 from apps.core.tenancy import acting, system
-from apps.exports.queries import wage_lines
+from apps.exports.queries.releases import wage_lines
 from apps.ledger import queries as ledger
 from apps.notices.models import Notice
 from apps.organizations.models import Membership

@@ -216,9 +216,10 @@ def test_earnings_stay_payable_and_downloadable(deactivated, accepted, carol, cl
     assert payable(carol.id) == 40
     assert client.get("/payments/payouts/").status_code == 200
     assert client.get(reverse("work:earnings")).status_code == 200
-    statement = client.get(reverse("work:statement"))
+    month = f"{at + DAY:%Y-%m}"
+    statement = client.get(reverse("money:statement-csv", args=[month]))
     assert statement.status_code == 200
-    body = b"".join(statement) if statement.streaming else statement.content
+    body = b"".join(statement.streaming_content)
     # Gross, fee and net in minor units.
     assert b",USD,46,6,40," in body
     page = client.get(f"/cases/{deactivated.id}/")

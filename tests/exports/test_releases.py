@@ -11,11 +11,10 @@ from apps.core import blobs
 from apps.core.errors import Conflict, NotAllowed, NotThere
 from apps.core.tenancy import acting
 from apps.exports import actions as exports
-from apps.exports import queries, rules
+from apps.exports import rules
 from apps.exports.models import Release
+from apps.exports.queries import releases as queries
 from apps.organizations.queries import actor_of
-from apps.scoring import actions as scoring
-from apps.work import actions as work
 from apps.work.models import Enrolment, Submission
 from tests.factories import projects
 from tests.work.conftest import STAFF
@@ -43,36 +42,6 @@ def wage(made: Release) -> dict:
 
 def answers(made: Release) -> list[dict]:
     return [json.loads(line) for line in read(made, "answers.jsonl").splitlines()]
-
-
-def score(desk) -> None:
-    run = desk.as_system(work.request_scores, project_id=desk.project.id)
-    scoring.run(run_id=run.id, by=desk.system)
-    desk.as_system(work.take_scores, run_id=run.id)
-
-
-@pytest.fixture
-def story(desk, carol, dave, rob) -> dict:
-    """Accepted, rejected, expired and given-back work, a qualification item, a settlement."""
-    desk.enrol(carol)
-    desk.enrol(dave, "tested")
-    row = desk.claim(dave)
-    desk.submit(dave, row, "unclear")
-    rows = {"qualification": row, "accepted": desk.hand_in(carol, seconds=600)}
-    rows["rejected"] = desk.hand_in(carol, "no")
-    score(desk)
-    desk.later(minutes=1)
-    desk.reject(rob, rows["rejected"])
-    rows["expired"] = desk.claim(carol)
-    desk.work_for(carol, rows["expired"], 60)
-    desk.later(minutes=31)
-    desk.lapse(rows["expired"])
-    rows["given_back"] = desk.claim(carol)
-    desk.give_back(carol, rows["given_back"])
-    desk.at(desk.fresh(rows["accepted"]).review_due_at)
-    desk.lapse(*rows.values())
-    desk.settle()
-    return rows
 
 
 def test_the_wage_file_adds_up_to_the_ledger(desk, story, alice):

@@ -236,7 +236,7 @@ def publish(
                     money.wallet(project.org_id, project.currency),
                     money.held(project.org_id, project.id, project.currency),
                     budget,
-                    code="budget",
+                    code="fund_project",
                     currency=project.currency,
                     scope=project.id,
                     at=now,

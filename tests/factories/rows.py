@@ -17,6 +17,35 @@ from apps.ledger.enums import Purpose
 MORE: dict[str, dict] = {
     "cases.Case": {"reason": "It was right."},
     "cases.Ticket": {"email": ""},
+    "exports.Invoice": {
+        "pay": 40,
+        "fee": 6,
+        "tax": 0,
+        "total": 46,
+        "month": dt.date(2026, 3, 1),
+        "facts": {
+            "seller": {"name": "Operator", "address": "", "country": "", "vat_number": ""},
+            "buyer": {
+                "name": "Acme",
+                "address": "",
+                "country": "US",
+                "vat_number": "",
+                "po_number": "",
+                "cost_centre": "",
+            },
+            "tax": {"rate": "0", "amount": 0, "sentence": "None.", "is_reverse_charge": False},
+        },
+    },
+    "exports.Statement": {
+        "month": dt.date(2026, 2, 1),
+        "facts": {
+            "payouts": [],
+            "active_seconds": 0,
+            "set_aside_percent": 25,
+            "display": {},
+            "sums": [],
+        },
+    },
     "notices.Notice": {"url": "/"},
     "notices.Preference": {"group": "verdicts"},
     "payments.Correction": {"state": "asked"},

@@ -470,13 +470,19 @@ def test_rework_shows_what_is_asked_and_takes_a_second_answer(
     assert "Undo" not in text_of(at_work.get(reverse("work:desk", args=[questions.id])))
 
 
+def statement_lines(client):
+    """The lines of the CSV of this month's statement."""
+    response = client.get(reverse("money:statement-csv", args=["2026-03"]))
+    assert response["Content-Disposition"].startswith("attachment")
+    text = b"".join(response.streaming_content).decode()
+    return [row for row in csv.DictReader(io.StringIO(text)) if row["row"] == "line"]
+
+
 def test_earnings_add_up_line_by_line_and_as_csv(at_work, carol, rejected):
     page = text_of(at_work.get(reverse("work:earnings")))
     assert "$0.20" in page and "$0.06" in page and "$0.26" in page
     assert "$24.00" not in page and "not yet" in page  # 30 seconds give no rate an hour
-    response = at_work.get(reverse("work:statement"))
-    assert response["Content-Disposition"].startswith("attachment")
-    rows = list(csv.DictReader(io.StringIO(response.content.decode())))
+    rows = statement_lines(at_work)
     with acting(mine(carol)):
         lines = list(EarningLine.objects.filter(contributor=carol))
     assert [row["line"] for row in rows] == [str(line.id) for line in lines]
@@ -499,14 +505,14 @@ def test_the_weeks_of_earnings_begin_on_monday_and_show_what_was_earned(at_work,
 def test_earnings_and_history_stay_open_to_a_deactivated_account(at_work, carol, rejected, now):
     with acting(mine(carol)):
         ContributorProfile.objects.filter(user=carol).update(deactivated_at=now)
-    for name in ("earnings", "statement", "history"):
-        assert at_work.get(reverse(f"work:{name}")).status_code == 200
+    for name in ("work:earnings", "money:statements", "work:history"):
+        assert at_work.get(reverse(name)).status_code == 200
 
 
 def test_nobody_sees_the_lines_of_somebody_else(client_of, dave, rejected):
     client = client_of(dave)
     assert "No earning lines yet" in text_of(client.get(reverse("work:earnings")))
-    assert len(client.get(reverse("work:statement")).content.decode().splitlines()) == 1
+    assert statement_lines(client) == []
     assert "not done anything" in text_of(client.get(reverse("work:history")))
 
 
@@ -516,7 +522,7 @@ def test_a_title_that_begins_like_a_formula_stays_text(
     named = project(acme, title="=1+1", gold=0, limits={"newcomer_share_percent": 100})
     client = client_of(carol)
     qualify(client, named, carol, right=5)
-    rows = list(csv.DictReader(io.StringIO(client.get(reverse("work:statement")).content.decode())))
+    rows = statement_lines(client)
     assert {row["project_title"] for row in rows} == {"'=1+1"}
 
 

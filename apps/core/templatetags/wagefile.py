@@ -5,6 +5,7 @@ import json
 
 from django import forms, template
 from django.forms.boundfield import BoundField
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -144,3 +145,15 @@ def warning(text: str) -> str:
 def get(mapping: dict, key: object) -> object:
     """`mapping[key]`, or nothing: templates cannot look up by a variable."""
     return mapping.get(key)
+
+
+@register.simple_tag
+def amount(value: int, currency: str, of: str, row_id: object) -> SafeString:
+    """An amount that leads to its life: `of` says what `row_id` names, a `line`, `transfer`,
+    `payout`, `funding` or `item`. Without a row it is plain text.
+    """
+    text = written(int(value), currency)
+    if not row_id:
+        return format_html('<span class="amount">{}</span>', text)
+    url = reverse(f"money:{of}", args=[row_id])
+    return format_html('<a class="amount" href="{}">{}</a>', url, text)

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -17,11 +17,6 @@ from apps.core.tenancy import Actor
 from apps.ledger.enums import Purpose
 from apps.ledger.queries import find_account
 from apps.work.models import Assignment, EarningLine, Earnings
-
-STATEMENT_COLUMNS = (
-    "at", "project", "project_title", "assignment", "kind", "reason", "criteria_version",
-    "criteria_sha256", "currency", "gross", "fee", "net", "ledger_code", "line",
-)  # fmt: skip
 
 WEEKS, WEEKS_AT_LEAST = 8, 4
 
@@ -174,30 +169,3 @@ def by_project(actor: Actor, *, only: uuid.UUID | None = None) -> list[ProjectEa
 
 def of_project(project_id: uuid.UUID, actor: Actor) -> ProjectEarnings | None:
     return next(iter(by_project(actor, only=project_id)), None)
-
-
-def statement(rows: Iterable[EarningLine]) -> Iterable[Sequence[object]]:
-    """Rows of the CSV statement: a head, then a row a line. Amounts are minor units."""
-    yield STATEMENT_COLUMNS
-    for line in rows:
-        yield (
-            line.at.isoformat(),
-            line.project_id,
-            _plain(line.project.title),
-            line.assignment_id or "",
-            line.kind,
-            _plain(line.reason),
-            line.criteria.number,
-            line.criteria.sha256,
-            line.currency,
-            line.gross,
-            line.fee,
-            line.net,
-            line.code,
-            line.id,
-        )
-
-
-def _plain(text: str) -> str:
-    """A title that begins like a formula stays text in a spreadsheet."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

@@ -25,5 +25,4 @@ urlpatterns = [
     path("assignments/<uuid:assignment_id>/give-back/", assignment.give_back, name="give-back"),
     path("mine/", earnings.history, name="history"),
     path("earnings/", earnings.show, name="earnings"),
-    path("earnings/statement.csv", earnings.statement, name="statement"),
 ]

@@ -1,8 +1,5 @@
 """Everything done and everything earned; open in every state of an account."""
 
-import csv
-import io
-
 from django import forms
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
@@ -65,15 +62,3 @@ def show(request: HttpRequest) -> HttpResponse:
         "weeks": earnings.by_week(request.actor, request.now),
     }
     return render(request, "work/earnings.html", context)
-
-
-@login_required
-@require_GET
-def statement(request: HttpRequest) -> HttpResponse:
-    """The statement as CSV. Written here, not streamed: a stream would outlive the transaction."""
-    text = io.StringIO()
-    csv.writer(text).writerows(earnings.statement(earnings.lines(request.actor)))
-    response = HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
-    name = f"wagefile-statement-{request.now:%Y-%m-%d}.csv"
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response

@@ -19,8 +19,8 @@ from apps.core.errors import Conflict, NotThere
 from apps.core.tasks import pairs
 from apps.core.tenancy import Actor, acting
 from apps.exports import actions as exports
-from apps.exports import queries as export_queries
 from apps.exports.models import Release
+from apps.exports.queries import releases as export_queries
 from apps.ledger.enums import Purpose
 from apps.ledger.queries import accounts_of
 from apps.organizations.queries import actor_of

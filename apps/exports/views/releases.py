@@ -11,8 +11,8 @@ from apps.core.htmx import render
 from apps.core.http import HttpRequest
 from apps.core.tables import Column, Table
 from apps.exports import actions as exports
-from apps.exports import queries
 from apps.exports.models import Release
+from apps.exports.queries import releases as queries
 from apps.organizations.enums import Permission
 from apps.organizations.permissions import can, check
 from apps.projects.models import Project

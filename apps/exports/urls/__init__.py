@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.exports import views
+from apps.exports.views import releases as views
 
 app_name = "exports"
 urlpatterns = [

@@ -24,10 +24,10 @@ from apps.core import blobs
 from apps.core.errors import Conflict, IllegalTransition, NotThere
 from apps.core.tasks import enqueue
 from apps.core.tenancy import Actor
-from apps.exports import queries
 from apps.exports.enums import RELEASE_TRANSITIONS, ReleaseState
 from apps.exports.errors import NotReleasable
 from apps.exports.models import Release, ReleaseKey
+from apps.exports.queries import releases as queries
 from apps.notices import actions as notices
 from apps.notices.enums import Kind as Notices
 from apps.organizations.enums import Permission

@@ -1,0 +1,1 @@
+"""Reads of what leaves: releases, statements, the way of an amount, invoices, spend."""

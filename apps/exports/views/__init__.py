@@ -1,0 +1,1 @@
+"""Pages of releases, statements, single amounts, invoices and spend."""
