@@ -34,7 +34,7 @@ def _scoring() -> list[str]:
 PARTS = {
     "scoring": Part(title="Scoring: `gpu_jobs` against crowd-kit and krippendorff", lines=_scoring),
     "ledger": Part(
-        title="Ledger: `ledger_post` against a bare INSERT",
+        title="Ledger: `ledger_post` beside pgledger and a plain INSERT",
         lines=lambda: report.ledger_lines(ledger.run()),
     ),
     "flow": Part(

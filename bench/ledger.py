@@ -1,42 +1,47 @@
-"""Postings a second of `ledger_post` against a bare INSERT of the same row.
+"""Postings a second of `ledger_post`, beside pgledger and beside a plain INSERT of one row.
 
-The same role, the same server, fsync on, one transaction a call. Every client is a process with
-one session; the rows go out as a client would send them, ids of version 7 made on the way.
+The same server, fsync on, and the same client for all: pgbench, with prepared statements. One
+posting is one statement, one round trip and one commit. pgledger's SQL is no part of this project:
+it is loaded from the folder that the environment variable PGLEDGER names (a checkout of its
+repository).
 """
 
-import datetime as dt
-import json
-import multiprocessing
 import os
+import re
 import subprocess
 import sys
+import tempfile
 import uuid
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from multiprocessing.synchronize import Barrier
+from pathlib import Path
 from statistics import median
-from time import monotonic
 
 import psycopg
 
 from apps.core.ids import uuid7
 from bench import turns
 from marketplace.runtime import Environment, ensure, instance
+from marketplace.runtime.places import places
+from marketplace.runtime.postgres import binaries
 
 INSTANCE = "bench"
-SECONDS = 3.0
+SECONDS = 3
 ROUNDS = 3
-CLIENTS = (1, 8)
-BATCH = 100
-WARM_UP = 10
-"""Calls of each client before the clock starts."""
+CLIENTS = (1, 2, 4, 8, 16)
 SPREAD = 1_000
-"""Held funds, and contributors' accounts, that the postings go round."""
+"""Accounts on each side that the postings go round."""
 FUNDS = 10**15
+PGLEDGER = "pgledger"
+"""The name of the peer's database, too."""
+PGLEDGER_FILES = (
+    "vendor/scoville-pgsql-ulid/uuid-to-ulid.sql",
+    "vendor/scoville-pgsql-ulid/ulid-to-uuid.sql",
+    "pgledger.sql",
+)
 
 # The columns of ledger_transfer with its primary key, and nothing that guards them: no checks, no
-# other index, no foreign key, no trigger, no row-level security.
+# other index, no trigger, no row-level security.
 BARE = """
 CREATE SEQUENCE bench_bare_number;
 CREATE TABLE bench_bare (
@@ -44,63 +49,87 @@ CREATE TABLE bench_bare (
   kind varchar(7) NOT NULL, debit_id bigint NOT NULL, credit_id bigint NOT NULL,
   amount bigint NOT NULL, currency varchar(3) NOT NULL, code varchar(30) NOT NULL,
   pending_id uuid, reverses_id uuid, scope_id uuid, subject_id uuid,
-  request_hash varchar(64) NOT NULL, at timestamptz NOT NULL,
+  request_hash bytea NOT NULL, expires_at timestamptz, at timestamptz NOT NULL,
   recorded_at timestamptz NOT NULL DEFAULT statement_timestamp());
 GRANT INSERT ON bench_bare TO wagefile_app;
 GRANT USAGE ON SEQUENCE bench_bare_number TO wagefile_app;
 """
-INSERT = (
+
+# What pgbench runs. :debit and :credit are numbers of accounts, :thing is what it is for.
+SIDES = "\\set debit {debit}\n\\set credit {credit}\n\\set thing random(1, 1000000000)\n"
+PLAIN = SIDES + (  # noqa: S608 -- constants of this file
     "INSERT INTO bench_bare (id, kind, debit_id, credit_id, amount, currency, code, scope_id, "
-    "subject_id, request_hash, at) VALUES "
+    "subject_id, request_hash, at) VALUES (uuidv7(), 'posted', :debit, :credit, 115, 'USD', "
+    "'base', lpad(:debit::text, 32, '0')::uuid, lpad(:thing::text, 32, '0')::uuid, "
+    "decode(lpad(:thing::text, 64, '0'), 'hex'), now())\n"
 )
-ROW = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Accounts:
-    """held and payable are guarded and keep counters; fees is not, and keeps none."""
-
-    held: list[int]
-    payable: list[int]
-    fees: int
+OURS = SIDES + (
+    "SELECT ledger_post(ARRAY[uuidv7()], ARRAY['posted'], ARRAY['base'], ARRAY[now()], "
+    "ARRAY[115::bigint], ARRAY[:debit::bigint], ARRAY[:credit::bigint], ARRAY['USD'], "
+    "ARRAY[NULL::uuid], ARRAY[NULL::uuid], ARRAY[lpad(:debit::text, 32, '0')::uuid], "
+    "ARRAY[lpad(:thing::text, 32, '0')::uuid], ARRAY[NULL::timestamptz])\n"
+)
+THEIRS = SIDES + (  # noqa: S608 -- constants of this file
+    "SELECT id FROM pgledger_create_transfer('pgla_' || lpad(:debit::text, 26, '0'), "
+    "'pgla_' || lpad(:credit::text, 26, '0'), 115)\n"
+)
+# Money for the accounts of the first side.
+FUNDING = """
+SELECT ledger_post(array_agg(uuidv7()), array_agg('posted'::text), array_agg('budget'::text),
+  array_agg(now()), array_agg(%s::bigint), array_agg(%s::bigint), array_agg(account),
+  array_agg('USD'::text), array_agg(NULL::uuid), array_agg(NULL::uuid), array_agg(NULL::uuid),
+  array_agg(NULL::uuid), array_agg(NULL::timestamptz))
+FROM unnest(%s::bigint[]) AS account
+"""
+# Accounts with ids that a number gives, so that the client has nothing to look up. The first ones
+# may not go below zero, as our held funds.
+THEIR_ACCOUNTS = """
+INSERT INTO pgledger_accounts (id, name, currency, balance, allow_negative_balance,
+  allow_positive_balance, created_at, updated_at)
+SELECT 'pgla_' || lpad(n::text, 26, '0'), n::text, 'USD',
+  CASE WHEN n <= %(spread)s THEN %(funds)s ELSE 0 END, n > %(spread)s, true, now(), now()
+FROM generate_series(1, 2 * %(spread)s + 1) AS n
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """accounts: "many" (held to payable, a thousand of each), "hot fees" (held to the one fee
-    account, which is unguarded) or "one fund" (one guarded held account to payable). batch:
-    transfers of one call, and so of one transaction.
+    """accounts: "spread" (a thousand guarded ones to a thousand), "hot fees" (a thousand guarded
+    ones to one that is not) or "one fund" (one guarded one to a thousand).
     """
 
     writer: str
     accounts: str
-    batch: int
 
 
-CASES = (
-    Case(writer="INSERT", accounts="many", batch=1),
-    Case(writer="ledger_post", accounts="many", batch=1),
-    Case(writer="ledger_post", accounts="hot fees", batch=1),
-    Case(writer="ledger_post", accounts="one fund", batch=1),
-    Case(writer="INSERT", accounts="many", batch=BATCH),
-    Case(writer="ledger_post", accounts="many", batch=BATCH),
-    Case(writer="ledger_post", accounts="hot fees", batch=BATCH),
+CASES = tuple(
+    Case(writer=writer, accounts=accounts)
+    for accounts, writers in {
+        "spread": ("INSERT", "ledger_post", PGLEDGER),
+        "hot fees": ("ledger_post", PGLEDGER),
+        "one fund": ("ledger_post", PGLEDGER),
+    }.items()
+    for writer in writers
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ledger:
-    """rates: transfers a second, one a round, by (case, clients). proof: a sentence's part."""
+    """rates: postings a second, one a round, by (case, clients). proof: a sentence's part."""
 
     rates: dict[tuple[Case, int], list[float]]
     proof: str
     settings: dict[str, str]
+    client: str
 
-    def rate(self, case: Case, clients: int) -> float:
-        return median(self.rates[case, clients])
+    def rate(self, case: Case, clients: int) -> float | None:
+        found = self.rates.get((case, clients))
+        return median(found) if found else None
 
-    def ratio(self, case: Case, clients: int, to: Case, to_clients: int) -> dict[str, float]:
-        """Of rates, round by round."""
+    def ratio(self, case: Case, clients: int, to: Case, to_clients: int) -> dict[str, float] | None:
+        """Of rates, round by round; None if one of them was not run."""
+        if (case, clients) not in self.rates or (to, to_clients) not in self.rates:
+            return None
         pairs = zip(self.rates[case, clients], self.rates[to, to_clients], strict=True)
         return turns.spread(over / under for over, under in pairs)
 
@@ -121,32 +150,38 @@ def _measure(server: Environment) -> Ledger:
     with psycopg.connect(server.database_owner_url, autocommit=True) as owner:
         owner.execute(BARE)
     with psycopg.connect(server.database_url, autocommit=True) as app:
-        accounts = _open_accounts(app)
+        with app.transaction():
+            ours = _open_accounts(app)
         settings = {
             name: app.execute("SELECT current_setting(%s)", [name]).fetchone()[0]
             for name in ("server_version", "fsync", "synchronous_commit", "full_page_writes")
         }
+    cases = [case for case in CASES if case.writer != PGLEDGER]
+    folder = os.environ.get("PGLEDGER")
+    if folder:
+        _load_peer(server, Path(folder))
+        cases = list(CASES)
     rates: dict[tuple[Case, int], list[float]] = {
-        (case, clients): [] for case in CASES for clients in CLIENTS
+        (case, clients): [] for clients in CLIENTS for case in cases
     }
-    written = 0
+    written = SPREAD
     for number in range(ROUNDS):
         for (case, clients), found in rates.items():
             print(
                 f"-> ledger: round {number + 1} of {ROUNDS}, {case.writer}, {case.accounts}, "
-                f"{case.batch} a call, {clients} clients",
+                f"{clients} clients",
                 flush=True,
             )
-            count, rate = _round(server.database_url, case, clients, accounts)
+            count, rate = _round(server, case, clients, ours)
             found.append(rate)
-            if case.writer == "ledger_post":
-                written += count + clients * WARM_UP * case.batch
-    proof = _prove(server, written + SPREAD)
-    return Ledger(rates=rates, proof=proof, settings=settings)
+            written += count if case.writer == "ledger_post" else 0
+    return Ledger(
+        rates=rates, proof=_prove(server, written), settings=settings, client=_pgbench("--version")
+    )
 
 
-def _open_accounts(app: psycopg.Connection) -> Accounts:
-    """A thousand funded projects, a thousand contributors, and the fee account."""
+def _open_accounts(app: psycopg.Connection) -> range:
+    """A thousand funded projects, a thousand contributors and the fee account, numbered on."""
 
     def opened(purpose: str, holder: uuid.UUID | None, scope: uuid.UUID | None) -> int:
         row = app.execute(
@@ -154,104 +189,60 @@ def _open_accounts(app: psycopg.Connection) -> Accounts:
         ).fetchone()
         return row[0]
 
-    buyer = uuid7()
-    accounts = Accounts(
-        held=[opened("held", buyer, uuid7()) for _ in range(SPREAD)],
-        payable=[opened("payable", uuid7(), None) for _ in range(SPREAD)],
-        fees=opened("fees", None, None),
+    stripe, buyer = opened("stripe", None, None), uuid7()
+    held = [opened("held", buyer, uuid7()) for _ in range(SPREAD)]
+    payable = [opened("payable", uuid7(), None) for _ in range(SPREAD)]
+    all_of_them = [*held, *payable, opened("fees", None, None)]
+    found = range(held[0], held[0] + len(all_of_them))
+    if all_of_them != list(found):
+        raise RuntimeError("the accounts of a fresh ledger are not numbered on")
+    app.execute(FUNDING, [FUNDS, stripe, held])
+    return found
+
+
+def _load_peer(server: Environment, folder: Path) -> None:
+    """The schema of pgledger in a database of its own on the same server."""
+    with psycopg.connect(server.database_admin_url, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {PGLEDGER}")
+    with psycopg.connect(_of_peer(server.database_admin_url), autocommit=True) as admin:
+        for name in PGLEDGER_FILES:
+            path = folder / name
+            if not path.is_file():
+                raise RuntimeError(f"PGLEDGER names a folder without {name}")
+            admin.execute(path.read_text(encoding="utf-8"))  # type: ignore[arg-type]
+        admin.execute(THEIR_ACCOUNTS, {"spread": SPREAD, "funds": FUNDS})
+
+
+def _of_peer(url: str) -> str:
+    return re.sub(r"/[^/?]*\?", f"/{PGLEDGER}?", url, count=1)
+
+
+def _round(server: Environment, case: Case, clients: int, ours: range) -> tuple[int, float]:
+    """Postings of all clients together, and how many that is a second."""
+    first = 1 if case.writer == PGLEDGER else ours[0]
+    held = f"random({first}, {first + SPREAD - 1})"
+    payable = f"random({first + SPREAD}, {first + 2 * SPREAD - 1})"
+    script = {"INSERT": PLAIN, "ledger_post": OURS, PGLEDGER: THEIRS}[case.writer].format(
+        debit=first if case.accounts == "one fund" else held,
+        credit=first + 2 * SPREAD if case.accounts == "hot fees" else payable,
     )
-    stripe = opened("stripe", None, None)
-    funding = [_entry(stripe, held) | {"amount": FUNDS} for held in accounts.held]
-    app.execute("SELECT ledger_post(%s::jsonb)", [json.dumps(funding)])
-    return accounts
+    url = _of_peer(server.database_admin_url) if case.writer == PGLEDGER else server.database_url
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
+        file.write(script)
+        file.flush()
+        told = _pgbench(
+            *("--no-vacuum", "--protocol=prepared", "--jobs=1", f"--client={clients}"),
+            *(f"--time={SECONDS}", f"--file={file.name}", url),
+        )
+    numbers = re.search(r"actually processed: (\d+).*?tps = ([\d.]+)", told, re.DOTALL)
+    failed = re.search(r"failed transactions: (\d+)", told)
+    if numbers is None or failed is None or int(failed[1]):
+        raise RuntimeError(f"pgbench told of {case}: {told}")
+    return int(numbers[1]), float(numbers[2])
 
 
-def _entry(debit: int, credit: int) -> dict[str, object]:
-    """What `Entry.as_json` of the ledger's actions gives for a posted transfer."""
-    return {
-        "id": str(uuid7()),
-        "kind": "posted",
-        "code": "base",
-        "at": dt.datetime.now(dt.UTC).isoformat(),
-        "amount": 115,
-        "debit": debit,
-        "credit": credit,
-        "currency": "USD",
-        "pending": None,
-        "reverses": None,
-        "scope": str(uuid7()),
-        "subject": str(uuid7()),
-    }
-
-
-def _between(case: Case, accounts: Accounts, number: int) -> tuple[int, int]:
-    """The accounts of the number-th transfer. Steps of a prime, so that clients spread out."""
-    held = accounts.held[number * 7919 % SPREAD]
-    payable = accounts.payable[number * 104729 % SPREAD]
-    if case.accounts == "hot fees":
-        return held, accounts.fees
-    if case.accounts == "one fund":
-        return accounts.held[0], payable
-    return held, payable
-
-
-def _round(url: str, case: Case, clients: int, accounts: Accounts) -> tuple[int, float]:
-    """Transfers written by all clients together, and how many that is a second."""
-    context = multiprocessing.get_context("fork")
-    barrier, results = context.Barrier(clients), context.SimpleQueue()
-    processes = [
-        context.Process(target=_client, args=(url, case, accounts, number, barrier, results.put))
-        for number in range(clients)
-    ]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-        if process.exitcode:
-            raise RuntimeError(f"a client of {case} ended with code {process.exitcode}")
-    done = [results.get() for _ in processes]
-    return sum(count for count, _ in done), sum(count / seconds for count, seconds in done)
-
-
-def _client(
-    url: str,
-    case: Case,
-    accounts: Accounts,
-    client: int,
-    barrier: Barrier,
-    tell: Callable[[tuple[int, float]], None],
-) -> None:
-    """Write for SECONDS, then tell how many transfers in how many seconds."""
-    number = client * 1_000_003
-    with psycopg.connect(url, autocommit=True) as session:
-        write = partial(_bare if case.writer == "INSERT" else _post, session)
-        # Prepared statements and caches of the session are not what is measured.
-        for step in range(WARM_UP):
-            write([_between(case, accounts, number + step)] * case.batch)
-        barrier.wait(timeout=60)
-        calls, start = 0, monotonic()
-        while monotonic() - start < SECONDS:
-            first = number + calls * case.batch
-            write([_between(case, accounts, first + step) for step in range(case.batch)])
-            calls += 1
-        seconds = monotonic() - start
-    tell((calls * case.batch, seconds))
-
-
-def _post(session: psycopg.Connection, pairs: list[tuple[int, int]]) -> None:
-    batch = json.dumps([_entry(debit, credit) for debit, credit in pairs])
-    session.execute("SELECT ledger_post(%s::jsonb)", [batch])
-
-
-def _bare(session: psycopg.Connection, pairs: list[tuple[int, int]]) -> None:
-    values: list[object] = []
-    for debit, credit in pairs:
-        entry = _entry(debit, credit)
-        values += [entry[name] for name in ("id", "kind")]
-        values += [debit, credit]
-        values += [entry[name] for name in ("amount", "currency", "code", "scope", "subject")]
-        values += ["0" * 64, entry["at"]]
-    session.execute(INSERT + ", ".join([ROW] * len(pairs)), values)  # type: ignore[arg-type]
+def _pgbench(*arguments: str) -> str:
+    return _ran([str(binaries(places(INSTANCE)) / "pgbench"), *arguments], os.environ).strip()
 
 
 PROOF = """
@@ -267,28 +258,27 @@ SELECT (SELECT count(*) FROM ledger_transfer),
 
 
 def _prove(server: Environment, expected: int) -> str:
-    """Every call that returned is in the ledger, nothing else, and each counter is its sum.
-
-    `check_ledger` proves more and would take longer than the benchmark.
-    """
+    """Every posting that was answered is in the ledger, and each counter is its sum."""
     with psycopg.connect(server.database_admin_url) as admin:
         found, wrong = admin.execute(PROOF).fetchone()
-    if found != expected or wrong:
+    # A client that pgbench stops at the end may have one more committed than it has counted.
+    if not expected <= found <= expected + sum(CLIENTS) * ROUNDS * len(CASES) or wrong:
         raise RuntimeError(
-            f"{found:,} transfers are in the ledger, not {expected:,}; {wrong:,} accounts have "
-            "counters that are not their sums"
+            f"{found:,} transfers are in the ledger, {expected:,} were answered; {wrong:,} "
+            "accounts have counters that are not their sums"
         )
-    return f"{found:,} transfers, as many as the clients had counted"
+    return f"{found:,} transfers, {expected:,} of them counted by the clients"
 
 
 def _manage(server: Environment, *arguments: str) -> None:
+    variables = {**os.environ, **server.variables(), "WAGEFILE_TESTING": "True"}
+    _ran([sys.executable, "manage.py", *arguments], variables)
+
+
+def _ran(command: list[str], variables: Mapping[str, str]) -> str:
     done = subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=turns.ROOT,
-        env={**os.environ, **server.variables(), "WAGEFILE_TESTING": "True"},
-        capture_output=True,
-        text=True,
-        check=False,
+        command, cwd=turns.ROOT, env=variables, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise RuntimeError(f"manage.py {arguments[0]} failed: {done.stdout}{done.stderr}")
+        raise RuntimeError(f"{Path(command[0]).name} failed: {done.stdout}{done.stderr}")
+    return done.stdout

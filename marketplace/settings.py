@@ -46,7 +46,7 @@ def database(url: str) -> dict:
     parts = urlsplit(url)
     query = parse_qs(parts.query)
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "apps.core.postgresql",
         "NAME": parts.path.lstrip("/"),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
@@ -336,15 +336,19 @@ CELERY_BEAT_SCHEDULE = {
     "payments.push_outbox": {"task": "payments.push_outbox", "schedule": SWEEP_SECONDS},
     "payments.take_events": {"task": "payments.take_events", "schedule": SWEEP_SECONDS},
     "payments.fetch_balance": {"task": "payments.fetch_balance", "schedule": 300},
+    "payments.top_up": {"task": "payments.top_up", "schedule": 60},
     "cases.sweep": {"task": "cases.sweep", "schedule": SWEEP_SECONDS},
     "cases.mail": {"task": "cases.mail", "schedule": SWEEP_SECONDS},
     "cases.forget": {"task": "cases.forget", "schedule": 3600},
     "exports.resume": {"task": "exports.resume", "schedule": 30},
     "notices.send": {"task": "notices.send", "schedule": SWEEP_SECONDS},
     "notices.summarise": {"task": "notices.summarise", "schedule": 60},
+    "work.tell_frozen": {"task": "work.tell_frozen", "schedule": SWEEP_SECONDS},
     "work.remind": {"task": "work.remind", "schedule": 30},
     "cases.remind": {"task": "cases.remind", "schedule": 30},
     "projects.watch_funds": {"task": "projects.watch_funds", "schedule": 60},
+    "ledger.expire": {"task": "ledger.expire", "schedule": 60},
+    "pages.check_books": {"task": "pages.check_books", "schedule": 3600},
     "audit.seal": {"task": "audit.seal", "schedule": 60},
     "work.settle_all": {
         "task": "work.settle_all",
@@ -353,6 +357,11 @@ CELERY_BEAT_SCHEDULE = {
     "payments.weekly": {
         "task": "payments.weekly",
         "schedule": crontab(minute=0, hour=6, day_of_week=1),
+    },
+    "payments.reconcile": {"task": "payments.reconcile", "schedule": crontab(minute=0, hour=0)},
+    "payments.watch_holds": {
+        "task": "payments.watch_holds",
+        "schedule": crontab(minute=0, hour=0),
     },
     # An hour after midnight the sweeps have booked what fell due before it.
     "exports.issue_statements": {
@@ -396,6 +405,8 @@ SPECTACULAR_SETTINGS = {
 
 # ── Stripe ──────────────────────────────────────────────────────────────────────────────────────
 STRIPE_API_BASE = env("STRIPE_API_BASE", "https://api.stripe.com")
+# Where the platform itself is registered: decides how long money may be held.
+PLATFORM_COUNTRY = env("PLATFORM_COUNTRY", "US")
 STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY", None if PRODUCTION else "sk_test_offline")
 STRIPE_WEBHOOK_SECRET = env("STRIPE_WEBHOOK_SECRET", None if PRODUCTION else "whsec_platform")
 STRIPE_CONNECT_WEBHOOK_SECRET = env(
@@ -412,11 +423,19 @@ VAT_RATES = {
 
 # ── The numbers of the domain (defaults; copied into the criteria at publishing) ─────────────────
 WAGEFILE: dict[str, Any] = {
-    "engine": "pay/1",
+    "engine": "pay/2",
     "fee_bps": 1500,
     "floor_per_hour": {"USD": 1200, "EUR": 1200, "GBP": 1000, "JPY": 1200},
     # Highest statutory minimum by region, in minor units of USD; the highest wins for everybody.
     "region_floors": {"US": 1200, "GB": 1650, "DE": 1500, "FR": 1400, "AU": 1650, "CA": 1300},
+    # What a buyer gets back without two administrators, within 24 hours, by currency.
+    "refund_limit": {"USD": 1_000_000, "EUR": 1_000_000, "GBP": 1_000_000, "JPY": 100_000_000},
+    # How long Stripe lets a platform hold money, by the country of the platform; "*" elsewhere
+    # (docs.stripe.com/connect/manual-payouts).
+    "hold_days": {"US": 730, "TH": 10, "*": 90},
+    "hold_notice_days": 14,
+    "payout_account_wait_hours": 48,
+    "top_up_failures_max": 3,
     "withdrawal_minimum": {"USD": 600, "EUR": 600, "GBP": 600, "JPY": 600},
     "review_window_hours": 72,
     "rework_window_hours": 72,
@@ -425,6 +444,9 @@ WAGEFILE: dict[str, Any] = {
     "quality_bar": "0.80",
     "gold_minimum": 8,
     "gold_percent": 10,
+    "case_minutes": 10,
+    "wind_down_percent": 10,
+    "wind_down_days": 7,
     "appeal_days": 14,
     "appeal_decision_days": 7,
     "integrity_stop_days": 7,

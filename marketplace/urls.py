@@ -6,6 +6,8 @@ from drf_spectacular.views import SpectacularAPIView
 from apps.pages.views import site as pages
 
 urlpatterns = [
+    # Asked most often, so looked at first.
+    path("api/v1/", include("apps.work.urls.api")),
     path("", pages.home, name="home"),
     path("", include("apps.pages.urls")),
     path("accounts/", include("allauth.urls")),
@@ -20,7 +22,6 @@ urlpatterns = [
     path("payments/", include("apps.payments.urls")),
     path("releases/", include("apps.exports.urls")),
     path("money/", include("apps.exports.urls.money")),
-    path("api/v1/", include("apps.work.urls.api")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/docs/", pages.api_docs, name="api-docs"),
 ]

@@ -1,22 +1,25 @@
-"""v2 accounts with the recipient configuration, and their single-use onboarding links."""
+"""v2 accounts with the recipient configuration: made, read, updated, closed."""
 
 from typing import Any
 
+from stripe_double import stages
 from stripe_double.core import PLATFORM, Request, Sim, iso
-from stripe_double.errors import ApiError, missing, need_url
+from stripe_double.errors import ApiError, missing
 from stripe_double.events import emit_thin, v2_page
 from stripe_double.store import Record, new_id, public
 
-CAPABILITY = "stripe_balance.stripe_transfers"
-STATUS_EVENT = "v2.core.account[configuration.recipient].capability_status_updated"
-REQUIREMENTS_EVENT = "v2.core.account[requirements].updated"
-LINK_SECONDS = 300
+# Where a platform in the US pays by itself (docs.stripe.com/connect/cross-border-payouts).
+HOME = "us"
+EEA = "at be bg cy cz de dk ee es fi fr gr hr hu ie is it li lt lu lv mt nl no pl pt ro se si sk"
+PAYABLE = frozenset({HOME, "gb", "ca", "ch", *EEA.split()})
 REFUSED = "account_controller_unsupported_configuration"
 EXPRESS = "account_controller_express_dash_without_application_losses_or_fees"
 
 
 def create_account(sim: Sim, request: Request) -> dict[str, Any]:
-    """A recipient account that must still be onboarded: transfers are `restricted`."""
+    """A recipient account that must still be onboarded: transfers are `restricted`. In a country
+    that can't be paid they are `unsupported`, for good.
+    """
     params = request.params
     configuration = params.get("configuration", {})
     if set(configuration) != {"recipient"} or not _requested(configuration["recipient"]):
@@ -46,6 +49,7 @@ def _requested(recipient: dict[str, Any]) -> bool:
 
 def _account(sim: Sim, params: dict[str, Any]) -> Record:
     responsibilities = params["defaults"]["responsibilities"]
+    stage = "new" if params["identity"]["country"].lower() in PAYABLE else "unsupported"
     defaults = {
         "currency": params["defaults"].get("currency", "usd"),
         "locales": params["defaults"].get("locales", []),
@@ -56,7 +60,7 @@ def _account(sim: Sim, params: dict[str, Any]) -> Record:
         "object": "v2.core.account",
         "applied_configurations": ["recipient"],
         "closed": False,
-        "configuration": {"recipient": _recipient("restricted")},
+        "configuration": {"recipient": stages.recipient(stage)},
         "contact_email": params.get("contact_email"),
         "contact_phone": params.get("contact_phone"),
         "created": iso(sim.now),
@@ -67,40 +71,14 @@ def _account(sim: Sim, params: dict[str, Any]) -> Record:
         "identity": params["identity"],
         "livemode": False,
         "metadata": params.get("metadata", {}),
-        "requirements": _requirements(),
+        "requirements": stages.requirements(stage, sim.now),
         "_account": PLATFORM,
-        "_onboarded": False,
+        "_stage": stage,
+        "_due_at": None,
         "_payouts_paused": False,
         "_interval": "daily",
+        "_debit_negative": False,
     }
-
-
-def _recipient(status: str) -> dict[str, Any]:
-    details = (
-        []
-        if status == "active"
-        else [{"code": "requirements_past_due", "resolution": "provide_info"}]
-    )
-    capability = {"status": status, "status_details": details}
-    balance = {"stripe_transfers": capability, "payouts": capability}
-    return {"applied": True, "capabilities": {"stripe_balance": balance}}
-
-
-def _requirements() -> dict[str, Any]:
-    deadline = {"status": "past_due"}
-    restricts = [{"capability": CAPABILITY, "configuration": "recipient", "deadline": deadline}]
-    entries = [
-        {
-            "awaiting_action_from": "user",
-            "description": description,
-            "errors": [],
-            "impact": {"restricts_capabilities": restricts},
-            "minimum_deadline": deadline,
-            "requested_reasons": [{"code": "routine_onboarding"}],
-        }
-        for description in ("identity.individual.given_name", "defaults.external_account")
-    ]
-    return {"entries": entries, "summary": {"minimum_deadline": deadline}}
 
 
 def shown(record: Record, include: list[str]) -> dict[str, Any]:
@@ -157,86 +135,23 @@ def list_accounts(sim: Sim, request: Request) -> dict[str, Any]:
     )
 
 
-def create_link(sim: Sim, request: Request) -> dict[str, Any]:
-    """A hosted onboarding address, good once and for five minutes."""
-    account = find_account(sim, request.params["account"])
-    use_case = request.params["use_case"]
-    options = use_case.get(use_case["type"])
-    if options is None:
-        raise ApiError(f"use_case.{use_case['type']} is required.", code="invalid_request")
-    if set(options["configurations"]) != set(account["applied_configurations"]):
-        message = "configurations must match those applied to the account."
-        raise ApiError(message, code="configs_must_match_to_use_account_links")
-    for name in ("refresh_url", "return_url"):
-        need_url(options.get(name), param=name, v2=True)
-    ident = new_id("link", 32)
-    expires_at = sim.now + LINK_SECONDS
-    sim.store.insert(
-        "account_link",
-        {
-            "id": ident,
-            "_account": account["id"],
-            "refresh_url": options["refresh_url"],
-            "return_url": options.get("return_url", options["refresh_url"]),
-            "expires_at": expires_at,
-            "opened": False,
-            "form": None,
-        },
-    )
-    return {
-        "object": "v2.core.account_link",
-        "account": account["id"],
-        "created": iso(sim.now),
-        "expires_at": iso(expires_at),
-        "livemode": False,
-        "url": f"{sim.public_url}/setup/e/{ident}",
-        "use_case": use_case,
-    }
+def is_abroad(record: Record) -> bool:
+    """Money to another country than the platform's is available a day later."""
+    return record["identity"]["country"].lower() != HOME
 
 
-def open_link(sim: Sim, ident: str) -> Record:
-    """Use up a link; a used or expired one raises, its page sends the person to `refresh_url`."""
-    link = sim.store.get("account_link", ident)
-    if link is None:
-        raise ApiError("No such link.", status=404)
-    if link["opened"] or link["expires_at"] < sim.now:
-        raise ApiError("This link was used or has expired.", status=410)
-    return sim.store.update("account_link", ident, opened=True, form=new_id("form", 32))
-
-
-def finish_link(sim: Sim, ident: str, form: str, *, complete: bool) -> Record:
-    """The onboarding form was sent: `complete`, or left for later."""
-    link = sim.store.get("account_link", ident)
-    if link is None or not link["form"] or link["form"] != form:
-        raise ApiError("No such form.", status=404)
-    if complete:
-        verify(sim, link["_account"])
-    emit_thin(sim, "v2.core.account_link.returned", find_account(sim, link["_account"]))
-    return link
-
-
-def verify(sim: Sim, ident: str) -> Record:
-    """Onboarding complete: transfers become active. Doing it twice changes nothing."""
+def close_account(sim: Sim, request: Request, ident: str) -> dict[str, Any]:
+    """No more transfers to it. Refused while there is money in it, or a debt."""
     record = find_account(sim, ident)
-    if record["_onboarded"] and not record["_payouts_paused"]:
-        return record
-    was_active = record["_onboarded"]
-    record = sim.store.update(
-        "v2.core.account",
-        ident,
-        configuration={"recipient": _recipient("active")},
-        requirements={"entries": []},
-        _onboarded=True,
-        _payouts_paused=False,
-    )
-    emit_thin(sim, REQUIREMENTS_EVENT, record)
-    if not was_active:
-        emit_thin(sim, STATUS_EVENT, record, data={"updated_capability": CAPABILITY})
-    sim.balances.plan_sweep(ident)
-    return record
-
-
-def can_receive(record: Record) -> bool:
-    recipient = record["configuration"]["recipient"]
-    status = recipient["capabilities"]["stripe_balance"]["stripe_transfers"]["status"]
-    return status == "active"
+    asked = request.params.get("applied_configurations", record["applied_configurations"])
+    if asked != record["applied_configurations"]:
+        message = "applied_configurations must match those of the account."
+        raise ApiError(message, code="configs_must_match_to_close")
+    if any(any(sim.balances.totals[key]) for key in sim.balances.totals if key[0] == ident):
+        message = "An account with a balance can't be closed."
+        raise ApiError(message, code="cannot_delete_account_with_balance")
+    if not record["closed"]:
+        record = stages.enter(sim, record, "refused")
+        record = sim.store.update("v2.core.account", ident, closed=True)
+        emit_thin(sim, "v2.core.account.closed", record)
+    return shown(record, [])

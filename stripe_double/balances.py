@@ -7,6 +7,7 @@ sum of the balance transactions: `net` of those that are available, `net` of tho
 from typing import Any
 
 from stripe_double.core import PLATFORM, Request, Sim, next_midnight, page
+from stripe_double.errors import ApiError
 from stripe_double.events import emit
 from stripe_double.store import Record, new_id, public
 
@@ -20,7 +21,10 @@ REPORTING = {
     "payout": "payout",
     "payout_cancel": "payout_reversal",
     "payout_failure": "payout_reversal",
+    "payment_failure_refund": "charge_failure",
     "topup": "topup",
+    "adjustment": "other_adjustment",
+    "connect_collection_transfer": "connect_collection_transfer",
 }
 
 
@@ -57,10 +61,12 @@ class Balances:
         kind: str,
         amount: int,
         currency: str,
-        source: str,
+        source: str | None,
         fee: int = 0,
         available_on: int | None = None,
         description: str | None = None,
+        reporting: str | None = None,
+        fee_label: str = "Stripe processing fees",
     ) -> Record:
         """Add one balance transaction; `net = amount - fee`, pending until `available_on`."""
         sim = self.sim
@@ -70,7 +76,7 @@ class Balances:
             "amount": fee,
             "application": None,
             "currency": currency,
-            "description": "Stripe processing fees",
+            "description": fee_label,
             "type": "stripe_fee",
         }
         record = sim.store.insert(
@@ -88,7 +94,7 @@ class Balances:
                 "fee": fee,
                 "fee_details": [fee_line] if fee else [],
                 "net": amount - fee,
-                "reporting_category": REPORTING[kind],
+                "reporting_category": reporting or REPORTING[kind],
                 "source": source,
                 "status": "pending" if pending else "available",
                 "type": kind,
@@ -141,6 +147,21 @@ class Balances:
         return {**body, "available": column(0), "pending": column(1)}
 
 
+def cover(sim: Sim, account: str, currency: str) -> None:
+    """The platform answers for the losses of its accounts: one below zero is brought to zero."""
+    debt = -sim.balances.available(account, currency)
+    if debt <= 0:
+        raise ApiError("This account is not below zero.")
+    for owner, amount in ((PLATFORM, -debt), (account, debt)):
+        sim.balances.book(
+            owner,
+            kind="connect_collection_transfer",
+            amount=amount,
+            currency=currency,
+            source=None,
+        )
+
+
 def get_balance(sim: Sim, request: Request) -> dict[str, Any]:
     return sim.balances.balance(request.account)
 
@@ -164,3 +185,8 @@ def list_transactions(sim: Sim, request: Request) -> dict[str, Any]:
         return all(record[name] == value for name, value in wanted.items())
 
     return page(sim, request, "balance_transaction", keep=keep, show=public)
+
+
+def list_history(sim: Sim, request: Request) -> dict[str, Any]:
+    """The old name of the list; its `url` is the new one."""
+    return {**list_transactions(sim, request), "url": "/v1/balance_transactions"}

@@ -9,18 +9,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from stripe_double.errors import ApiError, missing
-from stripe_double.store import Record, Store
+from stripe_double.store import Record, Store, public
 
 if TYPE_CHECKING:
     from stripe_double.balances import Balances
 
 PLATFORM = "acct_platform"
 DAY = 86_400
+FORMAT = 2  # of the records in a state file
 
 
 @dataclass(slots=True)
 class Request:
-    """One API call after the checks: `account` is whose objects it sees (Stripe-Account)."""
+    """One API call after the checks: `account` is whose objects it sees (Stripe-Account), `names`
+    are what stands in its path for the parameters of `template`.
+    """
 
     method: str
     path: str
@@ -28,6 +31,12 @@ class Request:
     account: str = PLATFORM
     id: str = ""
     idempotency_key: str | None = None
+    template: str = ""
+    names: tuple[str, ...] = ()
+
+    @property
+    def is_v2(self) -> bool:
+        return self.path.startswith("/v2/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,24 @@ class Fault:
     hold_seconds: float = 0.0
 
 
+@dataclass(slots=True)
+class Violations:
+    """What did not fit the specification: requests of clients, and answers of our own (bugs)."""
+
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    responses: list[str] = field(default_factory=list)
+    expected: set[str] = field(default_factory=set)
+
+    def add_request(self, path: str, text: str) -> None:
+        if path not in self.expected:
+            self.requests.append((path, text))
+
+    def expect(self, path: str) -> None:
+        """Faulty requests to a path, before and from now on, are meant to be faulty."""
+        self.expected.add(path)
+        self.requests = [row for row in self.requests if row[0] != path]
+
+
 @dataclass
 class Sim:
     """The simulated platform. `now` is the double's clock in Unix seconds, fixed within one
@@ -60,6 +87,7 @@ class Sim:
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     start: int | None = None
     faults: list[Fault] = field(default_factory=list)
+    violations: Violations = field(default_factory=Violations)
     request: Request | None = None
     wake: Callable[[], None] = lambda: None
     balances: "Balances" = None  # type: ignore[assignment]  # set by api.connect
@@ -69,11 +97,14 @@ class Sim:
         self._due: list[tuple[int, int, str, str]] = []
         self._n = 0
         meta = self.store.get("meta", "clock")
+        if meta is not None and meta.get("format") != FORMAT:
+            raise ValueError("The state file is of another version of the stand-in: remove it.")
         if meta is None:
             offset = self.start - int(time.time()) if self.start is not None else 0
             with self.store.transaction():
                 meta = self.store.insert(
-                    "meta", {"id": "clock", "_account": "", "offset": offset, "last": 0}
+                    "meta",
+                    {"id": "clock", "_account": "", "format": FORMAT, "offset": offset, "last": 0},
                 )
         self._offset: int = meta["offset"]
         self.now: int = max(meta["last"], self.clock())
@@ -165,6 +196,16 @@ def page(
     if before:
         rows.reverse()
     return {"object": "list", "data": rows, "has_more": has_more, "url": request.path}
+
+
+def filtered(sim: Sim, request: Request, kind: str, names: tuple[str, ...]) -> dict[str, Any]:
+    """A list of those whose fields of these names are what the request says."""
+    wanted = {name: request.params[name] for name in names if name in request.params}
+
+    def keep(record: Record) -> bool:
+        return all(record[name] == value for name, value in wanted.items())
+
+    return page(sim, request, kind, keep=keep, show=public)
 
 
 def created_filter(created: Any) -> tuple[int, Callable[[int], bool]]:

@@ -32,6 +32,21 @@ class ApiError(Exception):
         return {"error": error}
 
 
+class CardError(ApiError):
+    """A 402 about a payment. Its work is kept: the failed charge is there. `more` are fields of the
+    error, the payment intent among them.
+    """
+
+    def __init__(self, message: str, *, code: str, more: dict[str, Any]) -> None:
+        super().__init__(message, status=402, kind="card_error", code=code)
+        self.more = more
+
+    def body(self, *, v2: bool) -> dict[str, Any]:
+        body = super().body(v2=v2)
+        more = {name: value for name, value in self.more.items() if value is not None}
+        return {"error": {**body["error"], **more}}
+
+
 def need_url(value: str | None, *, param: str, v2: bool = False) -> None:
     """Refuse an address to come back to that is not http or https."""
     if value is not None and not value.startswith(("http://", "https://")):

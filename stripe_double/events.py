@@ -8,6 +8,15 @@ from stripe_double.errors import ApiError, missing
 from stripe_double.spec import api_version, check_object
 from stripe_double.store import Record, new_id, public
 
+EVENT_FAULTS = (
+    "delay_event",
+    "drop_event",
+    "duplicate_event",
+    "old_event",
+    "reorder_event",
+    "tampered_event",
+)
+
 
 def emit(
     sim: Sim,
@@ -74,15 +83,14 @@ def emit_thin(
 
 def _insert(sim: Sim, kind: str, record: Record, endpoint: str) -> Record:
     wanted = endpoint in sim.endpoints
-    if wanted and sim.take_fault(("drop_event",), record["type"]):
+    fault = sim.take_fault(EVENT_FAULTS, record["type"]) if wanted else None
+    armed = fault.kind if fault else ""
+    if armed == "drop_event":
         record, wanted = {**record, "_dropped": True}, False
-    copies = 1
-    if wanted and sim.take_fault(("duplicate_event",), record["type"]):
-        copies = 2
     if kind == "event":
         record["pending_webhooks"] = 1 if wanted else 0
     record = sim.store.insert(kind, record)
-    for _ in range(copies if wanted else 0):
+    for _ in range((2 if armed == "duplicate_event" else 1) if wanted else 0):
         sim.store.insert(
             "delivery",
             {
@@ -92,6 +100,8 @@ def _insert(sim: Sim, kind: str, record: Record, endpoint: str) -> Record:
                 "event": record["id"],
                 "status": "pending",
                 "attempts": 0,
+                "fault": armed,
+                "hold_seconds": fault.hold_seconds if fault else 0,
             },
         )
     return record

@@ -1,6 +1,7 @@
 """Hosted pages: checkout and onboarding. Plain HTML, no script, fit for a phone and for the dark.
 
-No card number, name or document is ever asked for: a person picks one of Stripe's test cards.
+No number, name or document is ever asked for: a person picks one of Stripe's test cards or test
+bank accounts.
 """
 
 import base64
@@ -9,13 +10,23 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import parse_qs, urlsplit
 
-from stripe_double import accounts, checkout
-from stripe_double.charges import CARDS
+from stripe_double import accounts, checkout, links
 from stripe_double.core import Sim
 from stripe_double.errors import ApiError
+from stripe_double.means import CARD, Means, choices
 from stripe_double.store import Record
 
 BANNER = "Simulated Stripe: no money moves"
+STATES = {
+    "new": "not onboarded yet",
+    "bank": "a bank account is missing",
+    "review": "being checked",
+    "active": "transfers active",
+    "due": "transfers active; an identity document is wanted",
+    "past_due": "an identity document is overdue",
+    "refused": "refused",
+    "unsupported": "not available",
+}
 ZERO_DECIMAL = {"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd"}
 ZERO_DECIMAL |= {"vuv", "xaf", "xof", "xpf"}
 STYLE = """
@@ -45,7 +56,8 @@ fieldset { border: 1px solid var(--line); border-radius: .5rem; padding: .5rem 1
 legend { padding: 0 .4rem; font-weight: 600; }
 .choice { display: flex; gap: .75rem; align-items: flex-start; min-height: 2.75rem;
   padding: .4rem 0; }
-.choice input { margin-top: .3rem; width: 1.1rem; height: 1.1rem; accent-color: var(--accent); }
+.choice input { flex: none; margin-top: .3rem; width: 1.1rem; height: 1.1rem;
+  accent-color: var(--accent); }
 label .soft { display: block; }
 .field { display: block; font-weight: 600; margin-bottom: .25rem; }
 input[type=email] { width: 100%; padding: .6rem; font: inherit; color: inherit;
@@ -107,8 +119,7 @@ def _route(sim: Sim, method: str, parts: list[str], form: dict[str, str]) -> Pag
         case ("GET", "setup", "e", ident):
             return _onboarding(sim, ident)
         case ("POST", "setup", "e", ident):
-            done = form.get("action") == "complete"
-            link = accounts.finish_link(sim, ident, form.get("form", ""), complete=done)
+            link = links.finish_link(sim, ident, form.get("form", ""), form.get("action", ""))
             return Page(303, to=link["return_url"])
     raise ApiError("There is no such page.", status=404)
 
@@ -140,32 +151,54 @@ def _plain(title: str, text: str, link: str = "") -> str:
     return _html(title, f"<h1>{escape(title)}</h1><p>{escape(text)}</p>{link}")
 
 
-def _checkout(sim: Sim, ident: str, *, error: str = "", status: int = 200) -> Page:
+def _checkout(
+    sim: Sim,
+    ident: str,
+    *,
+    error: str = "",
+    status: int = 200,
+    form: dict[str, str] | None = None,
+) -> Page:
+    """`form` is what was typed and chosen before an error."""
     session = sim.store.get("checkout.session", ident)
     if session is None:
         raise ApiError("There is no such checkout.", status=404)
     if session["status"] == "complete":
         link = f'<p><a href="{escape(checkout.success_url(session))}">Back to the site</a></p>'
-        return Page(200, _plain("Already paid", "This checkout is complete.", link))
+        return Page(200, _plain(*_ending(sim, session), link))
     if session["status"] == "expired":
         return Page(410, _plain("Checkout expired", "Go back to the site and start again."))
     origins = _origin(session["success_url"])
-    return Page(status, _checkout_form(session, error), forms=origins)
+    return Page(status, _checkout_form(session, error, form or {}), forms=origins)
 
 
-def _checkout_form(session: Record, error: str) -> str:
+def _ending(sim: Sim, session: Record) -> tuple[str, str]:
+    """What a complete checkout says: a debit takes days, and may come back."""
+    if session["payment_status"] == "paid":
+        return "Already paid", "This checkout is complete."
+    intent = sim.find("payment_intent", session["payment_intent"], session["_account"])
+    if intent["status"] == "processing":
+        return "Payment under way", "The bank has been asked for the money. That takes days."
+    return "Not paid", "The bank did not pay. Start again from the site."
+
+
+def _checkout_form(session: Record, error: str, form: dict[str, str]) -> str:
     rows = "".join(
         f'<tr><th scope="row">{escape(line["description"])} <span class="soft">x'
         f" {line['quantity']}</span></th>"
         f"<td>{money(line['amount_total'], line['currency'])}</td></tr>"
         for line in session["_lines"]
     )
-    cards = "".join(
-        f'<div class="choice"><input type="radio" name="card" id="card-{key}" value="{key}"'
-        f'{" checked" if key == "paid" else ""}><label for="card-{key}">{_spaced(card.number)}'
-        f'<span class="soft">{escape(card.label)}</span></label></div>'
-        for key, card in CARDS.items()
-    )
+    offered = choices(session["currency"], session["payment_method_types"])
+    cards = {key: means for key, means in offered.items() if means.kind == CARD}
+    debits = {key: means for key, means in offered.items() if means.is_debit}
+    chosen = form.get("means", "paid")
+    means = _choices("Test card", cards, chosen) + _choices("Test bank account", debits, chosen)
+    notice = ""
+    if session["_intent_data"].get("setup_future_usage"):
+        notice = (
+            '<p class="soft">What you choose is kept, to be charged again when you are away.</p>'
+        )
     alert = f'<p class="error" role="alert">{escape(error)}</p>' if error else ""
     cancel = ""
     if session["cancel_url"]:
@@ -176,10 +209,23 @@ def _checkout_form(session: Record, error: str) -> str:
         f'<h1>Pay</h1><p class="total">{total}</p>{alert}<table>{rows}</table>'
         '<form method="post"><label class="field" for="email">E-mail for the receipt'
         ' (optional)</label><input type="email" id="email" name="email" autocomplete="off"'
-        f' value="{escape(session["customer_email"] or "")}"><fieldset><legend>Test card</legend>'
-        f'{cards}</fieldset><button type="submit">Pay {total}</button></form>{cancel}'
-        '<p class="soft">There is no field for a real card, on purpose.</p>',
+        f' value="{escape(form.get("email") or session["customer_email"] or "")}">{means}{notice}'
+        f'<button type="submit">Pay {total}</button></form>{cancel}'
+        '<p class="soft">There is no field for a real card or account, on purpose.</p>',
     )
+
+
+def _choices(legend: str, offered: dict[str, Means], chosen: str) -> str:
+    """A group of the one choice."""
+    if not offered:
+        return ""
+    rows = "".join(
+        f'<div class="choice"><input type="radio" name="means" id="means-{key}" value="{key}"'
+        f'{" checked" if key == chosen else ""}><label for="means-{key}">{_spaced(means.number)}'
+        f'<span class="soft">{escape(means.label)}</span></label></div>'
+        for key, means in offered.items()
+    )
+    return f"<fieldset><legend>{legend}</legend>{rows}</fieldset>"
 
 
 def _spaced(number: str) -> str:
@@ -187,15 +233,18 @@ def _spaced(number: str) -> str:
 
 
 def _pay(sim: Sim, ident: str, form: dict[str, str]) -> Page:
-    card = form.get("card", "")
-    if card not in CARDS:
-        return _checkout(sim, ident, error="Choose one of the test cards.", status=400)
-    session = checkout.pay_session(sim, ident, card, email=form.get("email") or None)
+    session = sim.store.get("checkout.session", ident)
+    means = form.get("means", "")
+    if session is None or session["status"] != "open":
+        return _checkout(sim, ident)
+    if means not in choices(session["currency"], session["payment_method_types"]):
+        return _checkout(sim, ident, error="Choose one of the test means.", status=400, form=form)
+    session = checkout.pay_session(sim, ident, means, email=form.get("email") or None)
     if session["status"] == "complete":
         return Page(303, to=checkout.success_url(session))
     intent = sim.find("payment_intent", session["payment_intent"], session["_account"])
-    message = f"{intent['last_payment_error']['message']} Choose another card."
-    return _checkout(sim, ident, error=message)
+    message = f"{intent['last_payment_error']['message']} Choose another one."
+    return _checkout(sim, ident, error=message, form=form)
 
 
 def _onboarding(sim: Sim, ident: str) -> Page:
@@ -203,12 +252,16 @@ def _onboarding(sim: Sim, ident: str) -> Page:
     if link is None:
         raise ApiError("There is no such link.", status=404)
     try:
-        link = accounts.open_link(sim, ident)
+        link = links.open_link(sim, ident)
     except ApiError:
         return Page(303, to=link["refresh_url"])
     account = accounts.find_account(sim, link["_account"])
     country = escape(account["identity"]["country"].upper())
-    state = "transfers active" if accounts.can_receive(account) else "not onboarded yet"
+    state = STATES[account["_stage"]]
+    if account["_stage"] == "unsupported":
+        text = f"Stripe does not pay to {country} from this platform."
+        link_back = f'<p><a href="{escape(link["return_url"])}">Back to the site</a></p>'
+        return Page(200, _plain("Not available in this country", text, link_back))
     return Page(200, _onboarding_form(link, country, state), forms=_origin(link["return_url"]))
 
 
@@ -222,6 +275,8 @@ def _onboarding_form(link: Record, country: str, state: str) -> str:
         f'<tr><th scope="row">State</th><td>{state}</td></tr></table>'
         f'<form method="post"><input type="hidden" name="form" value="{escape(link["form"])}">'
         '<button type="submit" name="action" value="complete">Finish with test data</button>'
+        '<button type="submit" name="action" value="review" class="second">Finish, but let the'
+        " identity be checked first</button>"
         '<button type="submit" name="action" value="later" class="second">Leave for later</button>'
         "</form>",
     )

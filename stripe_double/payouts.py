@@ -6,6 +6,7 @@ because a paid payout can still come back within five business days.
 
 from typing import Any
 
+from stripe_double import accounts, banks, stages
 from stripe_double.core import DAY, PLATFORM, Request, Sim, next_midnight, page
 from stripe_double.errors import ApiError
 from stripe_double.events import emit
@@ -13,53 +14,68 @@ from stripe_double.store import Record, new_id, public
 
 ARRIVAL_DAYS = 2
 BOUNCE_DAYS = 7
+INSTANT_SECONDS = 1800
 
 
 def create_payout(sim: Sim, request: Request) -> dict[str, Any]:
-    """A manual payout of at most the available balance."""
+    """A manual payout of at most the available balance; `instant` takes minutes and a fee."""
     params = request.params
     amount, currency = params["amount"], params["currency"].lower()
-    if params.get("method", "standard") != "standard":
-        raise ApiError("The stand-in simulates method=standard only.", param="method")
     if amount <= 0:
         raise ApiError("Invalid positive integer", code="parameter_invalid_integer", param="amount")
-    if amount > sim.balances.available(request.account, currency):
-        message = "You have insufficient funds in your Stripe account for this payout."
-        raise ApiError(message, code="balance_insufficient", param="amount")
     account = sim.store.get("v2.core.account", request.account)
-    if account is not None and not account["_onboarded"]:
+    if account is not None and not stages.is_active(account):
         message = "Cannot create payouts: this account has no verified external account."
         raise ApiError(message, code="payouts_not_allowed")
+    instant = params.get("method") == "instant"
+    if instant and (account is None or accounts.is_abroad(account)):
+        message = "Instant payouts are not available for this account."
+        raise ApiError(message, code="instant_payouts_unsupported", param="method")
+    needed = amount + (instant_fee(amount) if instant else 0)
+    if needed > sim.balances.available(request.account, currency):
+        message = "You have insufficient funds in your Stripe account for this payout."
+        raise ApiError(message, code="balance_insufficient", param="amount")
     return public(_payout(sim, request.account, amount, currency, params, automatic=False))
 
 
+def instant_fee(amount: int) -> int:
+    """1%, at least 50 minor units; half a unit rounded up."""
+    return max(50, (amount + 50) // 100)
+
+
 def sweep(sim: Sim, ident: str) -> None:
-    """Midnight at a connected account: pay out all that is available."""
+    """Midnight at a connected account: pay out all that is available, or, where it was set so,
+    take what is missing from the bank (a payout below zero).
+    """
     sim.balances.sweeps = {row for row in sim.balances.sweeps if row[1] > sim.now}
     account = sim.store.get("v2.core.account", ident)
     if account is None or account["_interval"] != "daily" or account["_payouts_paused"]:
         return
     for currency in sim.balances.currencies(ident):
         amount = sim.balances.available(ident, currency)
-        if amount > 0:
+        if amount > 0 or (amount < 0 and account["_debit_negative"]):
             _payout(sim, ident, amount, currency, {}, automatic=True)
 
 
 def _payout(
     sim: Sim, account: str, amount: int, currency: str, params: dict[str, Any], *, automatic: bool
 ) -> Record:
-    ident = new_id("po")
+    ident, instant = new_id("po"), params.get("method") == "instant"
+    bank = banks.current(sim, account)
     transaction = sim.balances.book(
         account,
         kind="payout",
         amount=-amount,
         currency=currency,
+        fee=instant_fee(amount) if instant else 0,
         source=ident,
         description="STRIPE PAYOUT",
     )
     if automatic:
         _map_contents(sim, account, currency, ident)
     arrival = next_midnight(sim.now) + (ARRIVAL_DAYS - 1) * DAY
+    if instant:
+        arrival = sim.now + INSTANT_SECONDS
     payout = sim.store.insert(
         "payout",
         {
@@ -74,20 +90,20 @@ def _payout(
             "created": sim.now,
             "currency": currency,
             "description": params.get("description") or ("STRIPE PAYOUT" if automatic else None),
-            "destination": f"ba_{account.removeprefix('acct_')}",
+            "destination": bank["id"] if bank else f"ba_{account.removeprefix('acct_')}",
             "failure_balance_transaction": None,
             "failure_code": None,
             "failure_message": None,
             "livemode": False,
             "metadata": params.get("metadata", {}),
-            "method": "standard",
+            "method": "instant" if instant else "standard",
             "original_payout": None,
             "payout_method": None,
             "reconciliation_status": "completed" if automatic else "not_applicable",
             "reversed_by": None,
             "source_type": params.get("source_type", "card"),
             "statement_descriptor": params.get("statement_descriptor"),
-            "status": "pending",
+            "status": "in_transit" if instant else "pending",
             "trace_id": None,
             "type": "bank_account",
             "_account": account,
@@ -120,14 +136,15 @@ def sent(sim: Sim, ident: str) -> None:
 
 
 def paid(sim: Sim, ident: str) -> None:
-    _step(sim, ident, "in_transit", "paid", "payout.paid")
+    trace = {"status": "supported", "value": f"simulated{ident[-12:]}"}
+    _step(sim, ident, "in_transit", "paid", "payout.paid", trace_id=trace)
 
 
-def _step(sim: Sim, ident: str, before: str, after: str, event: str) -> None:
+def _step(sim: Sim, ident: str, before: str, after: str, event: str, **changes: Any) -> None:
     payout = sim.store.get("payout", ident)
     if payout is None or payout["status"] != before:
         return
-    payout = sim.store.update("payout", ident, status=after)
+    payout = sim.store.update("payout", ident, status=after, **changes)
     emit(sim, event, payout, account=payout["_account"], previous={"status": before})
 
 
@@ -196,7 +213,7 @@ def get_settings(sim: Sim, request: Request) -> dict[str, Any]:
     """The platform pays itself out by request only; a connected account daily, until changed."""
     account = sim.store.get("v2.core.account", request.account)
     interval = account["_interval"] if account else "manual"
-    enabled = account is None or (account["_onboarded"] and not account["_payouts_paused"])
+    enabled = account is None or (stages.is_active(account) and not account["_payouts_paused"])
     payouts = {
         "minimum_balance_by_currency": None,
         "schedule": {"interval": interval},
@@ -205,7 +222,7 @@ def get_settings(sim: Sim, request: Request) -> dict[str, Any]:
     }
     timing = {"delay_days": 2, "start_of_day": None}
     payments = {
-        "debit_negative_balances": False,
+        "debit_negative_balances": bool(account and account["_debit_negative"]),
         "payouts": payouts,
         "settlement_timing": timing,
     }
@@ -213,15 +230,26 @@ def get_settings(sim: Sim, request: Request) -> dict[str, Any]:
 
 
 def update_settings(sim: Sim, request: Request) -> dict[str, Any]:
-    payouts = request.params.get("payments", {}).get("payouts", {})
+    """The interval of a connected account's payouts, and whether its debts are debited."""
+    asked = request.params.get("payments", {})
+    payouts = asked.get("payouts", {})
     interval = payouts.get("schedule", {}).get("interval")
-    if set(request.params.get("payments", {})) - {"payouts"} or set(payouts) - {"schedule"}:
-        raise ApiError("The stand-in simulates the payout interval only.", param="payments")
-    if request.account == PLATFORM and interval not in (None, "manual"):
-        raise ApiError("The stand-in keeps the platform's payouts manual.", param="payments")
+    if set(asked) - {"payouts", "debit_negative_balances"} or set(payouts) - {"schedule"}:
+        message = "The stand-in simulates payouts.schedule.interval and debit_negative_balances."
+        raise ApiError(message, param="payments")
+    if request.account == PLATFORM:
+        if interval not in (None, "manual") or asked.get("debit_negative_balances"):
+            raise ApiError("The stand-in keeps the platform's payouts manual.", param="payments")
+        return get_settings(sim, request)
     if interval not in (None, "manual", "daily"):
         raise ApiError("The stand-in simulates manual and daily only.", param="payments")
-    if interval and request.account != PLATFORM:
-        sim.store.update("v2.core.account", request.account, _interval=interval)
+    changes = {"_interval": interval, "_debit_negative": asked.get("debit_negative_balances")}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if changes:
+        settings = get_settings(sim, request)
+        sim.store.update("v2.core.account", request.account, **changes)
         sim.balances.plan_sweep(request.account)
+        after = get_settings(sim, request)
+        if after != settings:
+            emit(sim, "balance_settings.updated", after, account=request.account)
     return get_settings(sim, request)

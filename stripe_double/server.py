@@ -13,8 +13,9 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from stripe_double import admin, pages
-from stripe_double.api import Api, connect
+from stripe_double.api import Api
 from stripe_double.core import Endpoint, Sim
+from stripe_double.routes import connect
 from stripe_double.spec import document
 from stripe_double.store import Store
 from stripe_double.webhooks import Webhooks
@@ -61,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._send_api(body)
 
-    do_GET = do_POST = do_DELETE = _handle  # noqa: N815 named by the standard library
+    do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = _handle  # noqa: N815 named by the standard library
 
     def _send_api(self, body: bytes) -> None:
         answer = self.server.double.api.answer(self.command, self.path, self.headers, body)

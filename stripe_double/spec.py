@@ -9,6 +9,7 @@ import json
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import jsonschema_rs
 
@@ -82,6 +83,14 @@ def match(path: str) -> tuple[str, dict[str, str]] | None:
     return None
 
 
+def route(method: str, path: str) -> tuple[str, tuple[str, ...]]:
+    """The template of a path and what stands in it for the parameters, or Stripe's 404."""
+    found = match(path)
+    if found is None or not has_operation(method, found[0]):
+        raise ApiError(f"Unrecognized request URL ({method}: {path}).", status=404)
+    return found[0], tuple(unquote(value) for value in found[1].values())
+
+
 def has_operation(method: str, template: str) -> bool:
     return method.lower() in document()["paths"][template]
 
@@ -147,6 +156,11 @@ def _request_error(fault: Any) -> ApiError:
         message = f"Invalid string: {name} is too long."
         return ApiError(message, code="parameter_invalid_string_length", param=name)
     return ApiError(f"Invalid {name or 'request'}: {fault.message}", param=name)
+
+
+def property_names(schema: str) -> list[str]:
+    """The fields of a named object."""
+    return list(document()["components"]["schemas"][schema]["properties"])
 
 
 class ResponseError(Exception):

@@ -3,9 +3,10 @@
 from functools import partial
 from typing import Any
 
-from stripe_double.accounts import can_receive
+from stripe_double import stages
+from stripe_double.accounts import is_abroad
 from stripe_double.charges import blank_charge
-from stripe_double.core import PLATFORM, Request, Sim, page
+from stripe_double.core import DAY, PLATFORM, Request, Sim, filtered, page
 from stripe_double.errors import ApiError, missing
 from stripe_double.events import emit
 from stripe_double.store import Record, new_id, public
@@ -37,7 +38,7 @@ def create_transfer(sim: Sim, request: Request) -> dict[str, Any]:
     if destination is None:
         message = f"No such destination: '{params['destination']}'"
         raise ApiError(message, code="resource_missing", param="destination")
-    if not can_receive(destination):
+    if not stages.is_active(destination):
         raise ApiError(
             INCAPABLE, code="insufficient_capabilities_for_transfer", param="destination"
         )
@@ -75,9 +76,13 @@ def _transfer(
     group: str | None,
 ) -> Record:
     ident, payment_id, destination = new_id("tr"), new_id("py"), params["destination"]
-    book = partial(sim.balances.book, currency=currency, available_on=available_on)
-    out = book(PLATFORM, kind="transfer", amount=-amount, source=ident)
-    come = book(destination, kind="payment", amount=amount, source=payment_id)
+    book = partial(sim.balances.book, currency=currency)
+    out = book(PLATFORM, kind="transfer", amount=-amount, source=ident, available_on=available_on)
+    if is_abroad(sim.find("v2.core.account", destination, PLATFORM)):
+        available_on = max(available_on or 0, sim.now + DAY)
+    come = book(
+        destination, kind="payment", amount=amount, source=payment_id, available_on=available_on
+    )
     payment = sim.store.insert(
         "charge",
         {
@@ -191,16 +196,7 @@ def get_transfer(sim: Sim, request: Request, transfer: str) -> dict[str, Any]:
 
 
 def list_transfers(sim: Sim, request: Request) -> dict[str, Any]:
-    wanted = {
-        name: request.params[name]
-        for name in ("destination", "transfer_group")
-        if name in request.params
-    }
-
-    def keep(record: Record) -> bool:
-        return all(record[name] == value for name, value in wanted.items())
-
-    return page(sim, request, "transfer", keep=keep, show=public)
+    return filtered(sim, request, "transfer", ("destination", "transfer_group"))
 
 
 def list_reversals(sim: Sim, request: Request, ident: str) -> dict[str, Any]:

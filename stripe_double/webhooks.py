@@ -5,6 +5,9 @@ the next is sent. An event that is refused (4xx) is tried ATTEMPTS times, one th
 receiver (5xx) FAILURES times; an endpoint that cannot be reached at all keeps its whole queue for
 up to PATIENCE tries, so that a restarted receiver or database loses nothing. Signatures carry
 real time, not the double's clock.
+
+Faults: an event that is late lets others pass (`reorder_event`: the next one; `delay_event`: those
+of so many seconds). A tampered or old one is so on its first try only; the next try is honest.
 """
 
 import hashlib
@@ -24,6 +27,8 @@ FAILURES = 25
 PATIENCE = 150
 FIRST_DELAY, LONGEST_DELAY = 0.1, 4.0
 TIMEOUT = 15.0
+LONELY = 2.0  # seconds after which a reordered event goes alone, when nothing overtakes it
+TOO_OLD = 600  # seconds, over the tolerance of 300 that SDKs have
 
 
 def sign(body: bytes, secret: str, at: int) -> str:
@@ -39,14 +44,44 @@ def connect(scheme: str, netloc: str) -> http.client.HTTPConnection:
 
 
 class Lane:
-    """The queue of one endpoint, with a kept-alive connection."""
+    """The queue of one endpoint, with a kept-alive connection. `late` are deliveries that others
+    may overtake, with the time when they are due at last.
+    """
 
     def __init__(self, name: str, endpoint: Endpoint) -> None:
         self.name, self.endpoint = name, endpoint
         self.queue: deque[str] = deque()
+        self.late: dict[str, float] = {}
+        self.overtaken: set[str] = set()
         self.not_before = 0.0
         self.unreachable = 0
         self._connection: http.client.HTTPConnection | None = None
+
+    def add(self, delivery: Record) -> None:
+        ident, now = delivery["id"], time.monotonic()
+        if delivery["fault"] == "delay_event":
+            self.late[ident] = now + delivery["hold_seconds"]
+        elif delivery["fault"] == "reorder_event":
+            self.late[ident] = now + LONELY
+            self.overtaken.add(ident)
+        else:
+            self.queue.append(ident)
+
+    def ripen(self, now: float) -> None:
+        """What is late is due now: into the queue."""
+        for ident in [ident for ident, at in self.late.items() if at <= now]:
+            del self.late[ident]
+            self.overtaken.discard(ident)
+            self.queue.append(ident)
+
+    def done(self) -> None:
+        """The head was delivered or given up: those that it overtook are due."""
+        self.queue.popleft()
+        for ident in self.overtaken:
+            self.late[ident] = 0.0
+
+    def waiting(self) -> int:
+        return len(self.queue) + len(self.late)
 
     def post(self, body: bytes, headers: dict[str, str]) -> int | None:
         """The status of one POST, or None when nobody answered."""
@@ -80,7 +115,7 @@ class Webhooks:
         self.lanes = {name: Lane(name, endpoint) for name, endpoint in sim.endpoints.items()}
         self._seen = dict.fromkeys(self.lanes, 0)
         self._changed = threading.Condition()
-        self._stopping = False
+        self._stopping = self._holding = False
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
 
     def start(self) -> None:
@@ -103,7 +138,7 @@ class Webhooks:
         """Deliveries not yet made or given up."""
         with self.sim.store.lock:
             self._collect()
-            return sum(len(lane.queue) for lane in self.lanes.values())
+            return sum(lane.waiting() for lane in self.lanes.values())
 
     def drain(self, timeout: float) -> int:
         """Wait until every queue is empty, at most `timeout` seconds; returns what is left."""
@@ -113,24 +148,42 @@ class Webhooks:
                 self._changed.wait(min(0.05, max(0.0, end - time.monotonic())))
         return left
 
+    def hold(self) -> None:
+        """Deliver nothing until `release`."""
+        self._holding = True
+
+    def release(self, *, backwards: bool) -> None:
+        """Deliver what was held, in order or backwards."""
+        with self.sim.store.lock:
+            self._collect()
+            for lane in self.lanes.values():
+                if backwards:
+                    lane.queue.reverse()
+            self._holding = False
+        self.notify()
+
     def _collect(self) -> None:
         for name, lane in self.lanes.items():
             ids = self.sim.store.order[("delivery", name)]
             for ident in ids[self._seen[name] :]:
-                if self.sim.store.records["delivery"][ident]["status"] == "pending":
-                    lane.queue.append(ident)
+                delivery = self.sim.store.records["delivery"][ident]
+                if delivery["status"] == "pending":
+                    lane.add(delivery)
             self._seen[name] = len(ids)
 
     def _run(self) -> None:
         while not self._stopping:
             self.waiting()
-            now = time.monotonic()
-            ready = [lane for lane in self.lanes.values() if lane.queue and lane.not_before <= now]
-            for lane in ready:
-                self._deliver(lane)
-            if ready:
+            now, lanes = time.monotonic(), list(self.lanes.values())
+            for lane in lanes:
+                lane.ripen(now)
+            ready = [lane for lane in lanes if lane.queue and lane.not_before <= now]
+            if ready and not self._holding:
+                for lane in ready:
+                    self._deliver(lane)
                 continue
-            waits = [lane.not_before - now for lane in self.lanes.values() if lane.queue]
+            waits = [lane.not_before - now for lane in lanes if lane.queue and not self._holding]
+            waits += [at - now for lane in lanes for at in lane.late.values()]
             with self._changed:
                 if not self._stopping:
                     self._changed.wait(min([*waits, 0.5]))
@@ -141,11 +194,15 @@ class Webhooks:
             delivery = store.records["delivery"][lane.queue[0]]
             event = store.records[delivery["kind"]][delivery["event"]]
         body = json.dumps(public(event), separators=(",", ":")).encode()
+        fault = delivery["fault"] if delivery["attempts"] == 0 else ""
+        at = int(time.time()) - (TOO_OLD if fault == "old_event" else 0)
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "User-Agent": "Stripe/1.0 (simulated)",
-            "Stripe-Signature": sign(body, lane.endpoint.secret, int(time.time())),
+            "Stripe-Signature": sign(body, lane.endpoint.secret, at),
         }
+        if fault == "tampered_event":
+            body = body.replace(b'"id":"', b'"id":"forged_', 1)
         status = lane.post(body, headers)
         if status is None:
             lane.unreachable += 1
@@ -166,7 +223,7 @@ class Webhooks:
             if delivered and delivery["kind"] == "event":
                 store.update("event", delivery["event"], pending_webhooks=0)
         if done:
-            lane.queue.popleft()
+            lane.done()
             self.notify()
         else:
             lane.not_before = time.monotonic() + delay(attempts)

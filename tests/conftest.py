@@ -42,6 +42,7 @@ import pytest  # noqa: E402
 from django.db import connection, connections  # noqa: E402
 from django.test import TransactionTestCase  # noqa: E402
 
+from stripe_double import Double  # noqa: E402
 from tests.databases import Databases, with_name  # noqa: E402
 from tests.factories.cast import *  # noqa: E402, F403 -- fixtures
 from tests.templates import UndefinedVariable  # noqa: E402
@@ -57,6 +58,27 @@ def _files_of_this_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator
         patch.setattr(settings, "DATA_DIR", folder)
         patch.setattr(settings, "EMAIL_FILE_PATH", folder / "outbox")
         yield
+
+
+@pytest.fixture(autouse=True)
+def _valid_at_stripe(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Every request of our code is valid by Stripe's specification, and so is every answer of the
+    stand-in. Its own tests send nonsense on purpose; another test that does says so beforehand
+    (`/_double/violations/expect`).
+    """
+    found: list = []
+    stop = Double.stop
+
+    def look_and_stop(double: Double) -> None:
+        found.extend(double.sim.violations.requests + double.sim.violations.responses)
+        stop(double)
+
+    if "stripe_double" not in request.path.parts:
+        monkeypatch.setattr(Double, "stop", look_and_stop)
+    yield
+    assert found == [], "not valid by Stripe's specification"
 
 
 @pytest.fixture(scope="session")

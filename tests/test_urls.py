@@ -212,6 +212,10 @@ WALK: dict[str, Rule] = {
     "work:history": ANYBODY_SIGNED_IN,
     "work:offer": PUBLIC,
     "work:qualification": CAROL,
+    "work:close": MANAGERS,
+    "work:uses": Rule(
+        ok="alice mia fay", post_ok="alice fay", post_forbidden="mia", forbidden=f"rob vic {STAFF}"
+    ),
     "work:add-seats": Rule(ok="alice mia fay", forbidden=f"rob vic {STAFF}"),
     "work:review": REVIEWERS,
     "work:review-accept": REVIEWERS,
@@ -236,9 +240,17 @@ WALK: dict[str, Rule] = {
     "cases:staff": STAFF_ONLY,
     # payments/
     "payments:connect": PEOPLE_ONLY,
+    "payments:correction": STAFF_ONLY,
+    "payments:dispute": MONEY_SEEN,
     "payments:fund": MONEY_MOVED,
     "payments:funding": MONEY_SEEN,
+    "payments:not_me": Rule(ok=f"gus {ROLES} {CONTRIBUTORS}", forbidden=STAFF),
     "payments:payouts": PEOPLE_ONLY,
+    "payments:propose": STAFF_ONLY,
+    "payments:release_payouts": STAFF_ONLY,
+    "payments:staff_money": STAFF_ONLY,
+    "payments:top_up": MONEY_MOVED,
+    "payments:top_up_off": MONEY_MOVED,
     "payments:refresh": Rule(ok=CONTRIBUTORS, forbidden=STAFF),
     "payments:refund": MONEY_MOVED,
     "payments:request_payout": PEOPLE_ONLY,
@@ -333,7 +345,9 @@ def ids(side, vic):
     of = {
         "assignment_id": "work.Assignment",
         "case_id": "cases.Case",
+        "correction_id": "payments.Correction",
         "credential_id": "accounts.Credential",
+        "dispute_id": "payments.Dispute",
         "criteria_id": "projects.CriteriaVersion",
         "funding_id": "payments.Funding",
         "import_id": "projects.ItemImport",

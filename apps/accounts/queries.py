@@ -4,7 +4,7 @@ import datetime as dt
 import uuid
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from apps.accounts.enums import CredentialState
 from apps.accounts.models import (
@@ -16,6 +16,7 @@ from apps.accounts.models import (
 )
 from apps.accounts.permissions import check_staff
 from apps.accounts.rules import Change, differences
+from apps.core import rows
 from apps.core.tenancy import Actor
 
 
@@ -63,6 +64,15 @@ def terms_in_force(now: dt.datetime) -> TermsVersion | None:
     return TermsVersion.objects.filter(effective_at__lte=now).order_by("-number").first()
 
 
+# Asked before every claim.
+_IN_FORCE_AND_OPEN = """
+number = (SELECT max(v.number) FROM accounts_termsversion v WHERE v.effective_at <= %s)
+AND NOT EXISTS (SELECT 1 FROM accounts_termsacceptance a
+  JOIN accounts_termsversion v ON v.id = a.version_id
+  WHERE a.user_id = %s AND v.number >= accounts_termsversion.number)
+"""
+
+
 def terms_to_accept(actor: Actor, now: dt.datetime) -> TermsVersion | None:
     """The version in force, if this person has not accepted it (or a later one). One query.
 
@@ -70,16 +80,7 @@ def terms_to_accept(actor: Actor, now: dt.datetime) -> TermsVersion | None:
     """
     if actor.kind != "person" or actor.user_id is None:
         return None
-    own = TermsAcceptance.objects.filter(
-        user_id=actor.user_id, version__number__gte=OuterRef("number")
-    )
-    found = (
-        TermsVersion.objects.filter(effective_at__lte=now)
-        .annotate(is_accepted=Exists(own))
-        .order_by("-number")
-        .first()
-    )
-    return None if found is None or found.is_accepted else found
+    return rows.first(TermsVersion, _IN_FORCE_AND_OPEN, [now, actor.user_id])
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from django.db import connection
 
+from apps.core.postgresql.base import current
 from apps.core.tenancy import Actor
 
 
@@ -45,8 +46,9 @@ def record_all(events: Iterable[Event], *, by: Actor, now: dt.datetime) -> None:
     ]
     if not rows:
         return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT audit_record(%s::jsonb)", [json.dumps(rows, default=str)])
+    # It goes out with the next statement, or with COMMIT.
+    batch = json.dumps(rows, default=str)
+    current().hold_back("SELECT audit_record(%s::jsonb)", [batch], is_owed=True)
 
 
 def seal() -> int:

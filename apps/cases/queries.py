@@ -25,14 +25,14 @@ from apps.core.tenancy import Actor, acting, system
 from apps.projects import queries as projects
 from apps.projects.models import Asset
 from apps.projects.queries import pictures
-from apps.projects.rules import Kind, max_remaining
+from apps.projects.rules import BESIDE_THE_CLOCK, Kind, max_remaining
 from apps.tasktypes import registry
 from apps.work.enums import AssignmentState
 from apps.work.models import Assignment, EarningLine, Enrolment, Submission, Verdict
 from apps.work.queries.history import shown_scores
 
 # Ledger codes of the lines that a decision of a case writes.
-CODES = ("overturn", "adjustment")
+CODES = ("overturn", "case_time", "adjustment")
 
 # ── Lists ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -91,7 +91,7 @@ def most_due(line: EarningLine) -> int:
     """
     of = {"project_id": line.project_id, "contributor_id": line.contributor_id}
     work = Assignment.objects.filter(**of).select_related("criteria")
-    paid = EarningLine.objects.filter(**of)
+    paid = EarningLine.objects.filter(**of).exclude(kind__in=BESIDE_THE_CLOCK)
     if line.assignment_id:
         work = work.filter(id=line.assignment_id)
         paid = paid.filter(assignment_id=line.assignment_id)
@@ -307,7 +307,7 @@ def _booked(case: Case) -> list[EarningLine]:
     if case.assignment_id:
         rows = rows.filter(assignment_id=case.assignment_id)
     found = list(rows.filter(at__gte=case.decided_at).order_by("at", "id"))
-    return [line for line in found if line.code == found[0].code and line.at == found[0].at]
+    return [line for line in found if line.at == found[0].at]
 
 
 def work_of(row: Assignment, *, has_all_scores: bool) -> Work:

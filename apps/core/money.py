@@ -3,8 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# ISO 4217 decimals that are not 2.
-DECIMALS = {"JPY": 0, "KRW": 0, "CLP": 0, "VND": 0, "KWD": 3, "BHD": 3, "TND": 3}
+# The currencies of ISO 4217 that are money to be spent (no metals, no units of account), by the
+# digits after the point of their minor unit.
+_BY_DECIMALS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF",
+    2: "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN "
+    "BZD CAD CDF CHF CNY COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP "
+    "GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD "
+    "KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN "
+    "NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG "
+    "SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH "
+    "USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+}
+DECIMALS = {code: places for places, codes in _BY_DECIMALS.items() for code in codes.split()}
+ISO_4217 = tuple(sorted(DECIMALS))
 SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 
 
@@ -20,7 +33,8 @@ class Money:
 
 
 def decimals(currency: str) -> int:
-    return DECIMALS.get(currency, 2)
+    """Digits after the point. Raises KeyError for what is no currency of ISO 4217."""
+    return DECIMALS[currency]
 
 
 def written(amount: int, currency: str) -> str:
@@ -48,7 +62,14 @@ def ceiling(numerator: int, denominator: int) -> int:
 
 
 def shared(amount: int, weights: Sequence[int]) -> list[int]:
-    """`amount` in parts by weight that add up to it (largest remainder; ties to the earlier)."""
+    """`amount` in parts by weight that add up to it, each less than one unit from its exact share.
+
+    The remainder rule: each part is rounded down, and the units that are left go one by one to the
+    parts that were cut most, of equals to the earlier. Without any weight the first takes all. A
+    negative amount is shared as the positive one.
+    """
+    if amount < 0:
+        return [-part for part in shared(-amount, weights)]
     total = sum(weights)
     if total <= 0:
         parts = [0] * len(weights)

@@ -14,6 +14,7 @@ from typing import Literal
 from django.db import connection, transaction
 
 from apps.core.errors import NotAllowed
+from apps.core.postgresql.base import current
 
 Kind = Literal["anonymous", "person", "staff", "system"]
 
@@ -78,8 +79,7 @@ def _tell_database(actor: Actor | None) -> None:
         if actor
         else ["", "", "{}"]
     )
-    with connection.cursor() as cursor:
-        cursor.execute(_SET, values)
+    current().hold_back(_SET, values, is_owed=False)
 
 
 def current_actor() -> Actor | None:

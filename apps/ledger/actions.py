@@ -1,7 +1,6 @@
 """`post([...])` is the only writer of the ledger; PostgreSQL enforces the rest."""
 
 import datetime as dt
-import json
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from django.db import Error, connection, transaction
+from psycopg import Error as PostgresError
 
+from apps.core import rows
+from apps.core.ids import derived
 from apps.ledger.enums import Purpose, TransferKind
 from apps.ledger.errors import (
     AlreadyResolved,
@@ -18,12 +20,22 @@ from apps.ledger.errors import (
     IdReused,
     InsufficientFunds,
     LedgerError,
+    NotReversed,
+    PastDeadline,
 )
+from apps.ledger.models import Transfer
+
+EXPIRED_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One transfer to write. For `post` and `void` only id, pending, code and amount matter."""
+    """One transfer to write. One that resolves needs id, pending, code, at, and a post its amount.
+
+    `expires_at` is for a pending transfer: from then on it cannot be posted, and can be expired.
+    `reverses` names an earlier transfer: the accounts are its accounts swapped, the amount is at
+    most what no other reversal has taken back.
+    """
 
     id: uuid.UUID
     kind: TransferKind
@@ -37,33 +49,52 @@ class Entry:
     reverses: uuid.UUID | None = None
     scope: uuid.UUID | None = None
     subject: uuid.UUID | None = None
+    expires_at: dt.datetime | None = None
 
-    def as_json(self) -> dict:
-        return {
-            "id": str(self.id),
-            "kind": str(self.kind),
-            "code": self.code,
-            "at": self.at.isoformat(),
-            "amount": self.amount,
-            "debit": self.debit,
-            "credit": self.credit,
-            "currency": self.currency,
-            "pending": str(self.pending) if self.pending else None,
-            "reverses": str(self.reverses) if self.reverses else None,
-            "scope": str(self.scope) if self.scope else None,
-            "subject": str(self.subject) if self.subject else None,
-        }
+
+# The arguments of ledger_post, an array for each.
+_COLUMNS = {
+    "id": "uuid",
+    "kind": "text",
+    "code": "text",
+    "at": "timestamptz",
+    "amount": "bigint",
+    "debit": "bigint",
+    "credit": "bigint",
+    "currency": "text",
+    "pending": "uuid",
+    "reverses": "uuid",
+    "scope": "uuid",
+    "subject": "uuid",
+    "expires_at": "timestamptz",
+}
+_CALL = f"ledger_post({', '.join(f'%s::{kind}[]' for kind in _COLUMNS.values())})"
+STATEMENT = f"SELECT {_CALL}"
+
+
+def arrays(entries: Sequence[Entry]) -> list[list]:
+    """The parameters of STATEMENT: one list a column, one element a transfer."""
+    columns = [[getattr(entry, name) for entry in entries] for name in _COLUMNS]
+    columns[1] = [str(kind) for kind in columns[1]]
+    return columns
 
 
 # (database, purpose, holder, scope, currency) → id of accounts that are known to be committed.
 _known: dict[tuple, int] = {}
 
+# By what PostgreSQL says: the writer's own codes, or the constraint that held.
+_RESOLVED = (AlreadyResolved, "This amount was already booked or released.")
 _REFUSALS: dict[str | None, tuple[type[LedgerError], str]] = {
     "WL001": (IdReused, "This step was already booked with other amounts."),
-    "WL002": (AlreadyResolved, "This amount was already booked or released."),
     "WL003": (LedgerError, "This booking does not fit the ledger."),
-    "WL004": (InsufficientFunds, "There is not enough money for this."),
     "WL005": (EarnedStays, "Earned money belongs to its owner; it leaves towards the bank only."),
+    "WL006": (PastDeadline, "The deadline of this amount decides, and it says otherwise."),
+    "WL007": (NotReversed, "This would take back more than was booked, or another way."),
+    "ledger_account_not_overdrawn": (InsufficientFunds, "There is not enough money for this."),
+    # Counters fall below zero when a hold is resolved that is no longer there.
+    "ledger_account_counters": _RESOLVED,
+    "ledger_transfer_pkey": _RESOLVED,
+    "ledger_transfer_resolved_once": _RESOLVED,
 }
 
 
@@ -131,11 +162,15 @@ def kept() -> Iterator[None]:
         _keeps.reset(token)
 
 
-def post(entries: Sequence[Entry]) -> int:
+def post(entries: Sequence[Entry], *, only_if: rows.Statement | None = None) -> int:
     """Write a batch, whole or not at all; how many transfers were new (0 for what is `kept`).
 
-    Raises InsufficientFunds, AlreadyResolved, IdReused or LedgerError. Call it last in the
-    transaction: from here on the guarded accounts are locked until commit.
+    `only_if` is a condition that PostgreSQL is asked right before, in the same statement: when it
+    does not hold, nothing is booked.
+
+    Raises LedgerError: InsufficientFunds, AlreadyResolved, IdReused, EarnedStays, PastDeadline,
+    NotReversed or the thing itself. Call it last in the transaction: from here on the guarded
+    accounts are locked until commit.
     """
     if not connection.in_atomic_block:
         message = "Money is booked in the transaction of the change that causes it."
@@ -147,7 +182,8 @@ def post(entries: Sequence[Entry]) -> int:
             return 0
         entries = [*waiting, *entries]
         waiting.clear()
-    return sum(_write(run) for run in _runs(entries))
+    condition = only_if or rows.Statement("true", [])
+    return sum(_write(run, condition) for run in _runs(entries))
 
 
 def _runs(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
@@ -164,15 +200,41 @@ def _runs(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
         yield run
 
 
-def _write(entries: Sequence[Entry]) -> int:
-    batch = json.dumps([entry.as_json() for entry in entries])
+def _write(entries: Sequence[Entry], condition: rows.Statement) -> int:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT ledger_post(%s::jsonb)", [batch])
+            cursor.execute(
+                f"SELECT CASE WHEN {condition.sql} THEN {_CALL} ELSE 0 END",
+                [*condition.values, *arrays(entries)],
+            )
             return cursor.fetchone()[0]
     except Error as error:
-        code = getattr(error.__cause__, "sqlstate", None)
-        if code not in _REFUSALS:
+        refusal = _refusal(error.__cause__)
+        if refusal is None:
             raise
-        kind, sentence = _REFUSALS[code]
+        kind, sentence = refusal
         raise kind(sentence) from error
+
+
+def expire(now: dt.datetime) -> int:
+    """Give back every hold whose deadline has come; how many. For the system or staff."""
+    due = Transfer.objects.unresolved().filter(expires_at__lte=now).order_by("expires_at", "id")
+    with transaction.atomic():
+        return post(
+            [
+                Entry(
+                    id=derived(hold.id, str(TransferKind.EXPIRE)),
+                    kind=TransferKind.EXPIRE,
+                    code=hold.code,
+                    at=now,
+                    pending=hold.id,
+                )
+                for hold in due[:EXPIRED_AT_ONCE]
+            ]
+        )
+
+
+def _refusal(cause: BaseException | None) -> tuple[type[LedgerError], str] | None:
+    if not isinstance(cause, PostgresError):
+        return None
+    return _REFUSALS.get(cause.sqlstate) or _REFUSALS.get(cause.diag.constraint_name)

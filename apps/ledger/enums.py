@@ -4,18 +4,20 @@ from django.db import models
 
 
 class TransferKind(models.TextChoices):
-    """Posted at once, or in two phases: pending, then resolved once by post or void."""
+    """Posted at once, or in two phases: pending, then resolved once by post, void or expire."""
 
     POSTED = "posted"
     PENDING = "pending"
     POST = "post"
     VOID = "void"
+    EXPIRE = "expire"  # a void at or after the deadline of the pending transfer
 
 
 class Purpose(models.TextChoices):
     """What an account is for; (purpose, holder, scope, currency) names it."""
 
     STRIPE = "stripe"  # money at Stripe; unguarded, the mirror of Stripe's balance
+    INCOMING = "incoming"  # bank debits on their way: in Stripe's books, not yet anybody's
     WALLET = "wallet"  # an organization's money that is not yet promised to a project
     HELD = "held"  # a project's held funds
     SEATS = "seats"  # a project's money for qualification seats, apart from its held funds

@@ -16,8 +16,16 @@ class IdReused(LedgerError):
 
 
 class AlreadyResolved(LedgerError):
-    """A pending transfer is posted or voided once."""
+    """A pending transfer is posted, voided or expired once."""
 
 
 class EarnedStays(LedgerError):
     """Earned money would have left towards anything but its owner's bank."""
+
+
+class PastDeadline(LedgerError):
+    """A hold would have been posted after its deadline, or expired before it."""
+
+
+class NotReversed(LedgerError):
+    """A reversal would have taken another way back, or more than is left."""

@@ -6,7 +6,7 @@ cannot write them. See sql/posting.sql and docs/adr/0003-ledger-transfers.md.
 """
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from apps.core.tenancy import Actor
@@ -85,23 +85,49 @@ class TransferQuerySet(models.QuerySet["Transfer"]):
         """Transfers that moved money."""
         return self.filter(kind__in=[TransferKind.POSTED, TransferKind.POST])
 
+    def unresolved(self) -> "TransferQuerySet":
+        """Pending transfers that still hold their amount."""
+        resolving = Transfer.objects.filter(pending=OuterRef("pk"))
+        return self.filter(~Exists(resolving), kind=TransferKind.PENDING)
+
 
 class Transfer(models.Model):
     """Append-only. The id is the caller's: the same id and content again changes nothing."""
 
     id = models.UUIDField(primary_key=True)
-    number = models.BigIntegerField(unique=True, help_text="Order of writing")
+    number = models.BigIntegerField(help_text="Order of writing, of each guarded account its own")
     kind = models.CharField(max_length=7, choices=TransferKind)
-    debit = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="debits")
-    credit = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="credits")
+    # No foreign keys in PostgreSQL: each would lock the row that it names, so the fee account
+    # at every acceptance. The writer looks for the rows; their tables refuse that any ever goes.
+    debit = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="debits", db_constraint=False
+    )
+    credit = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="credits", db_constraint=False
+    )
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     code = models.CharField(max_length=30, help_text="What it is for")
-    pending = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
-    reverses = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+    pending = models.ForeignKey(
+        "self",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+    )
+    reverses = models.ForeignKey(
+        "self",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+    )
     scope_id = models.UUIDField(null=True, help_text="Project")
     subject_id = models.UUIDField(null=True, help_text="Assignment, payout, funding …")
-    request_hash = models.CharField(max_length=64)
+    request_hash = models.BinaryField(help_text="SHA-256 of what it says, without `at`")
+    expires_at = models.DateTimeField(null=True, help_text="Until when a pending one can be posted")
     at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=Now())
 
@@ -111,14 +137,14 @@ class Transfer(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="ledger_transfer_amount",
-                condition=Q(amount__gt=0) | Q(kind="void", amount=0),
+                condition=Q(amount__gt=0) | Q(kind__in=["void", "expire"], amount=0),
             ),
             models.CheckConstraint(
                 name="ledger_transfer_two_accounts", condition=~Q(debit=F("credit"))
             ),
             models.CheckConstraint(
                 name="ledger_transfer_resolves",
-                condition=Q(kind__in=["post", "void"], pending__isnull=False)
+                condition=Q(kind__in=["post", "void", "expire"], pending__isnull=False)
                 | Q(kind__in=["posted", "pending"], pending__isnull=True),
             ),
             models.UniqueConstraint(
@@ -128,8 +154,26 @@ class Transfer(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["scope_id", "number"], name="ledger_transfer_scope"),
-            models.Index(fields=["subject_id"], name="ledger_transfer_subject"),
+            models.Index(
+                fields=["scope_id", "number"],
+                condition=Q(scope_id__isnull=False),
+                name="ledger_transfer_scope",
+            ),
+            models.Index(
+                fields=["subject_id"],
+                condition=Q(subject_id__isnull=False),
+                name="ledger_transfer_subject",
+            ),
+            models.Index(
+                fields=["reverses"],
+                condition=Q(reverses__isnull=False),
+                name="ledger_transfer_reverses",
+            ),
+            models.Index(
+                fields=["expires_at"],
+                condition=Q(expires_at__isnull=False),
+                name="ledger_transfer_expires",
+            ),
         ]
 
     def __str__(self) -> str:

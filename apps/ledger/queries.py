@@ -72,6 +72,38 @@ def settled_amounts(account: AccountRow) -> dict[uuid.UUID, int]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A settled transfer seen from one account: `signed` is what it did to it, credits positive."""
+
+    id: uuid.UUID
+    code: str
+    amount: int
+    signed: int
+    other_id: int
+    scope_id: uuid.UUID | None
+    reverses_id: uuid.UUID | None
+
+
+def moves_of(account: AccountRow) -> list[Move]:
+    """What moved in or out of an account that has few transfers, in the order of writing."""
+    if account.id is None:
+        return []
+    rows = Transfer.objects.settled().filter(Q(debit_id=account.id) | Q(credit_id=account.id))
+    return [
+        Move(
+            id=row.id,
+            code=row.code,
+            amount=row.amount,
+            signed=row.amount if row.credit_id == account.id else -row.amount,
+            other_id=row.debit_id if row.credit_id == account.id else row.credit_id,
+            scope_id=row.scope_id,
+            reverses_id=row.reverses_id,
+        )
+        for row in rows.order_by("number")
+    ]
+
+
 def moved_until(account: AccountRow, until: dt.datetime) -> int:
     """What all transfers settled by then did to an account: credits less debits."""
     settled = Transfer.objects.settled().filter(at__lte=until)
@@ -92,39 +124,64 @@ WITH leg AS (
   SELECT t.id, t.number, t.recorded_at, s.account_id, s.sign,
     CASE WHEN t.kind IN ('posted', 'post') THEN t.amount ELSE 0 END AS posted,
     CASE t.kind WHEN 'pending' THEN t.amount
-                WHEN 'post' THEN -p.amount WHEN 'void' THEN -p.amount ELSE 0 END AS pending
+                WHEN 'posted' THEN 0 ELSE -p.amount END AS pending
   FROM ledger_transfer t LEFT JOIN ledger_transfer p ON p.id = t.pending_id
   CROSS JOIN LATERAL (VALUES (t.debit_id, -1), (t.credit_id, 1)) AS s(account_id, sign)
 )
 """
 
 _MALFORMED = """
+WITH again AS (
+  SELECT DISTINCT ON (t.pending_id) t.id FROM ledger_transfer t
+  JOIN (SELECT pending_id FROM ledger_transfer WHERE pending_id IS NOT NULL
+        GROUP BY pending_id HAVING count(*) > 1) twice USING (pending_id)
+  ORDER BY t.pending_id, t.number DESC
+), twin AS (
+  SELECT number FROM ledger_transfer GROUP BY number HAVING count(*) > 1
+), reversed AS (
+  SELECT reverses_id AS id, sum(amount) AS amount, max(number) AS number FROM ledger_transfer
+  WHERE reverses_id IS NOT NULL GROUP BY reverses_id
+)
 SELECT t.number, t.id, CASE
     WHEN d.id IS NULL OR c.id IS NULL THEN 'names an account that is not there'
     WHEN t.debit_id = t.credit_id THEN 'has the same account on both sides'
     WHEN d.currency <> t.currency OR c.currency <> t.currency
       THEN 'moves ' || t.currency || ' between accounts of ' || d.currency || ' and ' || c.currency
-    WHEN t.kind NOT IN ('posted', 'pending', 'post', 'void') THEN 'is of no known kind'
-    WHEN (t.kind = 'void') <> (t.amount = 0) OR t.amount < 0
+    WHEN t.kind NOT IN ('posted', 'pending', 'post', 'void', 'expire') THEN 'is of no known kind'
+    WHEN (t.kind IN ('void', 'expire')) <> (t.amount = 0) OR t.amount < 0
       THEN 'has the amount ' || t.amount
-    WHEN t.kind IN ('post', 'void') AND (p.id IS NULL OR p.kind <> 'pending' OR p.number > t.number)
+    WHEN t.kind IN ('post', 'void', 'expire')
+        AND (p.id IS NULL OR p.kind <> 'pending' OR p.number > t.number)
       THEN 'resolves no pending transfer that came before it'
     WHEN t.kind IN ('posted', 'pending') AND t.pending_id IS NOT NULL
-      THEN 'resolves another transfer but is no post or void'
-    WHEN t.kind IN ('post', 'void') AND (p.debit_id, p.credit_id) <> (t.debit_id, t.credit_id)
+      THEN 'resolves another transfer but is no post, void or expiry'
+    WHEN t.pending_id IS NOT NULL AND (p.debit_id, p.credit_id) <> (t.debit_id, t.credit_id)
       THEN 'resolves a transfer between other accounts'
     WHEN t.kind = 'post' AND t.amount > p.amount
       THEN 'posts ' || t.amount || ' of the ' || p.amount || ' that were pending'
-    WHEN EXISTS (SELECT 1 FROM ledger_transfer o
-                 WHERE t.pending_id IS NOT NULL AND o.pending_id = t.pending_id
-                   AND o.number < t.number)
-      THEN 'resolves a pending transfer a second time'
-    WHEN EXISTS (SELECT 1 FROM ledger_transfer o WHERE o.number = t.number AND o.id < t.id)
-      THEN 'has the number of another transfer'
+    WHEN (t.kind = 'post' AND t.at >= p.expires_at)
+        OR (t.kind = 'expire' AND (t.at < p.expires_at) IS NOT FALSE)
+      THEN 'posts after the deadline, or expires before it'
+    WHEN again.id IS NOT NULL THEN 'resolves a pending transfer a second time'
+    WHEN t.reverses_id IS NOT NULL AND (r.id IS NULL OR r.number > t.number
+        OR r.kind NOT IN ('posted', 'post') OR t.kind <> 'posted'
+        OR (r.debit_id, r.credit_id) <> (t.credit_id, t.debit_id))
+      THEN 'does not go the way back of a transfer that came before it'
+    WHEN reversed.amount > r.amount AND reversed.number = t.number
+      THEN 'reverses more than the ' || r.amount || ' that were moved'
+    WHEN twin.number IS NOT NULL THEN 'has the number of another transfer'
+    WHEN d.purpose = 'payable' AND c.purpose <> 'stripe'
+      THEN 'takes earned money elsewhere than to its owner''s bank'
+    WHEN t.request_hash <> ledger_request_hash(t.kind, t.debit_id, t.credit_id, t.amount,
+        t.currency, t.code, t.pending_id, t.reverses_id, t.scope_id, t.subject_id, t.expires_at)
+      THEN 'has other content than its hash'
   END AS fault
 FROM ledger_transfer t
 LEFT JOIN ledger_account d ON d.id = t.debit_id LEFT JOIN ledger_account c ON c.id = t.credit_id
 LEFT JOIN ledger_transfer p ON p.id = t.pending_id
+LEFT JOIN ledger_transfer r ON r.id = t.reverses_id
+LEFT JOIN again ON again.id = t.id LEFT JOIN twin ON twin.number = t.number
+LEFT JOIN reversed ON reversed.id = t.reverses_id
 """
 
 # A batch is one statement and holds the account's lock, so its legs of a guarded account follow one

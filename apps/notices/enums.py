@@ -44,10 +44,15 @@ class Kind(models.TextChoices):
     CASE_BAD_FAITH = "case.bad_faith", "A bad-faith case: opened, answered, decided, lapsed"
     CASE_NEAR = "case.near", "A statement in a case is due soon"
     PAYOUT_FAILED = "payout.failed", "A payout failed or was refused"
+    PAYOUT_CHANGED = "payout.changed", "Where your payouts go was changed, and waits"
+    CHARGEBACK = "chargeback", "A payment is disputed, decided, and the wallet frozen or free"
+    PROJECT_FROZEN = "project.frozen", "A project you work on is paused by a chargeback"
     REWORK_NEAR = "rework.near", "Rework is due soon"
     REVIEW_NEAR = "review.near", "Answers are about to be accepted by silence"
     ACCEPTED = "work.accepted", "Answers were accepted, by a person or by silence"
     REWORK = "work.rework", "The buyer asks for a second round"
+    ROYALTY = "work.royalty", "A buyer uses your answers again"
+    WIND_DOWN = "work.wind_down", "A project closed before its work was done"
     REWORK_LAPSED = "work.rework_lapsed", "The time for a second round ended"
     OFFER = "offer", "A new project that you may work on"
     QUALIFICATION = "qualification.result", "Result of a qualification, with the retake date"
@@ -60,6 +65,8 @@ class Kind(models.TextChoices):
     FUNDING_FAILED = "funding.failed", "A payment failed or expired"
     INVOICE = "invoice", "An invoice or a credit note is there"
     REFUND = "refund", "A refund: sent, done or returned"
+    HOLD_NEAR = "wallet.hold_near", "Unspent money has to go back soon"
+    TOP_UP = "wallet.top_up", "Automatic top-up: tried, failed or switched off"
     LOW_FUNDS = "project.low_funds", "A live project runs out of budget"
     PROJECT = "project", "A project is live, has new criteria, closes or is closed"
     REJECTIONS_FROZEN = "project.rejections_frozen", "Rejections of a project are frozen"
@@ -81,6 +88,11 @@ class Kind(models.TextChoices):
     STAFF_FROZEN = "staff.rejections_frozen", "Rejections of a project wait to be looked at"
     STAFF_RUN = "staff.run_failed", "A scoring run failed"
     STAFF_OUTBOX = "staff.outbox", "A call to Stripe is refused or stays unanswered"
+    STAFF_BOOKS = "staff.books", "The hourly check of the books failed"
+    STAFF_CHARGEBACK = "staff.chargeback", "A payment is disputed; its evidence is due"
+    STAFF_CORRECTION = "staff.correction", "A correction or refund waits for an administrator"
+    STAFF_PAYOUTS_STOPPED = "staff.payouts_stopped", "A change of a payout account is disowned"
+    STAFF_RECONCILE = "staff.reconcile", "Stripe's books and the ledger differ"
     STAFF_PAPER = "staff.paper", "A statement or invoice does not equal the ledger"
 
 
@@ -113,10 +125,15 @@ ABOUT: dict[Kind, About] = {
     Kind.CASE_BAD_FAITH: About(Group.DUE_PROCESS, _SIDES),
     Kind.CASE_NEAR: About(Group.DUE_PROCESS, "the side that has not made its statement"),
     Kind.PAYOUT_FAILED: About(Group.DUE_PROCESS, _WORKER),
+    Kind.PAYOUT_CHANGED: About(Group.DUE_PROCESS, _WORKER),
+    Kind.CHARGEBACK: About(Group.DUE_PROCESS, "the buyer's owners, managers and finance"),
+    Kind.PROJECT_FROZEN: About(Group.DUE_PROCESS, "contributors with open work in it"),
     Kind.REWORK_NEAR: About(Group.DEADLINES, _WORKER),
     Kind.REVIEW_NEAR: About(Group.DEADLINES, "the buyer's owners, managers and reviewers"),
     Kind.ACCEPTED: About(Group.VERDICTS, _WORKER, Mail.DAILY),
     Kind.REWORK: About(Group.VERDICTS, _WORKER),
+    Kind.ROYALTY: About(Group.VERDICTS, "contributors whose answers are used", Mail.DAILY),
+    Kind.WIND_DOWN: About(Group.VERDICTS, "contributors who are paid in place of notice"),
     Kind.REWORK_LAPSED: About(Group.VERDICTS, _WORKER),
     Kind.OFFER: About(
         Group.OFFERS, "contributors whose profile and credentials fit a tier", Mail.DAILY
@@ -131,6 +148,8 @@ ABOUT: dict[Kind, About] = {
     Kind.FUNDING_FAILED: About(Group.FUNDING, _MONEY),
     Kind.INVOICE: About(Group.FUNDING, _MONEY),
     Kind.REFUND: About(Group.FUNDING, _MONEY),
+    Kind.HOLD_NEAR: About(Group.FUNDING, _MONEY),
+    Kind.TOP_UP: About(Group.FUNDING, _MONEY),
     Kind.LOW_FUNDS: About(Group.FUNDING, "the buyer's owners, managers and finance"),
     Kind.PROJECT: About(Group.PROJECTS, _MANAGERS),
     Kind.REJECTIONS_FROZEN: About(Group.PROJECTS, _MANAGERS),
@@ -151,6 +170,11 @@ ABOUT: dict[Kind, About] = {
     Kind.STAFF_CREDENTIAL: About(Group.STAFF, _STAFF, Mail.DAILY),
     Kind.STAFF_FROZEN: About(Group.STAFF, _STAFF),
     Kind.STAFF_RUN: About(Group.STAFF, _STAFF),
+    Kind.STAFF_BOOKS: About(Group.STAFF, _STAFF),
     Kind.STAFF_OUTBOX: About(Group.STAFF, _STAFF),
+    Kind.STAFF_CHARGEBACK: About(Group.STAFF, _STAFF),
+    Kind.STAFF_CORRECTION: About(Group.STAFF, _STAFF),
+    Kind.STAFF_PAYOUTS_STOPPED: About(Group.STAFF, _STAFF),
+    Kind.STAFF_RECONCILE: About(Group.STAFF, _STAFF),
     Kind.STAFF_PAPER: About(Group.STAFF, _STAFF),
 }

@@ -74,6 +74,33 @@ def _save_with_free_slug(org: Organization) -> None:
 
 
 @transaction.atomic
+def freeze(*, org_id: uuid.UUID, by: Actor, now: dt.datetime) -> bool:
+    """Its money stays where it is until `thaw`; whether that is new.
+
+    Commit it before the projects are paused: whoever publishes at the same moment holds the row.
+    """
+    return _set_frozen(org_id, now, "organization.frozen", by=by, now=now)
+
+
+@transaction.atomic
+def thaw(*, org_id: uuid.UUID, by: Actor, now: dt.datetime) -> bool:
+    """The opposite of `freeze`; whether it was frozen."""
+    return _set_frozen(org_id, None, "organization.thawed", by=by, now=now)
+
+
+def _set_frozen(
+    org_id: uuid.UUID, at: dt.datetime | None, event: str, *, by: Actor, now: dt.datetime
+) -> bool:
+    if not by.is_system:
+        raise NotAllowed("Only the marketplace itself does this.")
+    org = Organization.objects.visible_to(by).filter(id=org_id, frozen_at__isnull=at is not None)
+    if not org.update(frozen_at=at):
+        return False
+    _record(event, org_id, by=by, now=now)
+    return True
+
+
+@transaction.atomic
 def change(
     *, org_id: uuid.UUID, name: str, country: str, owners: str, by: Actor, now: dt.datetime
 ) -> Organization:

@@ -29,6 +29,7 @@ class Organization(Row):
     currency = models.CharField(max_length=3, default="USD")
     owners = models.TextField(help_text="Who owns and controls this organization")
     is_sandbox = models.BooleanField(default=False)
+    frozen_at = models.DateTimeField(null=True, help_text="A chargeback freezes its money")
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"

@@ -11,9 +11,6 @@ from apps.core.tenancy import Actor, acting
 from apps.organizations.enums import ROLE_PERMISSIONS, InvitationState, Role
 from apps.organizations.models import Invitation, Membership, Organization
 
-# Asked by every request.
-_ROLES = "SELECT org_id, role FROM organizations_membership WHERE user_id = %s"
-
 
 def actor_of(user: User) -> Actor:
     """The actor behind a signed-in user: staff, or a person with a role in some organizations."""
@@ -27,7 +24,7 @@ def actor_of(user: User) -> Actor:
 def with_roles(person: Actor) -> Actor:
     """The person with the roles held; while acting as this person, who may read them."""
     with connection.cursor() as cursor:
-        cursor.execute(_ROLES, [person.user_id])
+        cursor.execute("SELECT org_id, role FROM organizations_roles()")
         roles = dict(cursor.fetchall())
     return replace(person, roles=roles) if roles else person
 

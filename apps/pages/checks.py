@@ -6,14 +6,21 @@ Each check names the first row that breaks it. They read every tenant's rows, so
 import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from time import monotonic
 
 from django.db.models import F, Sum
+from django.urls import reverse
 
+from apps.accounts.queries import staff_ids
 from apps.cases.models import Case
 from apps.core.money import written
+from apps.core.tenancy import Actor, acting, system
 from apps.ledger import queries as ledger
 from apps.ledger.enums import Purpose
 from apps.ledger.queries import AccountRow
+from apps.notices import actions as notices
+from apps.notices.enums import Kind as Notices
+from apps.pages.models import BooksCheck
 from apps.payments.enums import CallState
 from apps.payments.models import OutboxCall, StripeBalance
 from apps.projects.enums import ProjectState
@@ -49,6 +56,31 @@ def run(now: dt.datetime) -> Iterator[Result]:
     """Every check, in the order in which a fault of one explains the next."""
     for title, check in _CHECKS:
         yield Result(title, check(now))
+
+
+def keep(now: dt.datetime) -> BooksCheck:
+    """Run the checks until one fails, keep what came out, and tell administrators of a failure."""
+    start = monotonic()
+    with acting(Actor(kind="staff")):
+        broken = next((result for result in run(now) if result.fault), None)
+    took = monotonic() - start
+    with acting(system()):
+        made = BooksCheck.objects.create(
+            checked_at=now,
+            took_ms=round(took * 1000),
+            title=broken.title if broken else "",
+            fault=(broken.fault or "") if broken else "",
+        )
+        if broken:
+            notices.tell(
+                staff_ids(),
+                kind=Notices.STAFF_BOOKS,
+                title="The books do not hold",
+                body=f"{made.title}: no. {made.fault}",
+                url=reverse("pages:staff-checks"),
+                now=now,
+            )
+    return made
 
 
 def _ledger(_now: dt.datetime) -> str | None:

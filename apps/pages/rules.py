@@ -55,7 +55,8 @@ def example(
     """One item as though it were all that this person did on the project.
 
     `seconds` is active time, paid up to the limit of the terms; `reaches_bar` says that accuracy
-    on gold is exactly at the published bar, on the fewest gold items that count.
+    on gold is exactly at the published bar, on the fewest gold items that count. What the platform
+    pays for the time of a won appeal is no part of the item, and left out.
     """
     paid = min(seconds, terms.paid_seconds_max)
     opened = Facts(kind=kind, stage=Stage.OPEN, cap_seconds=terms.paid_seconds_max)

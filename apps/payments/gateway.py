@@ -17,6 +17,7 @@ from uuid import UUID
 
 import stripe
 from django.conf import settings
+from django.utils.crypto import salted_hmac
 
 from apps.payments.errors import (
     ForgedEventError,
@@ -24,12 +25,14 @@ from apps.payments.errors import (
     StripeShortError,
     StripeUnclearError,
 )
-from apps.payments.rules import CHARGES
+from apps.payments.rules import REVERSALS
 
 SHORT_CODES = frozenset({"balance_insufficient", "insufficient_funds"})
 SIGNATURE_TOLERANCE = 300  # seconds of real time
 TIMEOUT = 20
 TRANSFERS = "stripe_balance.stripe_transfers"
+# What a payment intent is after its delayed payment did not come.
+FAILED = frozenset({"requires_payment_method", "canceled"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +43,15 @@ class NewCheckout:
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """`is_failed`: the session is complete, but its delayed payment did not come."""
+    """Once the session is complete, a delayed payment is on its way (`is_pending`) or did not come
+    (`is_failed`). `is_debit`: in Stripe's books it is a "payment", not a "charge".
+    """
 
     status: str
     is_paid: bool
+    is_pending: bool
     is_failed: bool
+    is_debit: bool
     amount: int
     currency: str
     payment_intent_id: str
@@ -52,11 +59,23 @@ class Checkout:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A connected account: may it receive transfers, and what does Stripe still ask for."""
+    """A connected account: may it receive transfers, what does Stripe still ask for, and a keyed
+    hash of where its money goes, or "": the only thing about a bank account that leaves this file.
+    """
 
     id: str
     transfers_status: str
     requirements: list[str]
+    destination_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenReversal:
+    """Money of a transfer that came back; `label` is our id in its metadata, or ""."""
+
+    id: str
+    amount: int
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +115,36 @@ class BalanceRow:
 @dataclass(frozen=True, slots=True)
 class Txn:
     """A balance transaction of the platform. `source_id` is what we know its source by: of a charge
-    the payment intent; `funding_id` is our id in the metadata of a charge, or "".
+    the payment intent; `funding_id` is our id in the metadata of a charge, or ""; `transfer_id` is
+    the transfer that a reversal takes back, or "".
     """
 
     id: str
     type: str
     source_id: str
     funding_id: str
+    transfer_id: str
     amount: int
     fee: int
     net: int
     currency: str
     created_at: dt.datetime
     available_on: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SeenDispute:
+    """A dispute with its lines in Stripe's books. `status` may be a word that we do not know."""
+
+    id: str
+    status: str
+    reason: str
+    amount: int
+    currency: str
+    payment_intent_id: str
+    opened_at: dt.datetime
+    evidence_due_at: dt.datetime | None
+    txns: list[Txn]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +201,22 @@ def create_checkout(
     currency: str,
     success_url: str,
     cancel_url: str,
+    customer_id: str = "",
 ) -> NewCheckout:
-    """A hosted checkout page for one funding. Repeating it gives the same session."""
+    """A hosted checkout page for one funding. Repeating it gives the same session.
+
+    With a customer the buyer agrees there that the payment method is used again without them.
+    """
     label = {"funding": str(funding_id)}
+    intent_data: Any = {"metadata": label}
+    extra: Any = {}
+    if customer_id:
+        intent_data["setup_future_usage"] = "off_session"
+        extra["customer"] = customer_id
     with _asking():
         session = client().v1.checkout.sessions.create(
             {
+                **extra,
                 "mode": "payment",
                 "line_items": [
                     {
@@ -186,7 +232,7 @@ def create_checkout(
                 "cancel_url": cancel_url,
                 "client_reference_id": str(funding_id),
                 "metadata": label,
-                "payment_intent_data": {"metadata": label},
+                "payment_intent_data": intent_data,
             },
             {"idempotency_key": f"cs:{funding_id}"},
         )
@@ -203,13 +249,84 @@ def read_checkout(session_id: str) -> Checkout:
     return Checkout(
         status=session.status or "",
         is_paid=is_paid,
-        is_failed=session.status == "complete"
-        and not is_paid
-        and intent_status in {"requires_payment_method", "canceled"},
+        is_pending=session.status == "complete" and not is_paid and intent_status not in FAILED,
+        is_failed=session.status == "complete" and not is_paid and intent_status in FAILED,
+        is_debit=_is_debit(intent),
         amount=session.amount_total or 0,
         currency=(session.currency or "").upper(),
         payment_intent_id=intent_id,
     )
+
+
+def create_customer(org_id: UUID) -> str:
+    """What a saved payment method belongs to; the organization again gets the same one."""
+    with _asking():
+        made = client().v1.customers.create(
+            {"metadata": {"organization": str(org_id)}}, {"idempotency_key": f"cus:{org_id}"}
+        )
+    return made.id
+
+
+def create_intent(params: dict[str, Any], *, key: str) -> str:
+    """Charge a saved payment method while the buyer is away; the id of the payment intent.
+
+    `amount`, `currency`, `customer`, `payment_method`, `metadata`. A bank that wants its customer
+    to be there refuses, as it refuses an empty account: StripeRefusedError.
+    """
+    sent: Any = {
+        **params,
+        "currency": params["currency"].lower(),
+        "off_session": True,
+        "confirm": True,
+    }
+    with _asking():
+        return client().v1.payment_intents.create(sent, {"idempotency_key": key}).id
+
+
+def find_intent(params: dict[str, Any]) -> str:
+    """The charge that an earlier, unanswered call may have made, or "". One that was refused is
+    none: its intent stays at Stripe without a payment.
+    """
+    wanted = params["metadata"]["funding"]
+    with _asking():
+        rows = client().v1.payment_intents.list({"customer": params["customer"], "limit": 100})
+        for row in rows.auto_paging_iter():
+            if _label(row, "funding") == wanted and row.status not in FAILED:
+                return row.id
+    return ""
+
+
+def read_intent(intent_id: str) -> Checkout:
+    """How a charge without a checkout page stands, as the same facts."""
+    with _asking():
+        intent = client().v1.payment_intents.retrieve(intent_id)
+    is_paid = intent.status == "succeeded"
+    return Checkout(
+        status="complete",
+        is_paid=is_paid,
+        is_pending=not is_paid and intent.status not in FAILED,
+        is_failed=intent.status in FAILED,
+        is_debit=_is_debit(intent),
+        amount=intent.amount,
+        currency=intent.currency.upper(),
+        payment_intent_id=intent.id,
+    )
+
+
+def read_method(intent_id: str) -> str:
+    """The payment method that paid, or ""."""
+    with _asking():
+        return _id(client().v1.payment_intents.retrieve(intent_id).payment_method)
+
+
+def forget_method(method_id: str) -> None:
+    with _asking():
+        client().v1.payment_methods.detach(method_id)
+
+
+def _is_debit(intent: Any) -> bool:
+    """Stripe names what is no card payment `py_…`; its balance transaction is a "payment" then."""
+    return _id(getattr(intent, "latest_charge", None)).startswith("py_")
 
 
 # ── Paying out ──────────────────────────────────────────────────────────────────────────────────
@@ -262,6 +379,52 @@ def read_refund(refund_id: str) -> RefundState:
     return RefundState(refund.id, refund.status or "")
 
 
+def create_reversal(params: dict[str, Any], *, key: str) -> SeenReversal:
+    """`transfer`, `amount`, `metadata`: take money of a transfer back from its account."""
+    sent: Any = {"amount": params["amount"], "metadata": params["metadata"]}
+    with _asking():
+        made = client().v1.transfers.reversals.create(
+            params["transfer"], sent, {"idempotency_key": key}
+        )
+    return _reversal(made)
+
+
+def reversals(transfer_id: str) -> list[SeenReversal]:
+    """Every reversal of a transfer, whoever asked for it."""
+    with _asking():
+        rows = client().v1.transfers.reversals.list(transfer_id, {"limit": 100})
+        return [_reversal(row) for row in rows.auto_paging_iter()]
+
+
+def find_reversal(params: dict[str, Any]) -> SeenReversal | None:
+    wanted = params["metadata"]["correction"]
+    return next((row for row in reversals(params["transfer"]) if row.label == wanted), None)
+
+
+def _reversal(row: stripe.Reversal) -> SeenReversal:
+    return SeenReversal(row.id, row.amount, _label(row, "correction"))
+
+
+# ── Disputes ────────────────────────────────────────────────────────────────────────────────────
+
+
+def read_dispute(dispute_id: str) -> SeenDispute:
+    with _asking():
+        dispute = client().v1.disputes.retrieve(dispute_id)
+    due = dispute.evidence_details.due_by if dispute.evidence_details else None
+    return SeenDispute(
+        id=dispute.id,
+        status=dispute.status,
+        reason=dispute.reason or "",
+        amount=dispute.amount,
+        currency=dispute.currency.upper(),
+        payment_intent_id=_id(dispute.payment_intent),
+        opened_at=dt.datetime.fromtimestamp(dispute.created, dt.UTC),
+        evidence_due_at=dt.datetime.fromtimestamp(due, dt.UTC) if due else None,
+        txns=[_txn(row) for row in dispute.balance_transactions],
+    )
+
+
 # ── Connected accounts ──────────────────────────────────────────────────────────────────────────
 
 
@@ -300,7 +463,8 @@ def read_recipient(account_id: str) -> Recipient:
         account = client().v2.core.accounts.retrieve(
             account_id, {"include": ["configuration.recipient", "requirements"]}
         )
-    return _recipient(account)
+        places = client().v1.accounts.external_accounts.list(account_id, {"limit": 100})
+    return _recipient(account, destination_key=_destination_key(places.data))
 
 
 def create_onboarding_link(account_id: str, *, refresh_url: str, return_url: str) -> str:
@@ -325,7 +489,7 @@ def create_onboarding_link(account_id: str, *, refresh_url: str, return_url: str
     return link.url
 
 
-def _recipient(account: Any) -> Recipient:
+def _recipient(account: Any, *, destination_key: str = "") -> Recipient:
     body = account.to_dict()
     status: Any = body
     for name in ("configuration", "recipient", "capabilities", *TRANSFERS.split("."), "status"):
@@ -337,7 +501,20 @@ def _recipient(account: Any) -> Recipient:
         requirements=[
             entry["description"] for entry in entries if entry.get("awaiting_action_from") == "user"
         ],
+        destination_key=destination_key,
     )
+
+
+def _destination_key(places: list[Any]) -> str:
+    """Where money goes by default, as a keyed hash: it tells two apart and says nothing of either.
+    The same bank account entered again is no other place.
+    """
+    used = [row for row in places if getattr(row, "default_for_currency", None)] or places
+    names = sorted(str(getattr(row, "fingerprint", None) or row.id) for row in used)
+    if not names:
+        return ""
+    text = " ".join(names)
+    return salted_hmac("payments.destination", text, algorithm="sha256").hexdigest()
 
 
 # ── What connected accounts send to banks ───────────────────────────────────────────────────────
@@ -419,14 +596,14 @@ def read_txn(txn_id: str) -> Txn:
 
 def _txn(row: stripe.BalanceTransaction) -> Txn:
     source: Any = row.source
-    known_by = getattr(source, "payment_intent", None) if row.type in CHARGES else None
-    if known_by is None:
-        known_by = source if isinstance(source, str) else getattr(source, "id", "")
+    is_charge = getattr(source, "object", "") == "charge"
+    known_by = getattr(source, "payment_intent", None) if is_charge else source
     return Txn(
         id=row.id,
         type=row.type,
-        source_id=known_by if isinstance(known_by, str) else known_by.id,
+        source_id=_id(known_by) or _id(source),
         funding_id=_label(source, "funding"),
+        transfer_id=_id(getattr(source, "transfer", None)) if row.type in REVERSALS else "",
         amount=row.amount,
         fee=row.fee,
         net=row.net,
@@ -434,6 +611,11 @@ def _txn(row: stripe.BalanceTransaction) -> Txn:
         created_at=dt.datetime.fromtimestamp(row.created, dt.UTC),
         available_on=dt.datetime.fromtimestamp(row.available_on, dt.UTC),
     )
+
+
+def _id(thing: Any) -> str:
+    """The id of an object that may be expanded, or "" for none."""
+    return thing if isinstance(thing, str) else getattr(thing, "id", "")
 
 
 def _label(thing: Any, name: str) -> str:

@@ -36,3 +36,10 @@ def check_can_be_paid(actor: Actor) -> uuid.UUID:
 def check_is_system(actor: Actor) -> None:
     if not actor.is_system:
         raise NotAllowed("Only the marketplace itself does this.")
+
+
+def check_is_administrator(actor: Actor) -> uuid.UUID:
+    """The administrator: a correction has two names under it."""
+    if not actor.is_staff or actor.user_id is None:
+        raise NotAllowed("Only an administrator of the platform corrects the books.")
+    return actor.user_id

@@ -6,18 +6,41 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import QuerySet, Sum
+from django.db.models import F, QuerySet, Sum
 
+from apps.accounts.models import User
 from apps.core.ids import derived
 from apps.core.money import Money, written
 from apps.core.tenancy import Actor
 from apps.ledger.enums import Purpose
-from apps.ledger.queries import find_account, settled_amounts
+from apps.ledger.queries import AccountRow, find_account, settled_amounts
 from apps.organizations.models import Organization
-from apps.payments.enums import CallState, FundingState
-from apps.payments.models import BalanceTxn, Funding, Payout, Refund, StripeAccount, StripeBalance
+from apps.payments.enums import (
+    NOT_REFUNDABLE,
+    CallState,
+    CorrectionKind,
+    CorrectionState,
+    FundingState,
+)
+from apps.payments.models import (
+    BalanceTxn,
+    Correction,
+    Dispute,
+    Funding,
+    Payout,
+    Reconciliation,
+    Refund,
+    Reversal,
+    StripeAccount,
+    StripeBalance,
+    TopUpRule,
+)
 from apps.payments.rules import (
-    CHARGES,
+    CARD_CHARGES,
+    CORRECTION_WORDS,
+    DEBITS,
+    DISPUTES,
+    FAILED_DEBITS,
     FUNDING_WORDS,
     OPERATOR,
     PAYABLE_COUNTRIES,
@@ -25,6 +48,7 @@ from apps.payments.rules import (
     REFUND_WORDS,
     REFUNDS,
     RETURNS,
+    REVERSALS,
     TRANSFERS,
     booking_base,
     in_words,
@@ -64,15 +88,26 @@ class Wallet:
     available: Money
     refundable: Money
     held: list[Held]
+    refunds_asked: list[Line]
+    disputes: list[Dispute]
+    owed: Money
+    alone: Money
+    top_up: TopUpRule | None
 
 
-def wallet(org: Organization, *, actor: Actor) -> Wallet:
+def wallet(org: Organization, *, actor: Actor, now: dt.datetime) -> Wallet:
+    """`alone`: what may be refunded today without two administrators."""
     account = find_account(Purpose.WALLET, currency=org.currency, holder=org.id)
     return Wallet(
         balance=Money(account.balance, org.currency),
         available=Money(account.available, org.currency),
         refundable=Money(min(account.available, _unrefunded(org)), org.currency),
         held=_held(org, actor),
+        refunds_asked=_asked(org, actor),
+        disputes=list(Dispute.objects.visible_to(actor).filter(org=org)[:100]),
+        owed=Money(owed_after_chargebacks(org.id).get(org.currency, 0), org.currency),
+        alone=Money(refund_left(org, now=now), org.currency),
+        top_up=TopUpRule.objects.visible_to(actor).filter(org=org).first(),
     )
 
 
@@ -86,9 +121,89 @@ def refunds(org: Organization, *, actor: Actor) -> list[Line]:
     return [line(row) for row in rows[:100]]
 
 
+def _asked(org: Organization, actor: Actor) -> list[Line]:
+    rows = Correction.objects.visible_to(actor).filter(org=org, kind=CorrectionKind.REFUND)
+    return [
+        Line(
+            row.id,
+            row.created_at,
+            Money(row.amount, row.currency),
+            row.state,
+            CORRECTION_WORDS[row.state],
+            row.decision,
+        )
+        for row in rows.exclude(state=CorrectionState.DONE)[:20]
+    ]
+
+
+def frozen_projects(org: Organization, *, actor: Actor) -> list[Project]:
+    rows = Project.objects.visible_to(actor).filter(org=org, frozen_at__isnull=False)
+    return list(rows.order_by("title"))
+
+
+# ── The administrator's money ───────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class StaffMoney:
+    disputes: list[Dispute]
+    corrections: list[Correction]
+    stopped: list[StripeAccount]
+    reconciliations: list[Reconciliation]
+
+
+def staff_money(actor: Actor) -> StaffMoney:
+    """What is open first; of the comparisons the last two weeks."""
+    disputes = Dispute.objects.visible_to(actor).select_related("org")
+    corrections = Correction.objects.visible_to(actor).select_related("org", "user", "proposed_by")
+    stopped = StripeAccount.objects.visible_to(actor).filter(stopped_at__isnull=False)
+    return StaffMoney(
+        disputes=list(disputes.order_by(F("settled_at").desc(nulls_first=True), "-opened_at")[:50]),
+        corrections=list(
+            corrections.order_by(F("decided_at").desc(nulls_first=True), "created_at")[:50]
+        ),
+        stopped=list(stopped.select_related("user").order_by("stopped_at")),
+        reconciliations=list(Reconciliation.objects.visible_to(actor)[:14]),
+    )
+
+
+def named(kind: str, whom: str) -> dict[str, uuid.UUID | None]:
+    """What an administrator typed, as the argument that `propose` takes for this kind."""
+    text = whom.strip()
+    if kind == CorrectionKind.CREDIT_CONTRIBUTOR:
+        found = User.objects.filter(email__iexact=text, profile__isnull=False)
+        return {"user_id": found.values_list("id", flat=True).first()}
+    if kind == CorrectionKind.REVERSAL:
+        return {"payout_id": as_uuid(text)}
+    return {"org_id": Organization.objects.filter(slug=text).values_list("id", flat=True).first()}
+
+
+def as_uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+# ── What Stripe's limits say ────────────────────────────────────────────────────────────────────
+
+
+def disputed_ids(org: Organization) -> QuerySet:
+    """Payments that cannot be refunded: the bank asks for them, or has got them."""
+    rows = Dispute.objects.filter(org=org, state__in=NOT_REFUNDABLE)
+    return rows.values_list("funding_id", flat=True)
+
+
 def _unrefunded(org: Organization) -> int:
-    paid = Funding.objects.filter(org=org, state=FundingState.PAID, currency=org.currency)
-    gone = Refund.objects.filter(org=org).exclude(state=CallState.REFUSED)
+    disputed = disputed_ids(org)
+    paid = Funding.objects.filter(org=org, state=FundingState.PAID, currency=org.currency).exclude(
+        id__in=disputed
+    )
+    gone = (
+        Refund.objects.filter(org=org)
+        .exclude(state=CallState.REFUSED)
+        .exclude(funding_id__in=disputed)
+    )
     total = paid.aggregate(total=Sum("amount"))["total"] or 0
     return total - (gone.aggregate(total=Sum("amount"))["total"] or 0)
 
@@ -113,6 +228,35 @@ def line(row: Funding | Refund | Payout) -> Line:
     return Line(row.id, row.created_at, amount, row.state, words)
 
 
+def owed_after_chargebacks(org_id: uuid.UUID) -> dict[str, int]:
+    """What an organization owes the platform, in minor units by currency; {} for nothing."""
+    accounts = AccountRow.objects.filter(purpose=Purpose.RECEIVABLE, holder_id=org_id)
+    sums = {row.currency: -sum(settled_amounts(row).values()) for row in accounts}
+    return {currency: owed for currency, owed in sums.items() if owed > 0}
+
+
+def refund_left(org: Organization, *, now: dt.datetime) -> int:
+    """What may still be refunded today by one person alone: many small refunds count, too."""
+    limit = settings.WAGEFILE["refund_limit"].get(org.currency, 0)
+    recent = Refund.objects.filter(
+        org=org, created_at__gt=now - dt.timedelta(days=1), created_by__isnull=False
+    )
+    approved = Correction.objects.filter(
+        org=org, kind=CorrectionKind.REFUND, decided_at__gt=now - dt.timedelta(days=1)
+    ).filter(state=CorrectionState.DONE)
+    sums = [
+        rows.aggregate(total=Sum("amount"))["total"] or 0
+        for rows in (recent.exclude(state=CallState.REFUSED), approved)
+    ]
+    return max(0, limit - (sums[0] - sums[1]))
+
+
+def hold_time() -> dt.timedelta:
+    """How long the platform may hold a buyer's money: Stripe's limit, by the platform's country."""
+    days = settings.WAGEFILE["hold_days"]
+    return dt.timedelta(days=days.get(settings.PLATFORM_COUNTRY, days["*"]))
+
+
 # ── The contributor's payouts ───────────────────────────────────────────────────────────────────
 
 
@@ -131,6 +275,7 @@ class Outlook:
     """The payouts page. `account` is None until payouts are set up."""
 
     account: StripeAccount | None
+    is_waiting: bool
     missing: list[str]
     is_country_payable: bool
     earned: list[Earned]
@@ -146,6 +291,7 @@ def outlook(user_id: uuid.UUID, *, region: str, now: dt.datetime) -> Outlook:
     connected = account(user_id)
     return Outlook(
         account=connected,
+        is_waiting=bool(connected and connected.wait_until and connected.wait_until > now),
         missing=in_words(connected.requirements) if connected else [],
         is_country_payable=not region or region in PAYABLE_COUNTRIES,
         earned=earned(user_id),
@@ -187,9 +333,12 @@ def bookings(row: BalanceTxn) -> dict[uuid.UUID, int] | None:
     of Stripe's balance. None while the row of ours that it belongs to does not say so yet.
     """
     base = booking_base(row.id)
-    found = {derived(base, "fee"): -row.fee} if row.fee else {}
-    if row.type in OPERATOR:
+    found = fee_booking(row)
+    if row.type in OPERATOR or row.type in DEBITS | FAILED_DEBITS:
         main: uuid.UUID | None = derived(base, "amount")
+    elif row.type in DISPUTES:
+        is_known = Dispute.objects.filter(stripe_id=row.source_id).exists()
+        main = derived(base, "amount") if is_known else None
     else:
         main = _subject_booking(row)
     if main is None:
@@ -197,11 +346,18 @@ def bookings(row: BalanceTxn) -> dict[uuid.UUID, int] | None:
     return {**found, main: row.amount} if row.amount else found
 
 
+def fee_booking(row: BalanceTxn) -> dict[uuid.UUID, int]:
+    """The part of a balance transaction that is Stripe's fee, booked at once; of a dispute with the
+    rest, as the buyer owes it.
+    """
+    return {derived(booking_base(row.id), "fee"): -row.fee} if row.fee else {}
+
+
 def _subject_booking(row: BalanceTxn) -> uuid.UUID | None:
     known = row.source_id
     if not known:
         return None
-    if row.type in CHARGES:
+    if row.type in CARD_CHARGES:
         funding = Funding.objects.filter(payment_intent_id=known, state=FundingState.PAID).first()
         return derived(funding.id, "paid") if funding else None
     if row.type in REFUNDS | RETURNS:
@@ -211,6 +367,9 @@ def _subject_booking(row: BalanceTxn) -> uuid.UUID | None:
     if row.type in TRANSFERS:
         payout = Payout.objects.filter(transfer_id=known).first()
         return derived(payout.id, "post") if payout else None
+    if row.type in REVERSALS:
+        is_known = Reversal.objects.filter(id=known).exists()
+        return derived(booking_base(known), "reversed") if is_known else None
     return None
 
 
@@ -237,7 +396,7 @@ def _compare(currency: str, ours: dict[uuid.UUID, int]) -> Iterator[str]:
             there = written(row.amount, currency)
             yield f"{row.id}: {row.type} of {there} belongs to no row of ours."
             # The fee is booked at once, whoever the rest belongs to.
-            expected = {derived(booking_base(row.id), "fee"): -row.fee} if row.fee else {}
+            expected = {} if row.type in DISPUTES else fee_booking(row)
         for key, amount in expected.items():
             booked = ours.pop(key, None)
             if booked != amount:

@@ -23,10 +23,18 @@ FUNDING_MINIMUM = 100
 FUNDING_MAXIMUM = 99_999_999
 
 # Types of Stripe's balance transactions (docs.stripe.com/reports/balance-transaction-types).
-CHARGES = frozenset({"charge", "payment"})
+CARD_CHARGES = frozenset({"charge"})
+# A bank debit stands in Stripe's books, pending, from the day it is asked for; when it fails,
+# a second line takes it back.
+DEBITS = frozenset({"payment"})
+FAILED_DEBITS = frozenset({"payment_failure_refund"})
+CHARGES = CARD_CHARGES | DEBITS
 REFUNDS = frozenset({"refund", "payment_refund"})
-RETURNS = frozenset({"refund_failure", "payment_failure_refund"})
+RETURNS = frozenset({"refund_failure"})
 TRANSFERS = frozenset({"transfer"})
+REVERSALS = frozenset({"transfer_refund", "transfer_cancel", "transfer_failure"})
+# Taken and given back by disputes: their source is one.
+DISPUTES = frozenset({"adjustment", "payment_reversal"})
 # Money that only the operator gets or bears, and the code that it is booked under.
 OPERATOR = {
     "stripe_fee": "stripe_fee",
@@ -38,6 +46,12 @@ OPERATOR = {
     "payout": "operator_out",
     "payout_cancel": "operator_in",
     "payout_failure": "operator_in",
+    # What a connected account could not bear (we bear negative balances), and what comes back.
+    "connect_collection_transfer": "negative_balance",
+    "reserve_transaction": "negative_balance",
+    "reserved_funds": "negative_balance",
+    "reserve_hold": "negative_balance",
+    "reserve_release": "negative_balance",
 }
 BOOKINGS = uuid.uuid5(uuid.NAMESPACE_DNS, "balance-transactions.stripe.com")
 
@@ -48,6 +62,7 @@ WEEKLY_DAY, WEEKLY_HOUR = 0, 6  # Monday 06:00 UTC, as CELERY_BEAT_SCHEDULE has 
 
 FUNDING_WORDS = {
     "open": "Not paid yet",
+    "pending": "A bank debit is on its way; it counts when it has arrived, which takes days",
     "paid": "In the wallet",
     "failed": "The payment failed; no money moved",
     "expired": "The checkout expired unpaid; no money moved",
@@ -63,6 +78,28 @@ PAYOUT_WORDS = {
     "paid": "Sent to your bank. A bank can still return it within five business days",
     "failed": "Your bank returned it; it waits in your Stripe account until you give a working one",
     "refused": "Stripe refused it; the money is payable to you again",
+    "reversed": "Taken back from your Stripe account; the money is payable to you again",
+}
+DISPUTE_WORDS = {
+    "open": "Disputed: the payer's bank asks for the money back, and nothing is decided",
+    "won": "Decided for you; what was taken is back",
+    "lost": "Decided for the payer; the money is gone",
+    "closed": "Ended without a loss",
+}
+# Stripe's words for the end of a dispute; every other one, known or not, means that it goes on.
+DISPUTE_ENDS = {
+    "won": "won",
+    "lost": "lost",
+    "warning_closed": "closed",
+    "prevented": "closed",
+}
+CORRECTION_WORDS = {
+    "asked": "Waits for an administrator to propose it",
+    "proposed": "Waits for a second administrator",
+    "approved": "Approved; on its way to Stripe",
+    "done": "Done",
+    "refused": "Refused",
+    "failed": "Stripe refused it; nothing was booked",
 }
 REQUIREMENT_WORDS = {
     "given_name": "your first name",
@@ -112,3 +149,16 @@ def in_words(requirements: list[str]) -> list[str]:
 def booking_base(txn_id: str) -> uuid.UUID:
     """What the ledger ids of a balance transaction's own bookings are derived from."""
     return derived(BOOKINGS, txn_id)
+
+
+def unspent_parts(fundings: list[tuple[uuid.UUID, int]], available: int) -> dict[uuid.UUID, int]:
+    """(funding, what is left to be refunded of it) from old to new → how much of each still lies in
+    the wallet, of which `available` is free. The oldest money is spent first.
+    """
+    parts: dict[uuid.UUID, int] = {}
+    for funding_id, left in reversed(fundings):
+        part = min(left, available)
+        if part > 0:
+            parts[funding_id] = part
+            available -= part
+    return parts

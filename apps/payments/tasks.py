@@ -24,6 +24,21 @@ def fetch_balance() -> None:
     payments.fetch_balance(now=now)
 
 
+@shared_task(name="payments.top_up")
+def top_up() -> None:
+    payments.top_up(now=clock.now())
+
+
+@shared_task(name="payments.reconcile")
+def reconcile() -> None:
+    payments.reconcile(now=clock.now())
+
+
+@shared_task(name="payments.watch_holds")
+def watch_holds() -> None:
+    payments.watch_holds(now=clock.now())
+
+
 @shared_task(name="payments.weekly")
 def weekly() -> None:
     payments.pay_weekly(by=system(), now=clock.now())

@@ -35,6 +35,7 @@ class Project(Row):
         "CriteriaVersion", null=True, on_delete=models.PROTECT, related_name="+"
     )
     is_simulated = models.BooleanField(default=False, help_text="Its crowd is simulated")
+    frozen_at = models.DateTimeField(null=True, help_text="Paused by a chargeback of the buyer's")
     rejections_frozen_at = models.DateTimeField(null=True, help_text="Mass-rejection breaker")
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(
@@ -130,6 +131,11 @@ class Item(models.Model):
     state = models.CharField(max_length=9, choices=ItemState, default=ItemState.ACTIVE)
     payload = models.JSONField()
     kind = models.CharField(max_length=40, blank=True, help_text="The buyer's group, for reports")
+    triggers = models.JSONField(
+        default=list,
+        db_default=models.Value([], models.JSONField()),
+        help_text="Triggers of premiums that the buyer's row names",
+    )
     overlap = models.PositiveIntegerField(default=1)
     open_slots = models.IntegerField(default=1)
     sort_key = models.BigIntegerField()
@@ -244,6 +250,7 @@ class StagedItem(models.Model):
     external_id = models.CharField(max_length=200)
     payload = models.JSONField()
     kind = models.CharField(max_length=40, blank=True)
+    triggers = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
     overlap = models.PositiveIntegerField()
     gold = models.JSONField(null=True)
     gold_key = models.CharField(max_length=200, blank=True)

@@ -11,7 +11,7 @@ from django.db.models.lookups import GreaterThanOrEqual
 from apps.core.models import Row
 from apps.core.tenancy import Actor
 from apps.ledger.enums import Purpose
-from apps.organizations.models import Organization
+from apps.organizations.models import OfOrganizationQuerySet, Organization
 from apps.projects.models import CriteriaVersion, Item, Project
 from apps.projects.rules import Facts, Kind, LineKind, Stage
 from apps.work.enums import (
@@ -90,7 +90,9 @@ class Enrolment(TwoSided):
     gold_lower = models.DecimalField(
         max_digits=6, decimal_places=4, null=True, help_text="Lower 90% bound of accuracy"
     )
-    unreviewed_held = models.BigIntegerField(default=0, help_text="Reserved or unreviewed")
+    unreviewed_held = models.BigIntegerField(
+        default=0, help_text="Reserved, unreviewed, or paid without an acceptance"
+    )
     created_at = models.DateTimeField()
 
     class Meta:
@@ -291,6 +293,33 @@ class SeatCount(Row):
         return f"{self.taken} of {self.tier}"
 
 
+class SecondaryUse(Row):
+    """A use of the answers beyond the purpose of the consent, with what it paid their authors."""
+
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="uses")
+    use = models.CharField(max_length=160)
+    people = models.PositiveIntegerField()
+    net = models.BigIntegerField()
+    fee = models.BigIntegerField()
+    at = models.DateTimeField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                name="use_is_paid", condition=Q(people__gt=0, net__gt=0, fee__gte=0)
+            ),
+        ]
+
+    @property
+    def gross(self) -> int:
+        return self.net + self.fee
+
+
 class Submission(TwoSided):
     """An answer as it was given; the second round of a rework is a second row."""
 
@@ -422,7 +451,13 @@ class EarningLine(TwoSided):
         ordering = ["at", "id"]
         constraints = [
             models.CheckConstraint(
-                name="line_adds_up", condition=Q(gross=F("net") + F("fee"), net__gte=0, fee__gte=0)
+                name="line_adds_up",
+                condition=Q(gross=F("net") + F("fee"), net__gte=0, gross__gte=0),
+            ),
+            # What the platform pays out of its own fee: the buyer pays nothing.
+            models.CheckConstraint(
+                name="line_fee_not_negative",
+                condition=Q(fee__gte=0) | Q(kind=LineKind.CASE_TIME.value, gross=0),
             ),
             models.CheckConstraint(
                 name="line_of_something",

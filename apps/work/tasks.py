@@ -9,6 +9,7 @@ from celery import shared_task
 from apps.core import clock
 from apps.core.tasks import enqueue, one_at_a_time, pairs, tenant_task
 from apps.core.tenancy import Actor, acting, system
+from apps.payments.models import Dispute
 from apps.work import actions as work
 
 BATCH = 200
@@ -123,3 +124,15 @@ def remind_all(*, now: dt.datetime) -> int:
             with acting(system(org_id)) as actor:
                 work.remind(what=what, id=row_id, by=actor, now=now)
     return len(due)
+
+
+@shared_task(name="work.tell_frozen")
+def tell_frozen() -> int:
+    """Chargebacks that contributors were not told of yet (an upward need is a row)."""
+    now = clock.now()
+    with acting(system()):
+        waiting = list(Dispute.objects.filter(workers_told_at=None).order_by("opened_at"))
+    for dispute in waiting:
+        with acting(system(dispute.org_id)) as actor:
+            work.tell_frozen(dispute=dispute, by=actor, now=now)
+    return len(waiting)

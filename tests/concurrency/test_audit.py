@@ -52,6 +52,8 @@ def test_chains_of_different_aggregates_do_not_wait_for_each_other(together):
     one, other = uuid7(), uuid7()
     with acting(STAFF):
         audit.record(audit.Event("test.step", ("test", one)), by=STAFF, now=AT)
+        # It is written with the next statement, and not yet committed.
+        assert AuditEvent.objects.filter(aggregate_id=one).exists()
         assert together(functools.partial(write, other, 1)) == [1]
 
 

@@ -9,7 +9,7 @@ from apps.core.tenancy import acting
 from apps.ledger import actions as ledger
 from apps.ledger import queries
 from apps.ledger.enums import Purpose, TransferKind
-from apps.ledger.errors import AlreadyResolved, InsufficientFunds
+from apps.ledger.errors import AlreadyResolved, InsufficientFunds, NotReversed
 from apps.ledger.models import Account
 from tests.factories import ledger as money
 from tests.factories.ledger import entry
@@ -80,6 +80,17 @@ def test_a_hold_is_resolved_once(wallets, together):
     assert sum(isinstance(result, AlreadyResolved) for result in results) == 3
     assert balance(one) + balance(other) == 2_000
     assert proved()
+
+
+def test_no_more_is_reversed_than_was_moved(transactional_db, together):
+    """Also between unguarded accounts, of which none is locked."""
+    with acting(STAFF):
+        fees, stripe = (ledger.account(p, currency="USD") for p in (Purpose.FEES, Purpose.STRIPE))
+    moved = entry(stripe, fees, 1_000)
+    post(moved)
+    results = together(*[lambda: post(entry(fees, stripe, 400, reverses=moved.id))] * 4)
+    assert results.count(1) == 2
+    assert sum(isinstance(result, NotReversed) for result in results) == 2
 
 
 def test_the_same_transfer_from_four_sessions_is_written_once(wallets, together):

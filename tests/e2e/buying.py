@@ -139,5 +139,6 @@ def buyer_publishes(story):
     berta.reads("criteria v1 is frozen")
     berta.look()
     berta.go(f"/projects/{story.project}/criteria/")
-    for step in ("pause", "top-up", "extend", "close"):
+    for step in ("pause", "top-up", "extend"):
         berta.go(f"/projects/{story.project}/do/{step}/")
+    berta.go(f"/work/review/projects/{story.project}/close/")

@@ -12,6 +12,7 @@ from apps.core.tenancy import Actor, acting
 from apps.ledger import actions as ledger
 from apps.ledger.models import Account
 from apps.organizations.models import Organization
+from apps.projects import rules
 from apps.projects.enums import ItemPurpose, ProjectState
 from apps.projects.models import (
     CriteriaVersion,
@@ -145,6 +146,19 @@ BODY: dict = {
     "decision": DECISION,
     "attachments": {},
 }
+
+
+# What the second engine adds to `pay`.
+PAY_2 = {"case_seconds": 600, "wind_down_percent": 10, "wind_down_days": 7}
+
+
+def premium(trigger: str, amount: int) -> dict:
+    """As publishing writes it: with who decides that it holds."""
+    known = rules.TRIGGERS[trigger]
+    return {
+        "key": trigger, "label": known.label, "amount": amount, "trigger": trigger,
+        "source": str(known.source), "holds": known.holds,
+    }  # fmt: skip
 
 
 def body(**changes: object) -> dict:

@@ -48,6 +48,7 @@ MORE: dict[str, dict] = {
     },
     "notices.Notice": {"url": "/"},
     "notices.Preference": {"group": "verdicts"},
+    "payments.Correction": {"state": "asked"},
     "projects.Project": {"state": "draft", "criteria": None, "published_at": None},
     "work.Assignment": {"held_pay": 40, "review_due_at": None},
     "work.Submission": {"answer": {"choice": "yes"}, "answer_key": "yes"},
@@ -56,11 +57,12 @@ MORE: dict[str, dict] = {
     "work.Enrolment": {"tier": "general", "consent_scope": {}},
 }
 # Rows about one person that only the marketplace itself writes.
-OF_PLATFORM = {"notices.Letter"}
+OF_PLATFORM = {"notices.Letter", "payments.Reversal"}
 # Fields that may be empty one by one, but not all of them.
 NEEDED = {
     "work.EarningLine": {"assignment"},
     "cases.Case": {"org"},
+    "payments.Correction": {"org"},
     "cases.Letter": {"user"},
     "cases.Ticket": {"user"},
 }

@@ -63,10 +63,21 @@ def test_a_batch_may_go_below_zero_in_between(books, post):
     assert "balances" in check()
 
 
+# Another amount of the budget, with the hash that goes with it.
+RESTATED = (
+    "UPDATE ledger_transfer SET amount = {amount}, request_hash = ledger_request_hash(kind, "
+    "debit_id, credit_id, {amount}, currency, code, NULL, NULL, NULL, NULL, NULL) "
+    "WHERE id = '{{budget}}'"
+)
+# A deadline of the hold that had come before it was posted.
+DUE = (
+    "UPDATE ledger_transfer SET expires_at = at, request_hash = ledger_request_hash(kind, "
+    "debit_id, credit_id, amount, currency, code, NULL, NULL, NULL, NULL, at) WHERE id = '{hold}'"
+)
 BREAKS = {
     "amount changed": (
         "UPDATE ledger_transfer SET amount = amount + 1 WHERE id = '{budget}'",
-        r"counters of account \d+ \(wallet:",
+        r"{budget} \(number \d+\) has other content than its hash",
     ),
     "posted twice what was pending": (
         "UPDATE ledger_transfer SET amount = 1001 WHERE id = '{paid}'",
@@ -79,6 +90,26 @@ BREAKS = {
     "currency changed": (
         "UPDATE ledger_transfer SET currency = 'EUR' WHERE id = '{budget}'",
         r"{budget} \(number \d+\) moves EUR between accounts of USD and USD",
+    ),
+    "counters that no longer follow": (
+        RESTATED.format(amount=5_001),
+        r"counters of account \d+ \(wallet:",
+    ),
+    "reversed another way": (
+        "UPDATE ledger_transfer SET reverses_id = '{budget}' WHERE id = '{void}'",
+        r"{void} \(number \d+\) does not go the way back",
+    ),
+    "posted after its deadline": (
+        DUE,
+        r"{paid} \(number \d+\) posts after the deadline",
+    ),
+    "earned money taken": (
+        "UPDATE ledger_account SET purpose = 'payable' WHERE purpose = 'wallet'",
+        r"{budget} \(number \d+\) takes earned money elsewhere",
+    ),
+    "a number twice": (
+        "UPDATE ledger_transfer SET number = number - 1 WHERE id = '{other}'",
+        r"\(number \d+\) has the number of another transfer",
     ),
     "account removed": (
         "DELETE FROM ledger_account WHERE purpose = 'wallet'",
@@ -105,7 +136,7 @@ BREAKS = {
         r"guard of account \d+ \(wallet:",
     ),
     "held funds overdrawn": (
-        "UPDATE ledger_transfer SET amount = 900 WHERE id = '{budget}'",
+        RESTATED.format(amount=900),
         r"{other} \(number \d+\) leaves account \d+ \(held:[^)]*\) with -250 available",
     ),
 }

@@ -5,17 +5,29 @@ import datetime as dt
 import uuid
 
 import pytest
+from django.db import transaction
 
 from apps.core.ids import uuid7
+from apps.core.money import ISO_4217
 from apps.core.tenancy import acting
 from apps.ledger import actions as ledger
 from apps.ledger.enums import Purpose, TransferKind
-from apps.ledger.errors import AlreadyResolved, IdReused, InsufficientFunds, LedgerError
+from apps.ledger.errors import (
+    AlreadyResolved,
+    IdReused,
+    InsufficientFunds,
+    LedgerError,
+    NotReversed,
+    PastDeadline,
+)
 from apps.ledger.models import Transfer
 from tests.factories.ledger import entry
 from tests.ledger.conftest import STAFF
 
 PENDING, POST, VOID = TransferKind.PENDING, TransferKind.POST, TransferKind.VOID
+POSTED, EXPIRE = TransferKind.POSTED, TransferKind.EXPIRE
+EARLIER = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
+LATER = EARLIER + dt.timedelta(hours=1)
 
 
 def written(transfer_id):
@@ -116,7 +128,7 @@ def test_a_batch_that_was_half_written_before_writes_the_rest(books, post, count
 
 @pytest.mark.parametrize("amount", [0, -1])
 def test_an_amount_is_positive(books, post, amount):
-    with pytest.raises(Exception, match="ledger_transfer_amount"):
+    with pytest.raises(LedgerError):
         post(entry(books.wallet, books.held, amount))
 
 
@@ -242,6 +254,139 @@ def test_a_post_keeps_what_the_pending_transfer_was_about(books, post):
         books.project,
         books.person,
     )
+
+
+@pytest.mark.parametrize(("kind", "at"), [(POST, LATER), (EXPIRE, EARLIER)])
+def test_the_deadline_decides(books, post, counters, kind, at):
+    made = entry(books.wallet, books.held, 1_000, kind=PENDING, expires_at=LATER, at=EARLIER)
+    post(made)
+    with pytest.raises(PastDeadline):
+        post(entry(kind=kind, pending=made.id, at=at))
+    assert counters(books.wallet) == (0, 1_000, 10_000, 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "posted"),
+    [(POST, EARLIER, 1_000), (EXPIRE, LATER, 0), (VOID, EARLIER, 0), (VOID, LATER, 0)],
+)
+def test_a_hold_with_a_deadline_is_resolved_once(books, post, counters, kind, at, posted):
+    made = entry(books.wallet, books.held, 1_000, kind=PENDING, expires_at=LATER, at=EARLIER)
+    post(made)
+    assert post(entry(kind=kind, pending=made.id, at=at)) == 1
+    assert counters(books.wallet) == (posted, 0, 10_000, 0)
+    for again in (POST, VOID, EXPIRE):
+        with pytest.raises(LedgerError):
+            post(entry(kind=again, pending=made.id, at=at))
+
+
+def test_a_hold_without_a_deadline_never_expires(books, post):
+    made = hold(books, post)
+    with pytest.raises(PastDeadline):
+        post(entry(kind=EXPIRE, pending=made.id, at=LATER))
+
+
+@pytest.mark.parametrize("more", [{"kind": POSTED}, {"at": LATER}])
+def test_a_deadline_is_of_a_hold_and_after_it(books, post, more):
+    fields = {"kind": PENDING, "at": EARLIER} | more
+    with pytest.raises(LedgerError):
+        post(entry(books.wallet, books.held, 10, expires_at=LATER, **fields))
+
+
+def test_holds_past_their_deadline_are_given_back(books, post, counters):
+    fields = {"kind": PENDING, "at": EARLIER}
+    over, still_open = (
+        entry(books.wallet, books.held, amount, expires_at=at, **fields)
+        for amount, at in ((100, LATER), (30, LATER + dt.timedelta(days=1)))
+    )
+    used = entry(books.wallet, books.held, 7, expires_at=LATER, **fields)
+    post(over, still_open, used, entry(books.wallet, books.held, 1, kind=PENDING))
+    post(entry(kind=POST, pending=used.id, at=EARLIER))
+    with acting(STAFF):
+        assert ledger.expire(EARLIER) == 0
+        assert ledger.expire(LATER) == 1
+        assert ledger.expire(LATER) == 0
+    assert counters(books.wallet) == (7, 31, 10_000, 0)
+
+
+# ── Reversals ────────────────────────────────────────────────────────────────────────────────────
+
+
+def back(moved, amount=None, **more):
+    fields = {"reverses": moved.id} | more
+    return entry(moved.credit, moved.debit, amount or moved.amount, **fields)
+
+
+@pytest.fixture
+def moved(books, post):
+    """A thousand to held funds, in which there is more than that."""
+    made = entry(books.wallet, books.held, 1_000)
+    post(made, entry(books.wallet, books.held, 5_000))
+    return made
+
+
+def test_a_transfer_is_taken_back(books, post, counters, moved):
+    post(back(moved))
+    assert counters(books.held) == (1_000, 0, 6_000, 0)
+
+
+def test_parts_are_taken_back_until_nothing_is_left(post, moved):
+    post(back(moved, 400))
+    with pytest.raises(NotReversed):
+        post(back(moved, 601))
+    with pytest.raises(NotReversed):
+        post(back(moved, 300), back(moved, 301))
+    assert post(back(moved, 300), back(moved, 300)) == 2
+    with pytest.raises(NotReversed):
+        post(back(moved, 1))
+
+
+def test_the_same_reversal_again_changes_nothing(post, moved):
+    again = back(moved)
+    assert [post(again), post(again)] == [1, 0]
+
+
+def test_a_reversal_can_be_taken_back_too(post, moved):
+    first = back(moved, 400)
+    post(first)
+    assert post(back(first)) == 1
+
+
+def test_a_reversal_goes_the_same_way_back(books, post, moved, available):
+    post(entry(books.wallet, books.fees, 50))
+    before = available(books.wallet)
+    for wrong in (
+        entry(books.wallet, books.held, 10, reverses=moved.id),  # the same way
+        entry(books.fees, books.wallet, 10, reverses=moved.id),  # another account
+        entry(books.held, books.wallet, 10, reverses=uuid7()),  # of nothing
+        back(moved, 10, kind=PENDING),
+    ):
+        with pytest.raises(NotReversed):
+            post(wrong)
+    assert available(books.wallet) == before
+
+
+def test_what_moved_nothing_is_not_reversed(books, post):
+    made = hold(books, post)
+    post(entry(books.wallet, books.held, 5_000))
+    with pytest.raises(NotReversed):
+        post(back(made))
+    resolved = entry(kind=POST, pending=made.id, amount=600)
+    post(resolved)
+    with pytest.raises(NotReversed):
+        post(entry(books.held, books.wallet, 601, reverses=resolved.id))
+    assert post(entry(books.held, books.wallet, 600, reverses=resolved.id)) == 1
+
+
+# ── Currencies ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_accounts_are_of_the_currencies_of_iso_4217(db):
+    with acting(STAFF):
+        for currency in ISO_4217:
+            assert ledger.account(Purpose.FEES, currency=currency)
+        for wrong in ("XXX", "usd", "US", ""):
+            with pytest.raises(Exception, match="no currency of ISO 4217"), transaction.atomic():
+                ledger.account(Purpose.FEES, currency=wrong)
 
 
 # ── Batches ──────────────────────────────────────────────────────────────────────────────────────

@@ -6,6 +6,7 @@ from django.db.utils import DatabaseError
 from psycopg import errors
 
 from apps.core.tenancy import acting
+from apps.ledger import queries
 from apps.ledger.enums import TransferKind
 from apps.ledger.errors import EarnedStays
 from apps.ledger.models import Account, Transfer
@@ -18,6 +19,9 @@ CHANGES = {
     "truncate transfers": "TRUNCATE ledger_transfer CASCADE",
     "delete an account": "DELETE FROM ledger_account",
     "truncate accounts": "TRUNCATE ledger_account CASCADE",
+    "rename an account": "UPDATE ledger_account SET holder_id = NULL",
+    "take a guard away": "UPDATE ledger_account SET is_guarded = false",
+    "change a currency": "UPDATE ledger_account SET currency = 'EUR'",
 }
 WRITES = {
     "write a transfer": "INSERT INTO ledger_transfer SELECT * FROM ledger_transfer",
@@ -25,7 +29,7 @@ WRITES = {
     "debits_pending, credits_posted, credits_pending) VALUES ('wallet', 'USD', true, 0, 0, 9, 0)",
     "change a counter": "UPDATE ledger_account SET credits_posted = credits_posted + 1",
     "take the numbers": "SELECT setval('ledger_transfer_number', 1)",
-    "replace the function": "DROP FUNCTION ledger_post(jsonb)",
+    "replace the function": "DROP FUNCTION ledger_post",
     "switch the trigger off": "ALTER TABLE ledger_transfer DISABLE TRIGGER ALL",
     "leave row-level security": "ALTER TABLE ledger_account DISABLE ROW LEVEL SECURITY",
     "switch triggers off for the session": "SET session_replication_role = replica",
@@ -55,6 +59,42 @@ def test_the_owner_of_the_tables_cannot_either(transactional_db, books, table_ow
         table_owner.execute(CHANGES[what])
     after = table_owner.execute("SELECT count(*), sum(amount) FROM ledger_transfer").fetchone()
     assert after == before
+
+
+ROW = (
+    "INSERT INTO ledger_transfer (id, kind, debit_id, credit_id, amount, currency, code, "
+    "pending_id, request_hash, at) SELECT gen_random_uuid(), {kind}, {debit}, credit_id, {amount}, "
+    "currency, 'x', {pending}, request_hash, at FROM ledger_transfer LIMIT 1"
+)
+WHOLE = {"kind": "'posted'", "debit": "debit_id", "amount": "1", "pending": "NULL"}
+BAD_ROWS = {
+    "nothing moved": ({"amount": "0"}, "ledger_transfer_amount"),
+    "a negative amount": ({"amount": "-1"}, "ledger_transfer_amount"),
+    "a void of nothing": ({"kind": "'void'", "amount": "0"}, "ledger_transfer_resolves"),
+    "a post of nothing pending": ({"kind": "'post'"}, "ledger_transfer_resolves"),
+    "an unknown kind": ({"kind": "'gift'"}, "ledger_transfer_resolves"),
+    "one account": ({"debit": "credit_id"}, "ledger_transfer_two_accounts"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_ROWS)
+def test_a_row_past_the_writer_meets_the_constraints(transactional_db, books, table_owner, what):
+    change, constraint = BAD_ROWS[what]
+    with pytest.raises(errors.CheckViolation, match=constraint):
+        table_owner.execute(ROW.format(**WHOLE | change))
+
+
+def test_what_the_owner_writes_past_the_writer_is_named(transactional_db, books, table_owner):
+    """Nobody who serves a request can, and check_ledger does not believe it."""
+    table_owner.execute(ROW.format(**WHOLE))
+    with acting(STAFF):
+        assert "has other content than its hash" in queries.prove().fault
+
+
+@pytest.mark.parametrize("what", ["debits_posted", "debits_pending"])
+def test_an_overdrawn_counter_meets_its_constraint(transactional_db, books, table_owner, what):
+    with pytest.raises(errors.CheckViolation, match="ledger_account_not_overdrawn"):
+        table_owner.execute(f"UPDATE ledger_account SET {what} = 10001 WHERE id = {books.wallet}")  # noqa: S608
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,10 @@ def engine(data):
             minimum_minutes=NUMBERS["paid_minutes_minimum"],
         ),
         instruction_seconds_max=NUMBERS["instruction_minutes_max"] * 60,
+        engine=NUMBERS["engine"],
+        case_seconds=NUMBERS["case_minutes"] * 60,
+        wind_down_percent=NUMBERS["wind_down_percent"],
+        wind_down_days=NUMBERS["wind_down_days"],
     )
     facts = Facts(Kind(data["kind"]), Stage.OPEN, cap_seconds=terms.paid_seconds_max)
     is_work = data["kind"] == "work"

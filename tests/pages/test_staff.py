@@ -10,8 +10,12 @@ from apps.cases.models import Case
 from apps.core.ids import uuid7
 from apps.core.tenancy import Actor, acting, system
 from apps.ledger import actions as ledger
+from apps.notices.enums import Kind as Notices
+from apps.notices.models import Notice
 from apps.organizations.queries import actor_of
 from apps.pages import checks
+from apps.pages.models import BooksCheck
+from apps.pages.tasks import check_books
 from apps.payments.models import OutboxCall, StripeBalance
 from apps.projects.models import Project
 from apps.scoring.models import ScoringRun
@@ -217,3 +221,36 @@ def test_the_checks_page_says_yes_and_no(published, ada, client_of, now):
     page = client_of(ada).get(reverse("pages:staff-checks"))
     assert "belongs to others" in page.text
     assert page.text.count("badge-bad") >= 2
+
+
+def test_the_hourly_check_is_kept_and_shown(published, ada, client_of, now):
+    client = client_of(ada)
+    assert "has not run yet" in client.get(reverse("pages:staff")).text
+    made = checks.keep(now)
+    assert (made.title, made.fault) == ("", "")
+    for page in ("pages:staff", "pages:staff-checks"):
+        text = client.get(reverse(page)).text
+        assert "Every check held" in text
+        assert f"in {made.took_ms} ms" in text
+
+
+def test_a_check_that_fails_is_told_to_administrators_alone(published, ada, carol, client_of, now):
+    balance(1, at=now)
+    made = checks.keep(now)
+    assert "belongs to others" in made.fault
+    with acting(actor_of(ada)):
+        assert made.fault in Notice.objects.get(kind=Notices.STAFF_BOOKS).body
+    with acting(actor_of(carol)):
+        assert not Notice.objects.filter(kind=Notices.STAFF_BOOKS).exists()
+    text = client_of(ada).get(reverse("pages:staff")).text
+    assert made.title in text
+    assert "belongs to others" in text
+
+
+def test_beat_checks_every_hour(settings, now, db):
+    entry = settings.CELERY_BEAT_SCHEDULE["pages.check_books"]
+    assert entry["schedule"] == HOUR.total_seconds()
+    assert entry["task"] == check_books.name
+    assert check_books() == ""
+    with acting(STAFF):
+        assert BooksCheck.objects.count() == 1

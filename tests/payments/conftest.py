@@ -18,6 +18,7 @@ from apps.ledger.queries import find_account
 from apps.payments import actions as payments
 from apps.payments import gateway
 from apps.payments.models import Funding, OutboxCall, Payout, Refund, StripeAccount, StripeEvent
+from apps.payments.queries import differences
 from stripe_double import Double
 from stripe_double.webhooks import sign
 
@@ -76,6 +77,26 @@ class Money:
     def pay(self, funding: Funding, *, outcome: str = "paid", available: bool = True) -> dict:
         body = {"outcome": outcome, "available": available}
         return self.double.post(f"/_double/checkout/{funding.session_id}/pay", body)
+
+    def settle(self, funding: Funding, outcome: str) -> dict:
+        """The bank's word on a debit: "paid" or "failed"."""
+        return self.double.post(
+            f"/_double/checkout/{funding.session_id}/settle", {"outcome": outcome}
+        )
+
+    def dispute(self, funding: Funding, **body: object) -> str:
+        """The payer's bank asks for the money back; the id of the dispute at Stripe."""
+        return self.double.post(
+            "/_double/disputes", {"payment_intent": funding.payment_intent_id, **body}
+        )["id"]
+
+    def close(self, dispute_id: str, status: str, **body: object) -> dict:
+        return self.double.post(f"/_double/disputes/{dispute_id}/close", {"status": status, **body})
+
+    def news(self, *types: str) -> None:
+        """Deliver every event of these types (all: none named), and handle what is stored."""
+        self.deliver(*self.events(*types))
+        payments.take_events(now=self.now)
 
     def check(self, funding: Funding) -> Funding:
         with acting(system(funding.org_id)) as by:
@@ -153,6 +174,12 @@ class Money:
     def stored(self) -> list[StripeEvent]:
         with acting(STAFF):
             return list(StripeEvent.objects.order_by("id"))
+
+
+def told() -> list[str]:
+    """Where Stripe's books and the ledger differ, in sentences."""
+    with acting(STAFF):
+        return list(differences())
 
 
 def post(

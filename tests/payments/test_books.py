@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from apps.core.tenancy import acting, system
 from apps.ledger.enums import Purpose
 from apps.ledger.queries import find_account
+from apps.notices.models import Notice
 from apps.payments import actions as payments
-from apps.payments.models import BalanceTxn, StripeBalance
-from apps.payments.queries import differences
-from tests.payments.conftest import STAFF
+from apps.payments.models import BalanceTxn, Reconciliation, StripeAccount, StripeBalance
+from apps.payments.tasks import reconcile
+from tests.payments.conftest import STAFF, told
 
 pytestmark = pytest.mark.django_db
 
@@ -25,11 +26,6 @@ def mirror() -> int:
     with acting(STAFF):
         account = find_account(Purpose.STRIPE, currency="USD")
         return -sum(settled_amounts(account).values())
-
-
-def told() -> list[str]:
-    with acting(STAFF):
-        return list(differences())
 
 
 @pytest.fixture
@@ -105,6 +101,34 @@ def test_the_command_names_the_differences(busy, acme, funded):
     with pytest.raises(CommandError, match="2 differences"):
         call_command("reconcile_stripe", stdout=out)
     assert "$5.00" in out.getvalue()
+
+
+def test_each_night_is_kept_and_shown(busy, acme, funded, ada, client_of, as_):
+    reconcile()
+    funded(acme, 5_00)
+    reconcile()
+    with acting(STAFF):
+        good, bad = Reconciliation.objects.order_by("differences")
+    assert (good.transactions, good.differences, good.sentences) == (4, 0, [])
+    assert bad.differences == 2 and "$5.00" in " ".join(bad.sentences)
+    page = client_of(ada).get("/payments/staff/").content.decode()
+    assert "2 differences" in page and "$5.00" in page and "Equal" in page
+    with acting(as_(ada)):
+        notice = Notice.objects.get(kind="staff.reconcile")
+    assert "differ in 2 places" in notice.title
+
+
+def test_the_platform_bears_what_a_connected_account_cannot(busy, carol):
+    """Stripe's bill for an account that stays below zero: at the cost of capital, booked once."""
+    with acting(STAFF):
+        account_id = StripeAccount.objects.get(user=carol).account_id
+    busy.later(days=5)
+    busy.double.post(f"/_double/accounts/{account_id}/debit", {"amount": 9_00})
+    busy.double.post(f"/_double/accounts/{account_id}/write_off", {})
+    payments.fetch_balance(now=busy.now)
+    with acting(STAFF):
+        row = BalanceTxn.objects.get(type="connect_collection_transfer")
+    assert row.amount < 0 and row.booked_at and told() == [] and mirror() == busy.at_stripe()
 
 
 def test_changed_amounts_are_found(busy):

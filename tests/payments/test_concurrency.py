@@ -1,5 +1,7 @@
 """Several sessions at once, each seeing only what is committed."""
 
+from functools import partial
+
 import pytest
 
 from apps.core.errors import WagefileError
@@ -8,8 +10,10 @@ from apps.payments import actions as payments
 from apps.payments import gateway
 from apps.payments.actions import outbox
 from apps.payments.models import Payout
+from apps.projects import actions as projects
+from apps.projects.models import Project
 from stripe_double import Double
-from tests.payments.conftest import CONNECT, PLATFORM, STAFF, Money
+from tests.payments.conftest import CONNECT, PLATFORM, STAFF, Money, told
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.concurrency]
 
@@ -78,6 +82,42 @@ def test_weekly_twice_at_once(money, earned, carol, together):
     assert sum(made) == 1 and money.payable(carol) == 0
     with acting(STAFF):
         assert Payout.objects.count() == 1
+
+
+@pytest.fixture
+def disputed(transactional_db, money, acme, alice, as_, project):
+    """50.00 paid in, 20.00 of it held by a project that is paused; 10.00 are disputed."""
+    boss = as_(alice)
+    with acting(boss):
+        funding = money.fund(acme, boss, 50_00)
+    money.project = project(acme, wallet=0, budget=20_00, qualification=0)
+    with acting(boss):
+        projects.pause(project_id=money.project.id, by=boss, now=money.now)
+    money.dispute_id = money.dispute(funding, amount=10_00)
+    return money
+
+
+def test_a_chargeback_seen_by_four_at_once_is_booked_and_collected_once(disputed, acme, together):
+    check = partial(payments.check_dispute, stripe_id=disputed.dispute_id, now=disputed.now)
+    assert {row.state for row in together(*[check] * 4)} == {"open"}
+    assert disputed.wallet(acme) == 30_00 - 10_00 - 15_00
+    payments.fetch_balance(now=disputed.now)
+    assert told() == []
+
+
+def test_who_resumes_while_the_wallet_freezes_does_not_stay_live(
+    disputed, acme, alice, as_, together
+):
+    boss = as_(alice)
+
+    def resume():
+        with acting(boss):
+            projects.resume(project_id=disputed.project.id, by=boss, now=disputed.now)
+
+    check = partial(payments.check_dispute, stripe_id=disputed.dispute_id, now=disputed.now)
+    together(resume, check, resume)
+    with acting(STAFF):
+        assert Project.objects.get().state == "paused"
 
 
 def test_signed_events_come_over_the_wire(live_server, settings, now, acme, alice, as_, carol):

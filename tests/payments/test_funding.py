@@ -4,10 +4,13 @@ import pytest
 
 from apps.core.errors import Conflict, Invalid, NotAllowed
 from apps.core.tenancy import acting
+from apps.ledger.enums import Purpose
+from apps.ledger.queries import find_account, settled_amounts
 from apps.payments import actions as payments
 from apps.payments import gateway
 from apps.payments.errors import StripeUnclearError
 from apps.payments.models import Funding
+from tests.payments.conftest import STAFF, told
 
 pytestmark = pytest.mark.django_db
 
@@ -57,24 +60,64 @@ def test_another_amount_than_was_asked_for_is_not_booked(money, acme, boss, monk
     assert money.fresh(funding).state == "open" and money.wallet(acme) == 0
 
 
-@pytest.mark.parametrize(
-    ("seen", "state"),
-    [
-        (gateway.Checkout("complete", False, False, 50_00, "USD", "pi_1"), "open"),
-        (gateway.Checkout("complete", False, True, 50_00, "USD", "pi_1"), "failed"),
-    ],
-)
-def test_a_bank_debit_counts_when_it_succeeds(money, acme, boss, monkeypatch, seen, state):
-    """`checkout.session.completed` with payment_status unpaid is no money yet; a debit that failed
-    can be paid at a second try of the same session.
-    """
+@pytest.fixture
+def debit(money, acme, boss):
+    """A bank debit of 50.00 that the buyer has given on Stripe's page; the bank is silent yet."""
     funding = payments.fund(org_id=acme.id, amount=50_00, by=boss, now=money.now)
-    with monkeypatch.context() as patch:
-        patch.setattr(gateway, "read_checkout", lambda _id: seen)
-        assert money.check(funding).state == state
-    assert money.wallet(acme) == 0
-    money.pay(funding)
-    assert money.check(funding).state == "paid" and money.wallet(acme) == 50_00
+    money.pay(funding, outcome="debit", available=False)
+    money.deliver(*money.events("checkout.session.completed"))
+    payments.take_events(now=money.now)
+    return money.fresh(funding)
+
+
+def incoming() -> int:
+    with acting(STAFF):
+        account = find_account(Purpose.INCOMING, currency="USD")
+        return sum(settled_amounts(account).values())
+
+
+def test_a_bank_debit_counts_when_it_has_arrived(money, acme, debit):
+    """`checkout.session.completed` with payment_status unpaid is no money yet."""
+    assert debit.state == "pending" and money.wallet(acme) == 0
+    payments.fetch_balance(now=money.now)
+    assert incoming() == 50_00 and told() == [], "in Stripe's books, but nobody's yet"
+    money.settle(debit, "paid")
+    money.deliver(*money.events("checkout.session.async_payment_succeeded"))
+    payments.take_events(now=money.now)
+    assert money.fresh(debit).state == "paid" and money.wallet(acme) == 50_00
+    payments.fetch_balance(now=money.now)
+    assert incoming() == 0 and told() == []
+
+
+def test_a_bank_debit_that_fails_moves_nothing(money, acme, debit):
+    payments.fetch_balance(now=money.now)
+    money.settle(debit, "failed")
+    money.deliver(*money.events("checkout.session.async_payment_failed"))
+    payments.take_events(now=money.now)
+    assert money.fresh(debit).state == "failed" and money.wallet(acme) == 0
+    payments.fetch_balance(now=money.now)
+    assert incoming() == 0 and told() == [], "the second line takes it back, its fee included"
+
+
+@pytest.mark.parametrize(("outcome", "wallet"), [("paid", 50_00), ("failed", 0)])
+def test_a_bank_debit_without_any_event_is_found(money, acme, debit, outcome, wallet):
+    money.settle(debit, outcome)
+    later = money.later(hours=1)
+    payments.catch_up(now=later)
+    payments.fetch_balance(now=later)
+    assert money.fresh(debit).state == outcome and money.wallet(acme) == wallet
+    assert incoming() == 0 and told() == []
+
+
+def test_a_debit_on_its_way_cannot_be_spent(money, acme, boss, debit):
+    with pytest.raises(Invalid, match=r"At most \$0.00"):
+        payments.refund_unspent(org_id=acme.id, amount=10_00, by=boss, now=money.now)
+
+
+def test_the_page_says_that_a_debit_takes_days(money, acme, debit, client_of, alice):
+    page = client_of(alice).get(f"/payments/fundings/{debit.id}/").content.decode()
+    assert "Nothing is counted before it has arrived" in page
+    assert "Continue to Stripe" not in page
 
 
 @pytest.mark.parametrize("amount", [-1, 0, 99, 100_000_000])

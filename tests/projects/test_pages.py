@@ -369,6 +369,8 @@ def live(project: Callable, acme: Organization, funded: Callable) -> Project:
 
 
 def confirm_url(project: Project, name: str) -> str:
+    if name == "close":
+        return reverse("work:close", args=[project.id])
     return reverse("projects:confirm", args=[project.id, name])
 
 

@@ -1,6 +1,7 @@
-"""The pay rules, engine `pay/1`, by properties: what is reserved always covers what becomes due."""
+"""The pay rules of both engines, by properties: what is reserved covers what becomes due."""
 
 import dataclasses
+import datetime as dt
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.projects import rules
+from apps.projects.enums import Layer
 from apps.projects.rules import Account, Facts, Hold, Kind, LineKind, Outcome, Premium, Stage, Terms
 from tests.factories.projects import body
 
@@ -21,6 +23,8 @@ premiums = st.lists(
         label=st.just("Night"),
         amount=st.integers(0, 500),
         trigger=st.sampled_from(["always", "night", "urgent"]),
+        source=st.just("item"),
+        holds=st.just("somebody says so"),
     ),
     max_size=3,
 ).map(tuple)
@@ -39,6 +43,14 @@ terms_of_any_kind = st.builds(
     paid_seconds_max=st.integers(60, 3_600),
     instruction_seconds_max=st.integers(0, 900),
     premiums=premiums,
+    version=st.integers(1, 99),
+    engine=st.sampled_from(sorted(rules.ENGINES)),
+    case_seconds=st.integers(0, 3_600),
+    wind_down_percent=percents,
+    wind_down_days=st.integers(1, 30),
+    training_pay=amounts,
+    review_pay=amounts,
+    panel_pay=amounts,
 )
 triggers = st.sampled_from([frozenset(), frozenset({"night"}), frozenset({"night", "urgent"})])
 kinds = st.sampled_from(list(Kind))
@@ -88,10 +100,11 @@ def test_an_engine_that_never_was_is_an_error():
 @given(terms_of_any_kind, open_facts)
 def test_an_accepted_item_earns_base_premiums_and_rework(terms, facts):
     lines = rules.earn(terms, facts, Outcome.ACCEPTED)
-    if facts.kind == Kind.QUALIFICATION:
-        assert [(line.kind, line.net, line.fee) for line in lines] == [
-            (LineKind.QUALIFICATION, terms.qualification_pay, 0)
-        ]
+    flat = terms.flat_pay(facts.kind)
+    if flat is not None:
+        # One line of the kind's own name, whatever was found; the platform earns on reviews alone.
+        fee = terms.fee_on(flat) if facts.kind == Kind.REVIEW else 0
+        assert [(line.kind, line.net, line.fee) for line in lines] == [(facts.kind, flat, fee)]
         return
     assert net(of_kind(lines, LineKind.BASE)) == terms.base
     due = [p for p in terms.premiums if p.trigger == "always" or p.trigger in facts.triggers]
@@ -123,7 +136,7 @@ def test_ties_go_to_the_even_neighbour(base, premium, fee):
 def test_a_good_faith_rejection_keeps_the_kill_fee_and_bears_the_same_fee(terms, facts):
     lines = rules.earn(terms, facts, Outcome.REJECTED)
     assert net(lines) == rules.guaranteed_pay(terms, facts)
-    if facts.kind == Kind.QUALIFICATION:
+    if terms.flat_pay(facts.kind) is not None:
         return
     (kill,) = of_kind(lines, LineKind.KILL_FEE)
     assert kill.net == -(-terms.base * terms.kill_fee_percent // 100)
@@ -136,7 +149,7 @@ def test_an_overturned_rejection_pays_exactly_what_was_missing(terms, facts):
     rejected = rules.earn(terms, facts, Outcome.REJECTED)
     overturned = rules.earn(terms, facts, Outcome.OVERTURNED)
     accepted = rules.earn(terms, facts, Outcome.ACCEPTED)
-    if facts.kind == Kind.QUALIFICATION:
+    if terms.flat_pay(facts.kind) is not None:
         return
     assert net(rejected) + net(overturned) == net(accepted)
     assert sum(line.fee for line in overturned) == 0
@@ -153,8 +166,8 @@ def test_every_line_adds_up_and_says_why(terms, facts, outcome):
 @given(terms_of_any_kind, open_facts)
 def test_bad_faith_earns_a_line_of_nothing_that_says_why(terms, facts):
     lines = rules.earn(terms, facts, Outcome.BAD_FAITH)
-    if facts.kind == Kind.QUALIFICATION:
-        assert net(lines) == terms.qualification_pay
+    if terms.flat_pay(facts.kind) is not None:
+        assert net(lines) == terms.flat_pay(facts.kind)
         return
     (line,) = lines
     assert (line.kind, line.net, line.fee) == (LineKind.KILL_FEE, 0, 0)
@@ -172,7 +185,7 @@ def test_an_overturned_finding_of_bad_faith_pays_what_an_acceptance_would_have(t
 def test_a_finding_of_bad_faith_keeps_everything_held_for_every_end_of_its_appeal(
     terms, facts, data
 ):
-    if facts.kind == Kind.QUALIFICATION:
+    if terms.flat_pay(facts.kind) is not None:
         return
     before = rules.max_remaining(terms, facts)
     paid = data.draw(st.integers(0, facts.cap_seconds))
@@ -193,6 +206,145 @@ def test_a_finding_of_bad_faith_keeps_everything_held_for_every_end_of_its_appea
     final = rules.max_remaining(terms, dataclasses.replace(accused, stage=Stage.FINAL))
     assert final == Hold(extra=terms.floor_for(paid))
     assert final.total <= held.total
+
+
+wild_facts = st.builds(
+    Facts,
+    kind=kinds,
+    stage=st.sampled_from(list(Stage)),
+    cap_seconds=st.integers(0, 10**6),
+    triggers=st.frozensets(st.sampled_from(sorted(rules.TRIGGERS))),
+    rounds=st.integers(0, 9),
+    paid_seconds=st.one_of(st.none(), st.integers(0, 10**6)),
+    earned=st.integers(0, 10**9),
+    is_topped_up=st.booleans(),
+    can_bonus=st.booleans(),
+    is_bad_faith=st.booleans(),
+)
+
+
+@given(terms_of_any_kind, wild_facts, outcomes)
+def test_any_facts_give_lines_and_holds_and_none_is_negative(terms, facts, outcome):
+    for line in rules.earn(terms, facts, outcome):
+        assert line.net >= 0 and line.fee >= 0 and line.reason
+    hold = rules.max_remaining(terms, facts)
+    assert min(hold.pay, hold.fee, hold.extra) >= 0
+
+
+@given(terms_of_any_kind, open_facts)
+def test_an_overturn_never_leaves_less_than_an_acceptance(terms, facts):
+    rejected = rules.earn(terms, facts, Outcome.REJECTED)
+    stays = [] if terms.flat_pay(facts.kind) is not None else rejected
+    overturned = [*rules.earn(terms, facts, Outcome.OVERTURNED), *rules.case_time(terms)]
+    assert net(stays) + net(overturned) >= net(rules.earn(terms, facts, Outcome.ACCEPTED))
+
+
+# ── Lines that follow from no verdict ───────────────────────────────────────────────────────────
+
+
+@given(terms_of_any_kind)
+def test_case_time_is_the_floor_on_its_seconds_and_costs_the_buyer_nothing(terms):
+    lines = rules.case_time(terms)
+    assert net(lines) == terms.floor_for(terms.case_seconds)
+    for line in lines:
+        assert line.gross == 0
+        assert f"{terms.case_seconds} seconds" in line.reason
+        assert f"criteria v{terms.version}" in line.reason
+
+
+@given(terms_of_any_kind, st.integers(-5, 10_000), st.integers(0, 100))
+def test_wind_down_is_a_share_of_the_base_and_grows_with_the_answers(terms, answers, more):
+    pay = net(rules.wind_down(terms, answers=answers))
+    exact_pay = Fraction(terms.base * terms.wind_down_percent * max(0, answers), 100)
+    assert exact_pay <= pay < exact_pay + 1
+    assert net(rules.wind_down(terms, answers=answers + more)) >= pay
+    for line in rules.wind_down(terms, answers=answers):
+        assert line.fee == 0 and f"{terms.wind_down_percent}%" in line.reason
+
+
+@given(terms_of_any_kind, st.integers(-10, 10_000))
+def test_a_royalty_is_the_price_of_the_consent_with_its_fee(terms, price):
+    lines = rules.royalty(terms, price=price, use="a textbook")
+    assert net(lines) == max(0, price)
+    for line in lines:
+        assert line.fee == exact(price * terms.fee_bps, 10_000)
+        assert "a textbook" in line.reason and terms.says(price) in line.reason
+
+
+parts = st.lists(st.decimals(0, 1, places=4), max_size=8)
+
+
+@given(terms_of_any_kind, st.integers(0, 10**7), st.decimals(-1, 1, places=4), parts)
+def test_lift_pays_out_of_its_pool_and_only_when_the_interval_excludes_zero(
+    terms, pool, lower, parts
+):
+    total = sum(parts)
+    shares = [part / total if total else Decimal(0) for part in parts]
+    lines = [
+        line
+        for share in shares
+        for line in rules.lift_bonus(terms, rules.Lift(pool=pool, lower=lower, share=share))
+    ]
+    assert sum(line.gross for line in lines) <= pool
+    assert all(line.net > 0 and line.fee >= 0 for line in lines)
+    if lower <= 0:
+        assert not lines
+    assert not rules.lift_bonus(terms, rules.Lift(pool=pool, lower=None, share=Decimal(1)))
+
+
+@given(terms_of_any_kind, st.decimals("0.0001", 1, places=4), st.integers(1, 10**6))
+def test_more_lift_never_pays_less(terms, share, pool):
+    lift = rules.Lift(pool=pool, lower=Decimal("0.01"), share=share)
+    less = dataclasses.replace(lift, share=share / 2)
+    assert net(rules.lift_bonus(terms, lift)) >= net(rules.lift_bonus(terms, less))
+
+
+# ── Triggers ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_map_names_three_or_four_triggers_for_each_layer_and_who_decides_each():
+    for layer in Layer:
+        named = [trigger for trigger in rules.TRIGGERS.values() if layer in trigger.layers]
+        assert 3 <= len(named) <= 4, layer
+        assert list(rules.of_layer(layer))[: len(named)] == named
+    assert all(trigger.holds and trigger.label for trigger in rules.TRIGGERS.values())
+
+
+NIGHT = dt.datetime(2026, 3, 3, 23, tzinfo=dt.UTC)  # a Tuesday
+SATURDAY = dt.datetime(2026, 3, 7, 12, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(
+    ("trigger", "changes", "words"),
+    [
+        ("harmful_content", {}, {"item": {"harmful_content"}}),
+        ("scarce_language", {"tiers": [{"languages": ["fi"]}]}, {}),
+        ("credential", {"tiers": [{"credentials": ["md"]}]}, {}),
+        ("scarce_expertise", {"tiers": [{"qualification": {"items": 5}}]}, {}),
+        ("complex_rubric", {"rubric": [{}] * 5}, {}),
+        ("commercial_reuse", {"consent": {"secondary_use": "a textbook"}}, {}),
+        ("night", {}, {"at": NIGHT}),
+        ("night", {}, {"at": NIGHT.replace(hour=5, minute=59)}),
+        ("weekend", {}, {"at": SATURDAY}),
+    ],
+)
+def test_a_trigger_holds_for_its_published_reason_alone(trigger, changes, words):
+    usual = {"item": (), "at": NIGHT.replace(hour=6)}
+    tiers = [{"key": "t", "languages": [], "credentials": [], "qualification": None}]
+    tiers[0].update(*changes.pop("tiers", [{}]))
+    published = body(**changes) | {"tiers": tiers}
+    known = rules.TRIGGERS[trigger]
+    premium = Premium("p", "P", 5, trigger, source=known.source, holds=known.holds)
+
+    def held(body_: dict, **more: object) -> frozenset[str]:
+        return rules.holding([premium], body=body_, tier="t", **usual | more)
+
+    assert held(published, **words) == {trigger}
+    plain_tier = {"key": "t", "languages": [], "credentials": [], "qualification": None}
+    assert held(body() | {"tiers": [plain_tier]}) == frozenset()
+    # What was published without a source (pay/1) is decided by nobody.
+    old = dataclasses.replace(premium, source="")
+    assert not rules.holding([old], body=published, tier="t", **usual | words)
 
 
 # ── Reserves ────────────────────────────────────────────────────────────────────────────────────
@@ -229,7 +381,7 @@ def test_the_reserve_covers_every_way_to_the_end(terms, facts, data):
 
 @given(terms_of_any_kind, open_facts, st.data())
 def test_an_overturn_is_covered_by_what_stayed_after_the_rejection(terms, facts, data):
-    if facts.kind == Kind.QUALIFICATION:
+    if terms.flat_pay(facts.kind) is not None:
         return
     paid = data.draw(st.integers(0, facts.cap_seconds))
     stay = dataclasses.replace(

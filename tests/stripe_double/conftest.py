@@ -71,6 +71,7 @@ def double(receiver):
         connect_secret=CONNECT_SECRET,
     ) as double:
         yield double
+        assert double.sim.violations.responses == []
 
 
 @pytest.fixture
@@ -78,6 +79,7 @@ def quiet():
     """A stand-in without webhooks."""
     with Double.start() as double:
         yield double
+        assert double.sim.violations.responses == []
 
 
 @pytest.fixture

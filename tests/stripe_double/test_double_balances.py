@@ -1,31 +1,20 @@
 """The invariant: balance transactions always sum to Balance, on every account."""
 
-import json
 from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stripe_double import accounts, checkout, payouts
-from stripe_double.api import Api, connect
-from stripe_double.core import PLATFORM, Sim
+from stripe_double.core import PLATFORM
 from stripe_double.store import Store
+from tests.stripe_double.world import KEYS, World
 
-KEYS = {"Authorization": "Bearer sk_test_1", "Content-Type": "application/x-www-form-urlencoded"}
-RECIPIENT = {"capabilities": {"stripe_balance": {"stripe_transfers": {"requested": True}}}}
-ACCOUNT = {
-    "identity": {"country": "us"},
-    "configuration": {"recipient": RECIPIENT},
-    "defaults": {
-        "responsibilities": {"fees_collector": "application", "losses_collector": "application"}
-    },
-}
 STEPS = st.one_of(
     st.tuples(
         st.just("pay"),
         st.integers(50, 100_000),
-        st.sampled_from(["paid", "available", "declined"]),
+        st.sampled_from(["paid", "available", "declined", "debit", "debit_failed", "disputed"]),
     ),
     st.tuples(st.just("refund"), st.integers(0, 5), st.integers(1, 60_000)),
     st.tuples(st.just("transfer"), st.integers(0, 1), st.integers(1, 60_000)),
@@ -33,136 +22,15 @@ STEPS = st.one_of(
     st.tuples(st.just("reverse"), st.integers(0, 5), st.integers(1, 60_000)),
     st.tuples(st.just("payout"), st.integers(0, 2), st.integers(1, 60_000)),
     st.tuples(st.just("fail"), st.integers(0, 5), st.just(0)),
+    st.tuples(st.just("instant"), st.integers(0, 1), st.integers(1, 60_000)),
+    st.tuples(st.just("settle"), st.integers(0, 5), st.booleans()),
+    st.tuples(st.just("dispute"), st.integers(0, 5), st.integers(1, 60_000)),
+    st.tuples(st.just("decide"), st.integers(0, 5), st.sampled_from(["won", "lost"])),
+    st.tuples(st.just("topup"), st.integers(1, 60_000), st.booleans()),
+    st.tuples(st.just("debit"), st.integers(0, 1), st.integers(1, 20_000)),
+    st.tuples(st.just("write_off"), st.integers(0, 1), st.just(0)),
     st.tuples(st.just("clock"), st.integers(1, 4 * 86_400), st.just(0)),
 )
-
-
-class World:
-    """A stand-in without HTTP, two onboarded accounts, and the steps of the strategy above."""
-
-    def __init__(self, store: Store | None = None) -> None:
-        self.sim = connect(Sim(store or Store()))
-        self.api = Api(self.sim)
-        self.accounts = [self.new_account() for _ in range(2)]
-
-    def new_account(self) -> str:
-        headers = {**KEYS, "Content-Type": "application/json"}
-        body = json.dumps(ACCOUNT).encode()
-        answer = self.api.answer("POST", "/v2/core/accounts", headers, body)
-        assert answer.status == 200, answer.body
-        with self.sim.store.transaction():
-            accounts.verify(self.sim, answer.body["id"])
-        return answer.body["id"]
-
-    def post(self, path, params, *, account=None, key=None):
-        headers = dict(KEYS)
-        if account:
-            headers["Stripe-Account"] = account
-        if key:
-            headers["Idempotency-Key"] = key
-        answer = self.api.answer("POST", path, headers, urlencode(params).encode())
-        assert answer.status in (200, 400), answer.body
-        return answer
-
-    def get(self, path, account):
-        headers = KEYS if account == PLATFORM else {**KEYS, "Stripe-Account": account}
-        answer = self.api.answer("GET", path, headers, b"")
-        assert answer.status == 200, answer.body
-        return answer.body
-
-    def pick(self, kind, n, account=PLATFORM):
-        ids = self.sim.store.order[(kind, account)]
-        return ids[n % len(ids)] if ids else None
-
-    def step(self, name, a, b):
-        getattr(self, name)(a, b)
-
-    def pay(self, amount, outcome):
-        line = "line_items[0]"
-        session = self.post(
-            "/v1/checkout/sessions",
-            {
-                "mode": "payment",
-                "success_url": "http://shop.test/",
-                f"{line}[quantity]": 1,
-                f"{line}[price_data][currency]": "usd",
-                f"{line}[price_data][unit_amount]": amount,
-                f"{line}[price_data][product_data][name]": "Wallet",
-            },
-        ).body
-        with self.sim.store.transaction():
-            self.sim.begin()
-            checkout.pay_session(self.sim, session["id"], outcome)
-
-    def refund(self, n, amount):
-        if charge := self.pick("charge", n):
-            self.post("/v1/refunds", {"charge": charge, "amount": amount})
-
-    def transfer(self, n, amount):
-        params = {"amount": amount, "currency": "usd", "destination": self.accounts[n]}
-        if self.post("/v1/transfers", params).status == 200:
-            assert self.sim.balances.available(PLATFORM, "usd") >= 0
-
-    def source(self, n, amount):
-        if charge := self.pick("charge", n):
-            params = {"amount": amount, "currency": "usd", "destination": self.accounts[0]}
-            self.post("/v1/transfers", {**params, "source_transaction": charge})
-
-    def reverse(self, n, amount):
-        if transfer := self.pick("transfer", n):
-            self.post(f"/v1/transfers/{transfer}/reversals", {"amount": amount})
-
-    def payout(self, n, amount):
-        account = [None, *self.accounts][n]
-        self.post("/v1/payouts", {"amount": amount, "currency": "usd"}, account=account)
-
-    def fail(self, n, _):
-        payout = self.pick("payout", n, self.accounts[0])
-        if payout and self.sim.store.get("payout", payout)["status"] in ("pending", "in_transit"):
-            with self.sim.store.transaction():
-                self.sim.begin()
-                payouts.fail(self.sim, payout)
-
-    def clock(self, seconds, _):
-        with self.sim.store.transaction():
-            self.sim.advance(seconds)
-
-    def balance(self, account):
-        body = self.get("/v1/balance", account)
-        return body["available"][0]["amount"], body["pending"][0]["amount"]
-
-    def transactions(self, account):
-        """All balance transactions, page after page, as a client lists them."""
-        rows, path = [], "/v1/balance_transactions?limit=7"
-        while True:
-            body = self.get(path, account)
-            rows += body["data"]
-            if not body["has_more"]:
-                return rows
-            path = f"/v1/balance_transactions?limit=7&starting_after={rows[-1]['id']}"
-
-    def check(self):
-        total = 0
-        for account in (PLATFORM, *self.accounts):
-            rows = self.transactions(account)
-            sums = {
-                status: sum(row["net"] for row in rows if row["status"] == status)
-                for status in ("available", "pending")
-            }
-            assert self.balance(account) == (sums["available"], sums["pending"])
-            assert all(row["net"] == row["amount"] - row["fee"] for row in rows)
-            total += sum(sums.values())
-        assert total == self.outside()
-
-    def outside(self):
-        """What came in from cards less what went out, told from the objects, not the bookings."""
-        records = self.sim.store.records
-        paid = [row for row in records["charge"].values() if row["payment_intent"]]
-        paid = [row for row in paid if row["status"] == "succeeded"]
-        gone = [p for p in records["payout"].values() if p["status"] not in ("failed", "canceled")]
-        fees = sum((row["amount"] * 29 + 500) // 1000 + 30 for row in paid)
-        moved_in = sum(row["amount"] - row["amount_refunded"] for row in paid)
-        return moved_in - fees - sum(row["amount"] for row in gone)
 
 
 @settings(max_examples=60, deadline=None)
@@ -197,6 +65,38 @@ def test_a_restart_keeps_balances_and_what_is_due(tmp_path):
     again.accounts = [one, world.accounts[1]]
     again.check()
     again.sim.store.close()
+
+
+def test_a_restart_keeps_debits_disputes_and_top_ups_under_way(tmp_path):
+    world = World(Store(tmp_path / "state.db"))
+    world.pay(50_000, "available")
+    world.dispute(0, 10_000)
+    world.pay(20_000, "debit_failed")
+    world.topup(700, False)
+    world.enter(0, "due")
+    world.sim.store.close()
+
+    again = World(Store(tmp_path / "state.db"))
+    again.clock(15 * 86_400, 0)
+    words = {
+        kind: [row["status"] for row in again.sim.store.records[kind].values()]
+        for kind in ("dispute", "topup", "payment_intent")
+    }
+    assert words["dispute"] == ["lost"] and words["topup"] == ["succeeded"]
+    assert words["payment_intent"] == ["succeeded", "requires_payment_method"]
+    account = again.sim.store.get("v2.core.account", world.accounts[0])
+    assert account["_stage"] == "past_due"
+    assert again.balance(PLATFORM) == (50_000 - 1_480 - 10_000 - 1_500 + 700, 0)
+    again.sim.store.close()
+
+
+def test_a_state_file_of_another_version_is_refused(tmp_path):
+    store = Store(tmp_path / "state.db")
+    with store.transaction():
+        store.insert("meta", {"id": "clock", "_account": "", "offset": 0, "last": 0})
+    with pytest.raises(ValueError, match="another version"):
+        World(store)
+    store.close()
 
 
 def test_a_failure_in_the_middle_changes_nothing(monkeypatch):

@@ -106,10 +106,10 @@ def test_a_request_under_way_with_the_same_key_is_a_conflict(double, story):
     first = threading.Thread(
         target=lambda: answers.append(send(double, "/v1/transfers", params, key="tr:1"))
     )
-    double.api.in_flight = Announced()
+    double.api.keys.in_flight = Announced()
     with double.sim.store.lock:
         first.start()
-        assert double.api.in_flight.filled.wait(10)
+        assert double.api.keys.in_flight.filled.wait(10)
         status, _, body = send_outside_the_lock(double, params)
     first.join()
     assert status == 409 and body["error"]["code"] == "idempotency_key_in_use"
@@ -181,6 +181,19 @@ def test_a_429_is_not_stored(story, double):
     with pytest.raises(stripe.RateLimitError):
         story.transfer(account, 100, key="tr:1")
     assert story.transfer(account, 100, key="tr:1").amount == 100
+
+
+def test_a_lock_timeout_is_tried_again_by_the_sdk(story, double):
+    story.fund()
+    account = story.account().id
+    double.post("/_double/fault", {"path": "/v1/transfers", "kind": "error_409"})
+    assert story.transfer(account, 100, key="tr:1").amount == 100
+    assert len(transfers(story)) == 1
+    double.post("/_double/fault", {"path": "/v1/transfers", "kind": "error_409", "times": 3})
+    with pytest.raises(stripe.APIError) as refused:
+        story.transfer(account, 100, key="tr:2")
+    assert refused.value.http_status == 409
+    assert refused.value.json_body["error"]["code"] == "lock_timeout"
 
 
 @pytest.mark.parametrize("authorization", [None, "Bearer ", "Bearer sk_live_1", "Bearer pk_test_1"])

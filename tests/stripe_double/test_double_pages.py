@@ -44,7 +44,7 @@ def test_paying_on_the_page(story):
     status, headers, text = visit(session.url)
     assert status == 200 and "1,234.56 USD" in text and "4242 4242 4242 4242" in text
     assert "form-action 'self' http://shop.test" in is_sound(headers, text)
-    status, headers, _ = visit(session.url, {"card": "available", "email": "a@example.test"})
+    status, headers, _ = visit(session.url, {"means": "available", "email": "a@example.test"})
     assert status == 303
     assert headers["Location"] == f"http://shop.test/done?session={session.id}"
     after = story.client.v1.checkout.sessions.retrieve(session.id)
@@ -55,12 +55,33 @@ def test_paying_on_the_page(story):
 
 def test_a_declined_card_says_so_and_another_may_be_tried(story):
     session = story.session()
-    status, headers, text = visit(session.url, {"card": "declined"})
+    form = {"means": "declined", "email": "a@example.test"}
+    status, headers, text = visit(session.url, form)
+    assert 'value="a@example.test"' in text and 'value="declined" checked' in text
     assert status == 200 and 'role="alert"' in text and "declined" in text
     is_sound(headers, text)
-    status, _, text = visit(session.url, {"card": "something"})
-    assert status == 400 and "Choose one of the test cards" in text
-    assert visit(session.url, {"card": "paid"})[0] == 303
+    status, _, text = visit(session.url, {"means": "something"})
+    assert status == 400 and "Choose one of the test means" in text
+    assert visit(session.url, {"means": "paid"})[0] == 303
+
+
+def test_a_bank_account_on_the_page(story, double):
+    session = story.session(123_456)
+    _, headers, text = visit(session.url)
+    assert "Test bank account" in text and "0001 2345 6789" in text
+    is_sound(headers, text)
+    assert visit(session.url, {"means": "debit"})[0] == 303
+    after = story.client.v1.checkout.sessions.retrieve(session.id)
+    assert (after.status, after.payment_status) == ("complete", "unpaid")
+    assert "Payment under way" in visit(session.url)[2]
+    double.post(f"/_double/checkout/{session.id}/settle", {"outcome": "failed"})
+    assert "The bank did not pay" in visit(session.url)[2]
+
+
+def test_the_page_says_when_the_choice_is_kept(story):
+    data = {"setup_future_usage": "off_session"}
+    assert "is kept" in visit(story.session(payment_intent_data=data).url)[2]
+    assert "is kept" not in visit(story.session().url)[2]
 
 
 def test_text_of_a_client_is_escaped(story):
@@ -98,6 +119,21 @@ def test_a_link_is_good_once_and_for_five_minutes(story, double):
     double.advance(301)
     assert visit(late.url)[1]["Location"] == "http://shop.test/again"
     assert visit(link.url, {"form": "guess", "action": "complete"})[0] == 404
+
+
+def test_a_form_that_is_checked_first(story):
+    account = story.account(verified=False)
+    link = story.link(account.id)
+    form = re.search(r'name="form" value="([^"]+)"', visit(link.url)[2])[1]
+    assert visit(link.url, {"form": form, "action": "review"})[0] == 303
+    assert "being checked" in visit(story.link(account.id).url)[2]
+
+
+def test_a_country_that_cannot_be_paid_is_told_so(story):
+    link = story.link(story.account(verified=False, country="br").id)
+    status, headers, text = visit(link.url)
+    assert status == 200 and "does not pay to BR" in text and 'name="form"' not in text
+    is_sound(headers, text)
 
 
 def test_leaving_the_form_is_not_finishing_it(story):
@@ -152,7 +188,7 @@ def test_what_was_answered_survives_kill_9(tmp_path, stories):
     with run(arguments, WAGEFILE_DOUBLE="1") as process:
         story = stories(Address(process))
         session = story.session(5_000)
-        assert visit(session.url, {"card": "available"})[0] == 303
+        assert visit(session.url, {"means": "available"})[0] == 303
         account = story.account(verified=False)
         text = visit(story.link(account.id).url)[2]
         assert "not onboarded yet" in text

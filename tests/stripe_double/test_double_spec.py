@@ -7,9 +7,9 @@ import pytest
 import stripe
 
 from stripe_double import spec
-from stripe_double.api import HANDLERS
 from stripe_double.errors import ApiError
 from stripe_double.forms import tree
+from stripe_double.routes import HANDLERS
 
 
 def test_forms_become_trees():
@@ -73,8 +73,8 @@ def test_a_broken_answer_is_caught():
 
 
 def test_routes_that_stripe_or_the_stand_in_does_not_have(client):
-    with pytest.raises(stripe.InvalidRequestError, match="does not simulate GET /v1/customers"):
-        client.v1.customers.list()
+    with pytest.raises(stripe.InvalidRequestError, match="does not simulate GET /v1/files"):
+        client.v1.files.list()
     with pytest.raises(stripe.InvalidRequestError, match="Unrecognized request URL") as refused:
         client.raw_request("get", "/v1/nothing")
     assert refused.value.http_status == 404
@@ -90,3 +90,37 @@ def test_what_cannot_be_expanded(story):
         story.client.v1.charges.retrieve(charge.id, {"expand": ["amount.x"]})
     rows = story.client.v1.balance_transactions.list({"expand": ["data.source"]}).data
     assert rows[0].source.id == charge.id
+
+
+def test_versions_are_looked_at(client, double):
+    ok = client.raw_request("get", "/v1/balance", stripe_version="2020-08-27")
+    assert ok.code == 200 and ok.headers["Stripe-Version"] == spec.api_version()
+    with pytest.raises(stripe.InvalidRequestError, match="Invalid Stripe API version"):
+        client.raw_request("get", "/v1/balance", stripe_version="latest")
+
+
+def test_violations_are_kept_until_they_are_expected(client, double):
+    path = "/v1/transfers"
+    create = client.raw_request
+    with pytest.raises(stripe.InvalidRequestError):
+        create("post", path, amount=1)
+    (text,) = double.get("/_double/violations")["requests"]
+    assert text.startswith("POST /v1/transfers: Missing required param")
+    assert double.post("/_double/violations/expect", {"path": path})["requests"] == []
+    with pytest.raises(stripe.InvalidRequestError):
+        create("post", path, amount=1)
+    with pytest.raises(stripe.InvalidRequestError):
+        create("get", "/v1/nowhere", headers={"X-Double-Expect-Invalid": "1"})
+    assert double.get("/_double/violations") == {"requests": [], "responses": []}
+
+
+def test_an_answer_of_our_own_that_does_not_fit_is_a_500_and_a_violation(
+    client, double, monkeypatch, capsys
+):
+    monkeypatch.setitem(HANDLERS, ("GET", "/v1/balance"), lambda *_: {"object": "balance"})
+    with pytest.raises(stripe.APIError) as failed:
+        client.v1.balance.retrieve()
+    assert failed.value.http_status == 500
+    text, *_ = double.get("/_double/violations")["responses"]
+    assert "GET /v1/balance" in text and "required" in text
+    double.sim.violations.responses.clear()

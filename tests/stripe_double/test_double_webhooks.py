@@ -124,6 +124,60 @@ def test_duplicate_and_dropped_events(story, double, receiver):
     assert again.data.object.status == "succeeded"
 
 
+def test_a_reordered_event_is_overtaken_by_the_next(story, double, receiver):
+    double.post("/_double/fault", {"kind": "reorder_event", "event": "charge.succeeded"})
+    story.fund()
+    assert double.drain() == 0
+    types = receiver.types("/platform")
+    assert types[1] == "payment_intent.succeeded" and types.count("charge.succeeded") == 1
+
+
+def test_a_reordered_event_that_nothing_overtakes_comes_in_the_end(
+    story, double, receiver, monkeypatch
+):
+    monkeypatch.setattr("stripe_double.webhooks.LONELY", 0.05)
+    name = "checkout.session.completed"
+    double.post("/_double/fault", {"kind": "reorder_event", "event": name})
+    story.fund()
+    assert double.drain() == 0 and receiver.types("/platform")[-1] == name
+
+
+def test_a_delayed_event_lets_all_others_pass(story, double, receiver):
+    fault = {"kind": "delay_event", "event": "payment_intent.created", "hold_seconds": 0.4}
+    double.post("/_double/fault", fault)
+    story.fund()
+    assert double.drain() == 0
+    assert receiver.types("/platform") == [
+        "charge.succeeded",
+        "payment_intent.succeeded",
+        "checkout.session.completed",
+        "payment_intent.created",
+    ]
+
+
+def test_events_may_be_held_and_released_backwards(story, double, receiver):
+    double.post("/_double/webhooks/hold")
+    story.fund()
+    assert double.drain(0.05) == 4 and receiver.got == []
+    double.post("/_double/webhooks/release", {"order": "backwards"})
+    assert double.drain() == 0
+    types = receiver.types("/platform")
+    assert types[0] == "checkout.session.completed" and types[-1] == "payment_intent.created"
+
+
+@pytest.mark.parametrize("kind", ["tampered_event", "old_event"])
+def test_a_forged_event_comes_first_and_the_honest_one_after_it(story, double, receiver, kind):
+    double.post("/_double/fault", {"kind": kind, "event": "payment_intent.created"})
+    receiver.answers.put(400)
+    story.fund()
+    assert double.drain() == 0
+    (_, forged, signature), (_, honest, second) = receiver.got[:2]
+    with pytest.raises(stripe.SignatureVerificationError):
+        stripe.Webhook.construct_event(forged, signature, SECRET)
+    event = stripe.Webhook.construct_event(honest, second, SECRET)
+    assert event.type == "payment_intent.created"
+
+
 def test_event_lists_by_type_and_account(story, double):
     story.fund()
     account = story.account().id
@@ -132,7 +186,9 @@ def test_event_lists_by_type_and_account(story, double):
     listed = story.client.v1.events.list({"types": ["transfer.created", "charge.succeeded"]})
     assert [row.type for row in listed.data] == ["transfer.created", "charge.succeeded"]
     assert all(row.pending_webhooks == 0 for row in listed.data)
-    (payment,) = story.client.v1.events.list(options={"stripe_account": account}).data
+    options = {"stripe_account": account}
+    (payment, bank) = story.client.v1.events.list(options=options).data
+    assert bank.type == "account.external_account.created"
     assert payment.type == "payment.created" and payment.account == account
     thin = story.client.v2.core.events.list({"object_id": account}).data
     assert [row.type for row in thin][-1] == "v2.core.account.created"

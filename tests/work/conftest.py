@@ -13,7 +13,6 @@ from apps.ledger.models import Transfer
 from apps.ledger.queries import AccountRow
 from apps.organizations.models import Organization
 from apps.organizations.queries import actor_of
-from apps.projects import actions as projects
 from apps.projects.models import Item, Project
 from apps.projects.rules import Stage, max_remaining
 from apps.work import actions as work
@@ -139,7 +138,7 @@ class Desk:
         return self.as_system(work.settle, project_id=self.project.id, **words)
 
     def begin_close(self, user: User) -> None:
-        self._do(projects.begin_close, user, project_id=self.project.id)
+        self._do(work.begin_close, user, project_id=self.project.id)
 
     def close(self) -> bool:
         return self.as_system(work.close_when_done, project_id=self.project.id)

@@ -61,6 +61,11 @@ def test_a_claim_takes_one_slot_of_one_item(desk, carol):
     assert set(slots.values()) == {3}
 
 
+@pytest.fixture
+def eve():
+    return accounts.user("eve", is_staff=True)
+
+
 def test_nobody_gets_an_item_twice(desk_of, project, acme, carol):
     desk = desk_of(project(acme, how_many=4, gold=0, limits={"newcomer_share_percent": 100}))
     desk.enrol(carol)
@@ -97,6 +102,45 @@ def test_newcomers_together_hold_a_share(desk_of, project, acme, carol, dave):
     desk.lapse(row)
     assert desk.enrolment(carol).unreviewed_held == 0
     assert desk.claim(dave).state == "claimed"
+
+
+def test_what_newcomers_took_without_an_acceptance_makes_no_room(
+    desk_of, project, acme, carol, dave, rob
+):
+    """Else a ring of new accounts takes a kill fee each, as often as somebody rejects."""
+    desk = desk_of(project(acme, budget=4 * sum(FIRST), gold=0, qualification=0))
+    desk.begin(carol)
+    row = desk.claim(carol)
+    desk.work_for(carol, row, 600)
+    desk.submit(carol, row)
+    desk.later(minutes=2)
+    desk.reject(rob, row)
+
+    def counted() -> int:
+        return desk.enrolment(carol).unreviewed_held
+
+    kill_fee = 20 + 6
+    assert counted() == kill_fee + desk.fresh(row).held
+    desk.enrol(dave)
+    with pytest.raises(NothingToDo, match="25%"):
+        desk.claim(dave)
+    desk.settle()
+    top_up = 200 - 20  # 600 seconds at 12 USD an hour
+    assert desk.settled(carol) == [("top_up", top_up, 0)]
+    desk.at(desk.fresh(row).appeal_due_at)
+    desk.lapse(row)
+    assert desk.state(row) == "final"
+    assert counted() == kill_fee + top_up
+
+
+def test_an_overturned_rejection_makes_room_again(desk, carol, rob, eve):
+    desk.enrol(carol)
+    row = desk.hand_in(carol)
+    desk.reject(rob, row)
+    assert desk.enrolment(carol).unreviewed_held > 0
+    with acting(actor_of(eve)) as actor:
+        work.overturn(assignment_id=row.id, by=actor, now=desk.now)
+    assert desk.enrolment(carol).unreviewed_held == 0
 
 
 def test_the_share_of_newcomers_does_not_stop_a_qualification(desk_of, project, acme, carol, dave):

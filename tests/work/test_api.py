@@ -312,8 +312,23 @@ def test_a_claim_tells_postgresql_once_who_acts(api, questions):
     with CaptureQueriesContext(connection) as asked:
         api.claim(questions)
     told = [query["sql"] for query in asked if "set_config('app.user_id'" in query["sql"]]
-    # In a test the transaction around the request has its own actor back afterwards.
+    # The first is not its own: in a test the transaction around all requests has its actor back
+    # after each of them, here after the enrolment.
     assert len(told) == 2
+
+
+def test_a_claim_takes_eight_statements_and_a_submission_five(api, questions):
+    api.join(questions)
+    # What a process keeps for ever was read for the first one.
+    api.submit(api.claim(questions))
+    # The clock of tests can be moved, and their accounts are never known to be committed.
+    only_here = ("core_clockoffset", "ledger_account_id")
+    with CaptureQueriesContext(connection) as asked:
+        claimed = api.claim(questions)
+    assert len([one for one in asked if not any(name in one["sql"] for name in only_here)]) == 8
+    with CaptureQueriesContext(connection) as asked:
+        api.submit(claimed)
+    assert len([one for one in asked if not any(name in one["sql"] for name in only_here)]) == 5
 
 
 def test_a_claim_answers_what_the_assignment_says(api, questions):

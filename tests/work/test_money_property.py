@@ -24,11 +24,13 @@ from apps.ledger.enums import Purpose, TransferKind
 from apps.ledger.models import Transfer
 from apps.organizations.queries import actor_of
 from apps.projects import rules
+from apps.projects.models import Item
 from apps.projects.rules import Facts, Kind, Outcome, Stage
 from apps.work import actions as work
 from apps.work.errors import NothingToDo
 from apps.work.models import Assignment, EarningLine, Enrolment
 from tests.factories import accounts
+from tests.factories.projects import PAY_2, premium
 from tests.work.conftest import STAFF, Desk
 from tests.work.test_actions_qualification import known
 
@@ -62,7 +64,9 @@ class Model:
         self.beat_at = self.claimed_at = at
         self.due: dt.datetime | None = at + HOUR / 2
         self.undo_until = at
-        self.earned = self.fees = 0
+        self.earned = self.fees = self.beside = 0
+        self.triggers: frozenset[str] = frozenset()
+        self.ended: dt.datetime | None = None
         self.counts = self.is_topped_up = False
         self.bonus_left: int | None = None
         self.has_appeal = self.was_reworked = False
@@ -78,6 +82,7 @@ class Model:
             kind=self.kind,
             stage=stage,
             cap_seconds=self.cap,
+            triggers=self.triggers,
             rounds=self.rounds,
             paid_seconds=None if stage == Stage.OPEN else self.paid,
             earned=self.earned,
@@ -119,6 +124,8 @@ class Market(RuleBasedStateMachine):
         self.seats = self.desk.account(Purpose.SEATS).balance
         self.right: list[bool] = []
         self.terms = rules.Terms.of(self.desk.project.criteria.body)
+        self.named = self.items_with_a_trigger()
+        self.wound_down = dict.fromkeys(self.people, 0)
         self.rows: dict[Assignment, Model] = {}
         self.started: set = set()
         self.given = 0
@@ -138,8 +145,7 @@ class Market(RuleBasedStateMachine):
                 self.appeal_of(row, model)
         self.give_scores(self.people[0], is_good=True)
         if not self.is_closing:
-            self.desk.begin_close(self.alice)
-            self.is_closing = True
+            self.begin_close()
         self.desk.later(days=60)
         self.sweep()
         self.close_it()
@@ -167,6 +173,21 @@ class Market(RuleBasedStateMachine):
 
     def person_of(self, row):
         return next(person for person in self.people if person.id == row.contributor_id)
+
+    def items_with_a_trigger(self) -> set[int]:
+        """Every second item, named in its row as the buyer's file would."""
+        with acting(STAFF):
+            rows = Item.objects.filter(project=self.desk.project, purpose="work").order_by("id")
+            named = set(rows.values_list("id", flat=True)[::2])
+            Item.objects.filter(id__in=named).update(triggers=["urgent"])
+        return named
+
+    def triggers_of(self, row) -> frozenset[str]:
+        hour = self.desk.now.hour
+        return frozenset(
+            (["urgent"] if row.item_id in self.named else [])
+            + (["night"] if hour >= 22 or hour < 6 else [])
+        )
 
     def earn(self, model: Model, outcome: Outcome) -> None:
         for line in rules.earn(self.terms, model.facts(Stage.OPEN), outcome):
@@ -196,16 +217,21 @@ class Market(RuleBasedStateMachine):
         if model.state == "claimed" and model.due <= now:
             self.end(row, model, "expired", model.due)
         if model.state == "submitted" and model.due <= now:
+            model.ended = model.due
             model.state, model.due, model.counts = "accepted", None, True
             self.earn(model, Outcome.ACCEPTED)
         if model.state == "rejected" and model.due <= now:
             model.due = None
             model.state = "overturned" if model.has_appeal else "final"
             if model.has_appeal:
-                self.overturned(model)
+                self.overturned(model, is_silence=True)
 
-    def overturned(self, model: Model) -> None:
+    def overturned(self, model: Model, *, is_silence: bool = False) -> None:
         self.earn(model, Outcome.OVERTURNED)
+        for line in [] if is_silence else rules.case_time(self.terms):
+            # Paid by the platform: gross is nothing.
+            model.beside += line.net
+            model.fees += line.fee
         model.is_bad_faith = False
 
     def sweep(self) -> None:
@@ -226,18 +252,23 @@ class Market(RuleBasedStateMachine):
         cap = self.terms.paid_seconds_max
         if person not in self.started:
             cap += self.terms.instruction_seconds_max
-        need = rules.max_cost(self.terms, kind=Kind.WORK, triggers=frozenset(), cap_seconds=cap)
+        every = frozenset({"urgent", "night"})
+        most = rules.max_cost(self.terms, kind=Kind.WORK, triggers=every, cap_seconds=cap)
         free = self.held().available
         try:
             row = self.desk.claim(person)
         except NothingToDo as refusal:
             if "funds" not in refusal.sentence:
                 return
-            assert free < need.total
+            assert free < most.total
             return
+        triggers = self.triggers_of(row)
+        need = rules.max_cost(self.terms, kind=Kind.WORK, triggers=triggers, cap_seconds=cap)
+        assert row.triggers == sorted(triggers)
         assert (row.held_pay, row.held_fee, row.held_extra) == (need.pay, need.fee, need.extra)
         self.started.add(person)
-        self.rows[row] = Model(cap=cap, at=self.desk.now)
+        model = self.rows[row] = Model(cap=cap, at=self.desk.now)
+        model.triggers = triggers
 
     @precondition(lambda self: not self.is_closing)
     @rule(data=st.data(), minutes=st.integers(0, 4), step=st.sampled_from(DECISIONS))
@@ -339,7 +370,7 @@ class Market(RuleBasedStateMachine):
             model.due, model.beat_at = self.desk.now + 72 * HOUR, self.desk.now
         elif step == "reject":
             self.desk.reject(self.rob, row)
-            model.state, model.counts = "rejected", True
+            model.state, model.counts, model.ended = "rejected", True, self.desk.now
             model.due = self.desk.now + 14 * DAY
             self.earn(model, Outcome.REJECTED)
         else:
@@ -428,7 +459,8 @@ class Market(RuleBasedStateMachine):
                     self.bonus_fees[person] += line.fee
             for model in mine:
                 model.is_topped_up = True
-            earned = self.earned(person)
+            beside = sum(m.beside for m in mine) + self.wound_down[person]
+            earned = self.earned(person) - beside
             assert (
                 earned
                 == sum(m.earned for m in mine) + self.bonus_paid[person] + (self.top_ups[person])
@@ -441,10 +473,36 @@ class Market(RuleBasedStateMachine):
     def close(self) -> None:
         self.close_it()
 
+    def begin_close(self) -> None:
+        """Some items are never done: whoever worked lately is paid in place of notice."""
+        since = self.desk.now - 7 * DAY
+        owed = {}
+        for person in self.people:
+            counted = [
+                model
+                for model in self.of(person)
+                if model.kind == Kind.WORK
+                and (
+                    model.state in {"claimed", "rework"}
+                    or (model.state in {"accepted", "overturned"} and model.ended > since)
+                )
+            ]
+            lines = rules.wind_down(self.terms, answers=len(counted))
+            owed[person] = sum(line.net for line in lines)
+        if sum(owed.values()) > self.held().available:
+            # Nor has the wallet anything: everything was put into this project.
+            with pytest.raises(Conflict, match="in place of notice"):
+                self.desk.begin_close(self.alice)
+            return
+        self.desk.begin_close(self.alice)
+        self.wound_down |= owed
+        self.is_closing = True
+
     def close_it(self) -> None:
         if not self.is_closing:
-            self.desk.begin_close(self.alice)
-            self.is_closing = True
+            self.begin_close()
+        if not self.is_closing:
+            return
         can = not self.find("claimed", "submitted", "rework", "rejected")
         assert self.desk.close() is can
         if can:
@@ -475,8 +533,8 @@ class Market(RuleBasedStateMachine):
             ).balance
 
     def earned(self, person) -> int:
-        mine = sum(model.earned for model in self.of(person))
-        return mine + self.bonus_paid[person] + self.top_ups[person]
+        mine = sum(model.earned + model.beside for model in self.of(person))
+        return mine + self.wound_down[person] + self.bonus_paid[person] + self.top_ups[person]
 
     def gross(self, person) -> int:
         fees = sum(model.fees for model in self.of(person)) + self.bonus_fees[person]
@@ -491,6 +549,8 @@ class Market(RuleBasedStateMachine):
                 assert account.balance == self.earned(person)
                 lines = EarningLine.objects.filter(contributor=person)
                 assert sum(line.gross for line in lines) == self.gross(person)
+                # The pay statement is the account, line by line.
+                assert sum(line.net for line in lines) == account.credits_posted
         held = self.held()
         assert held.available >= 0
         # Work and qualification are paid from one account each, and from no other.
@@ -516,7 +576,7 @@ class Market(RuleBasedStateMachine):
                     before = in_ledger.get(transfer.subject_id, 0)
                     in_ledger[transfer.subject_id] = before + transfer.amount
         assert len(fresh) == len(self.rows)
-        paid_bonus = 0
+        most_of_all = paid_bonus = 0
         for stale, model in self.rows.items():
             row = fresh[stale.id]
             assert row.state == model.state
@@ -527,6 +587,8 @@ class Market(RuleBasedStateMachine):
                 assert row.held == 0
                 continue
             most = rules.max_remaining(self.terms, model.facts(model.stage))
+            if model.kind == Kind.WORK:
+                most_of_all += most.total
             assert row.held_pay == most.pay
             # A bonus that was paid came out of the holds of accepted work.
             assert row.held_extra - row.held_bonus == most.extra - self.bonus_of(model)
@@ -535,6 +597,9 @@ class Market(RuleBasedStateMachine):
             paid_bonus += self.bonus_of(model) - row.held_bonus
         if not self.is_closed:
             assert paid_bonus == sum(self.bonus_paid.values())
+            # A settlement may have paid a bonus, and its fee, out of the maximum.
+            spent = paid_bonus + sum(self.bonus_fees.values()) + len(self.rows)
+            assert self.held().debits_pending >= most_of_all - spent
 
     def bonus_of(self, model: Model) -> int:
         if model.kind != Kind.WORK or model.stage in {Stage.FINAL, Stage.UNSUBMITTED}:
@@ -663,6 +728,7 @@ class Accusing(Market):
         self.judge(case, is_found=step == "found")
         if step == "found":
             model.state, model.counts, model.is_bad_faith = "rejected", True, True
+            model.ended = self.desk.now
             model.due = self.desk.now + 14 * DAY
             self.earn(model, Outcome.BAD_FAITH)
         else:
@@ -691,6 +757,7 @@ class Accusing(Market):
 EVERYWHERE = {
     Market: {
         "accepted", "overturned", "final", "expired", "given_back", "closed", "bonus", "top_up",
+        "wound_down", "case_time", "premium",
     },
     MarketWithSeats: {"accepted", "given_back", "closed", "learned"},
     Accusing: {
@@ -718,7 +785,11 @@ def test_the_money_is_right_after_any_steps(
                 acme, budget=2_500, how_many=8, gold=0, qualification=2, tiers=TIERS,
                 title=f"Any steps {next(number)}",
                 limits={"newcomer_share_percent": 100},
-                pay={"fee_bps": 1_530, "kill_fee_percent": 33},
+                engine="pay/2",
+                pay={
+                    **PAY_2, "fee_bps": 1_530, "kill_fee_percent": 33,
+                    "premiums": [premium("urgent", 9), premium("night", 4)],
+                },
             ),
             now, clock_at,
         )  # fmt: skip
@@ -738,6 +809,11 @@ def test_the_money_is_right_after_any_steps(
             top_up=any(machine.top_ups.values()), learned=machine.gross(machine.learner) > 0
         )
         seen.update(getattr(machine, "ends", []))
+        seen.update(
+            wound_down=any(machine.wound_down.values()),
+            case_time=any(model.beside for model in machine.rows.values()),
+            premium=any(m.triggers for m in machine.rows.values() if m.state == "accepted"),
+        )
         seen.update(stopped=sum(model.was_stopped for model in machine.rows.values()))
 
     monkeypatch.setattr(market, "seen", staticmethod(count), raising=False)

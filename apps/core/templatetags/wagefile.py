@@ -21,6 +21,7 @@ TONES = {
         [
             "accepted", "overturned", "qualified", "verified", "granted", "paid", "ready", "live",
             "done", "succeeded", "finished", "transferred", "not_found",
+            "won",
         ],
         "good",
     ),
@@ -31,9 +32,15 @@ TONES = {
         ],
         "info",
     ),
-    **dict.fromkeys(["rework", "asking", "paused", "lapsed", "expired", "uncertain"], "warn"),
     **dict.fromkeys(
-        ["rejected", "failed", "refused", "broken", "declined", "disputed", "found"], "bad"
+        [
+            "rework", "asking", "paused", "lapsed", "expired", "uncertain", "reversed", "asked",
+            "proposed",
+        ],
+        "warn",
+    ),
+    **dict.fromkeys(
+        ["rejected", "failed", "refused", "broken", "declined", "disputed", "found", "lost"], "bad"
     ),
 }  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from django.db import connection
@@ -12,8 +12,9 @@ from apps.core.tenancy import Actor
 from apps.exports import rules
 from apps.exports.models import Release
 from apps.projects.models import CriteriaVersion, Item, ItemImport, Project
+from apps.projects.rules import Kind, Terms
 from apps.tasktypes import registry
-from apps.work.enums import AssignmentState, VerdictOutcome
+from apps.work.enums import PAID_AS_ACCEPTED, AssignmentState, VerdictOutcome
 from apps.work.models import Assignment, EarningLine, Enrolment, Settlement, Submission, Verdict
 
 S = AssignmentState
@@ -119,7 +120,7 @@ def wage_lines(project: Project, key: bytes) -> Iterator[dict]:
             "rejection": rejections.get(row.id),
             "floor_per_hour": body["pay"]["floor_per_hour"],
             "active_minutes": rules.whole_minutes(row.paid_seconds),
-            "premiums": [kind for kind, *_ in lines if kind == "premium"],
+            "premiums": _premiums(row, body) if row.state in PAID_AS_ACCEPTED else [],
             "gross": sum(line[3] for line in lines),
             "fee": sum(line[2] for line in lines),
             "net": sum(line[1] for line in lines),
@@ -130,6 +131,13 @@ def wage_lines(project: Project, key: bytes) -> Iterator[dict]:
         }
     yield from _settlement_lines(project, key, versions)
     yield from _own_people_lines(project, key)
+
+
+def _premiums(row: Assignment, body: Mapping) -> list[str]:
+    """The triggers of the premiums that accepted work was paid."""
+    if row.kind != Kind.WORK:
+        return []
+    return [premium.trigger for premium in Terms.of(body).premiums_of(frozenset(row.triggers))]
 
 
 def _settlement_lines(

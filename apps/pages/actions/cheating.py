@@ -91,8 +91,7 @@ def _act(way: ByAction, scene: Sandbox) -> Attempt:
 
 def _state(way: ByStatement, scene: Sandbox) -> Attempt:
     values: list[Any] = [
-        json.dumps(value) if isinstance(value, dict | list) else value
-        for value in way.values(scene)
+        json.dumps(value) if isinstance(value, dict) else value for value in way.values(scene)
     ]
     shown = str(connection.ops.compose_sql(way.sql, values)).strip()  # type: ignore[attr-defined]
     met = 0
@@ -217,10 +216,10 @@ def _seizure(scene: Sandbox) -> ledger.Entry:
 
 def _seizing_batch(scene: Sandbox) -> list[object]:
     with acting(scene.administrator):
-        return [[_seizure(scene).as_json()]]
+        return [*ledger.arrays([_seizure(scene)])]
 
 
-_SEIZE = "SELECT ledger_post(%s::jsonb)"
+_SEIZE = ledger.STATEMENT
 _EMPTY_ACCOUNT = """
 UPDATE ledger_account SET debits_posted = credits_posted
 WHERE purpose = 'payable' AND holder_id = %s"""

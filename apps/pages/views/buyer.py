@@ -19,11 +19,12 @@ from apps.organizations.enums import Permission
 from apps.organizations.permissions import can
 from apps.projects import permissions, queries
 from apps.projects.enums import ProjectState
-from apps.projects.models import Project
+from apps.projects.models import Project, ProjectFigures
 from apps.projects.views.gates import seen
 from apps.scoring.enums import RunState
 from apps.scoring.models import ScoringRun
 from apps.work.queries import progress, seats
+from apps.work.queries.offers import Figures
 from apps.work.queries.progress import BINS_AN_ESTIMATE
 
 Z_90 = 1.6449  # of a two-sided 90% interval
@@ -46,6 +47,10 @@ class Funds:
     net: int
     fee: int
     wallet: int
+
+    @property
+    def gross(self) -> int:
+        return self.net + self.fee
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ def _progress(project: Project, counts: dict) -> dict:
     return {
         "counts": counts,
         "funds": funds,
+        "rates": _rates(project),
         "answers_parts": [
             ("Accepted", counts["accepted"]),
             ("Waiting for review", counts["waiting"]),
@@ -102,6 +108,12 @@ def _progress(project: Project, counts: dict) -> dict:
         "budget_parts": _budget_parts(funds),
         "seats": seats.seats_of(project),
     }
+
+
+def _rates(project: Project) -> Figures:
+    """What an hour came to, as the task last counted it; empty before it first did."""
+    rows = ProjectFigures.objects.filter(project=project).values_list("body", flat=True)
+    return Figures.of(rows.first() or {})
 
 
 def _budget_parts(funds: Funds) -> list[tuple[str, int]]:

@@ -23,6 +23,7 @@ from apps.core.http import HttpRequest
 from apps.core.regions import COUNTRIES
 from apps.core.tables import Column, Table
 from apps.pages import checks
+from apps.pages.models import BooksCheck
 from apps.pages.queries import books
 from apps.payments.enums import CallState
 from apps.payments.models import OutboxCall
@@ -73,6 +74,7 @@ def show(request: HttpRequest, seen: Seen) -> HttpResponse:
         "calls": list(calls.order_by("created_at")[:SHOWN]),
         "calls_waiting": calls.count(),
         "books": books(actor),
+        "checked": BooksCheck.objects.visible_to(actor).order_by("-checked_at").first(),
     }
     return render(request, "pages/staff_home.html", context)
 
@@ -179,6 +181,9 @@ def _may_propose(request: HttpRequest, profile: ContributorProfile | None) -> bo
 def checked_books(request: HttpRequest, seen: Seen) -> HttpResponse:
     """Every check of `check_books`, now. Reads every transfer: not for a page that is polled."""
     seen.add("books", "all")
-    results = list(checks.run(request.now))
-    context = {"results": results, "books": books(request.actor)}
+    context = {
+        "results": list(checks.run(request.now)),
+        "hourly": BooksCheck.objects.visible_to(request.actor).order_by("-checked_at")[:SHOWN],
+        "books": books(request.actor),
+    }
     return render(request, "pages/staff_checks.html", context)

@@ -2,25 +2,33 @@
 
 import datetime as dt
 import logging
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from apps.core.errors import WagefileError
-from apps.core.ids import derived
 from apps.core.tenancy import acting, system
 from apps.ledger import actions as ledger
-from apps.ledger.enums import Purpose, TransferKind
+from apps.ledger.enums import Purpose
 from apps.payments import gateway
+from apps.payments.actions.disputes import check_dispute, sweep_chargebacks
 from apps.payments.actions.events import keep
 from apps.payments.actions.funding import check_funding
 from apps.payments.actions.onboarding import refresh_account
 from apps.payments.actions.payouts import take_bank_payout
 from apps.payments.actions.refunds import check_refund
+from apps.payments.actions.reversals import check_reversals
+from apps.payments.actions.storing import booking, store
 from apps.payments.enums import CallState, FundingState, PayoutState
 from apps.payments.models import BalanceTxn, Funding, Payout, Refund, StripeAccount, StripeBalance
-from apps.payments.queries import bookings
-from apps.payments.rules import CHARGES, OPERATOR, booking_base
+from apps.payments.queries import as_uuid, bookings
+from apps.payments.rules import (
+    CHARGES,
+    DEBITS,
+    DISPUTES,
+    FAILED_DEBITS,
+    OPERATOR,
+    REVERSALS,
+)
 
 log = logging.getLogger(__name__)
 
@@ -40,32 +48,29 @@ def fetch_balance(*, now: dt.datetime) -> int:
     with acting(system()):
         told_ids = [txn.id for txn in seen]
         known = set(BalanceTxn.objects.filter(id__in=told_ids).values_list("id", flat=True))
-        BalanceTxn.objects.bulk_create(
-            [_row(txn) for txn in seen if txn.id not in known], ignore_conflicts=True
-        )
+        store(txn for txn in seen if txn.id not in known)
         unbooked = list(BalanceTxn.objects.filter(booked_at=None).order_by("created_at", "id"))
     told = {txn.id: txn for txn in seen}
     for row in unbooked:
         with _noting(row.id):
-            if row.type in CHARGES:
-                _take_funding(told.get(row.id) or gateway.read_txn(row.id), now=now)
+            _take_subject(row, told.get(row.id), now=now)
             _book(row, now=now)
+    sweep_chargebacks(now=now)
     _store_balance(now)
     return len(seen) - len(known)
 
 
-def _row(txn: gateway.Txn) -> BalanceTxn:
-    return BalanceTxn(
-        id=txn.id,
-        type=txn.type,
-        source_id=txn.source_id,
-        amount=txn.amount,
-        fee=txn.fee,
-        net=txn.net,
-        currency=txn.currency,
-        created_at=txn.created_at,
-        available_on=txn.available_on,
-    )
+def _take_subject(row: BalanceTxn, txn: gateway.Txn | None, *, now: dt.datetime) -> None:
+    """What a webhook should have told of: the line in Stripe's books is enough to find it."""
+    if row.type in CHARGES | FAILED_DEBITS:
+        _take_funding(txn or gateway.read_txn(row.id), now=now)
+    elif row.type in DISPUTES and row.source_id:
+        check_dispute(stripe_id=row.source_id, now=now)
+    elif row.type in REVERSALS:
+        txn = txn or gateway.read_txn(row.id)
+        if txn.transfer_id:
+            with acting(system()) as by:
+                check_reversals(transfer_id=txn.transfer_id, by=by, now=now)
 
 
 def _store_balance(now: dt.datetime) -> None:
@@ -97,7 +102,7 @@ def _book(row: BalanceTxn, *, now: dt.datetime) -> None:
 def _take_funding(txn: gateway.Txn, *, now: dt.datetime) -> None:
     """A charge whose webhook never came is found here."""
     with acting(system()):
-        known = _uuid(txn.funding_id)
+        known = as_uuid(txn.funding_id)
         funding = Funding.objects.filter(id=known).first() if known else None
     if funding and funding.state != FundingState.PAID:
         _check(funding, now=now)
@@ -118,42 +123,29 @@ def _noting(what: object) -> Iterator[None]:
 
 
 def _entries(row: BalanceTxn, *, now: dt.datetime) -> list[ledger.Entry]:
-    """What the platform's capital bears or gets: the fee, and movements that are only its own."""
-    parts = [("fee", "stripe_fee", -row.fee)]
+    """What the platform's capital bears or gets: the fee, and movements that are only its own. A
+    bank debit is `incoming` until it is paid or fails. Disputes are booked elsewhere.
+    """
+    if row.type in DISPUTES:
+        return []
+    parts = [("fee", "stripe_fee", -row.fee, Purpose.CAPITAL)]
     if row.type in OPERATOR:
-        parts.append(("amount", OPERATOR[row.type], row.amount))
-    base = booking_base(row.id)
+        parts.append(("amount", OPERATOR[row.type], row.amount, Purpose.CAPITAL))
+    if row.type in DEBITS | FAILED_DEBITS:
+        parts.append(("amount", "debit", row.amount, Purpose.INCOMING))
     return [
-        _between(base, step, code, amount, row.currency, now=now)
-        for step, code, amount in parts
+        booking(
+            row.id,
+            step,
+            code,
+            amount,
+            row.currency,
+            against=ledger.account(purpose, currency=row.currency),
+            now=now,
+        )
+        for step, code, amount, purpose in parts
         if amount
     ]
-
-
-def _between(
-    base: uuid.UUID, step: str, code: str, amount: int, currency: str, *, now: dt.datetime
-) -> ledger.Entry:
-    """Capital and Stripe: a negative amount leaves Stripe at the cost of capital."""
-    stripe = ledger.account(Purpose.STRIPE, currency=currency)
-    capital = ledger.account(Purpose.CAPITAL, currency=currency)
-    return ledger.Entry(
-        id=derived(base, step),
-        kind=TransferKind.POSTED,
-        code=code,
-        at=now,
-        amount=abs(amount),
-        currency=currency,
-        debit=stripe if amount > 0 else capital,
-        credit=capital if amount > 0 else stripe,
-        subject=base,
-    )
-
-
-def _uuid(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None
 
 
 def catch_up(*, now: dt.datetime) -> None:
@@ -163,7 +155,8 @@ def catch_up(*, now: dt.datetime) -> None:
     with acting(system()):
         fundings = list(
             Funding.objects.filter(
-                state=FundingState.OPEN, created_at__lt=now - LATE_FUNDING
+                state__in=[FundingState.OPEN, FundingState.PENDING],
+                created_at__lt=now - LATE_FUNDING,
             ).order_by("created_at")[:A_FEW]
         )
         refund_ids = list(

@@ -15,10 +15,12 @@ from apps.core.errors import WagefileError
 from apps.core.tasks import enqueue, one_at_a_time
 from apps.core.tenancy import Actor, acting, system
 from apps.payments import gateway
+from apps.payments.actions.disputes import check_dispute
 from apps.payments.actions.funding import check_funding
 from apps.payments.actions.onboarding import refresh_account
 from apps.payments.actions.payouts import take_bank_payout
 from apps.payments.actions.refunds import check_refund
+from apps.payments.actions.reversals import check_reversals
 from apps.payments.enums import PayoutState
 from apps.payments.errors import UnmatchedEventError
 from apps.payments.models import Funding, Payout, StripeAccount, StripeEvent
@@ -103,20 +105,30 @@ def handle_event(*, event_id: int, now: dt.datetime) -> bool:
 
 
 def _follow(event: gateway.Event, *, now: dt.datetime) -> None:
+    if event.type.startswith("charge.dispute."):
+        # In transactions of its own: a wallet is frozen before its projects are looked for.
+        check_dispute(stripe_id=event.object_id, now=now)
+        return
     with acting(system()) as by:
         if event.type.startswith("checkout.session."):
-            _follow_funding(event, now=now)
+            _follow_funding(Q(session_id=event.object_id), now=now)
+        elif event.type.startswith("payment_intent."):
+            _follow_funding(Q(payment_intent_id=event.object_id, is_automatic=True), now=now)
         elif event.type.startswith("refund.") or event.type == "charge.refund.updated":
             check_refund(stripe_id=event.object_id, by=by, now=now)
         elif event.type.startswith("payout.") and event.account_id:
             _follow_payout(event, by=by, now=now)
+        elif event.type == "transfer.reversed":
+            check_reversals(transfer_id=event.object_id, by=by, now=now)
         elif event.type.startswith("v2.core.account"):
-            _follow_account(event, by=by, now=now)
+            _follow_account(event.object_id, by=by, now=now)
+        elif event.type.startswith("account.external_account.") and event.account_id:
+            _follow_account(event.account_id, by=by, now=now)
 
 
-def _follow_funding(event: gateway.Event, *, now: dt.datetime) -> None:
+def _follow_funding(which: Q, *, now: dt.datetime) -> None:
     """A session that is none of ours (a rolled-back try, another system) is nothing to do."""
-    found = Funding.objects.filter(session_id=event.object_id).values_list("id", "org_id").first()
+    found = Funding.objects.filter(which).values_list("id", "org_id").first()
     if found:
         funding_id, org_id = found
         with acting(system(org_id)) as by:
@@ -132,7 +144,7 @@ def _follow_payout(event: gateway.Event, *, by: Actor, now: dt.datetime) -> None
         raise UnmatchedEventError("No payout of ours is known to be in this bank payout yet.")
 
 
-def _follow_account(event: gateway.Event, *, by: Actor, now: dt.datetime) -> None:
-    account = StripeAccount.objects.filter(account_id=event.object_id).first()
+def _follow_account(account_id: str, *, by: Actor, now: dt.datetime) -> None:
+    account = StripeAccount.objects.filter(account_id=account_id).first()
     if account:
         refresh_account(user_id=account.user_id, by=by, now=now)

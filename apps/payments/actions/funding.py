@@ -20,14 +20,27 @@ from apps.organizations.enums import Permission
 from apps.organizations.models import Organization
 from apps.organizations.queries import people_with
 from apps.payments import gateway
+from apps.payments.actions.outcomes import note_outcome
 from apps.payments.enums import FUNDING_TRANSITIONS, FundingState
 from apps.payments.models import Funding
 from apps.payments.permissions import check_can_move_money, check_is_system
+from apps.payments.queries import hold_time
 from apps.payments.rules import FUNDING_MAXIMUM, FUNDING_MINIMUM, FUNDING_WORDS
 
+_NOTICES = {
+    FundingState.PENDING: Notices.FUNDING_ARRIVED,
+    FundingState.PAID: Notices.FUNDING_ARRIVED,
+    FundingState.FAILED: Notices.FUNDING_FAILED,
+    FundingState.EXPIRED: Notices.FUNDING_FAILED,
+}
 
-def fund(*, org_id: uuid.UUID, amount: int, by: Actor, now: dt.datetime) -> Funding:
+
+def fund(
+    *, org_id: uuid.UUID, amount: int, by: Actor, now: dt.datetime, customer_id: str = ""
+) -> Funding:
     """Open a checkout of `amount` minor units; `checkout_url` is where the buyer pays.
+
+    With `customer_id` the payment method is kept at Stripe for automatic top-ups.
 
     No money moves before Stripe says that it was paid. Raises Invalid and StripeUnclearError;
     what is left at Stripe of a failed try is a session whose address nobody has.
@@ -48,6 +61,7 @@ def fund(*, org_id: uuid.UUID, amount: int, by: Actor, now: dt.datetime) -> Fund
             currency=org.currency,
             success_url=f"{page}?returned=1",
             cancel_url=page,
+            customer_id=customer_id,
         )
         funding.session_id, funding.checkout_url = checkout.id, checkout.url
         funding.save(force_insert=True)
@@ -73,7 +87,9 @@ def check_funding(*, funding_id: uuid.UUID, by: Actor, now: dt.datetime) -> Fund
         raise NotThere("There is no such payment.")
     if not FUNDING_TRANSITIONS[funding.state]:
         return funding
-    seen = gateway.read_checkout(funding.session_id)
+    seen = _read(funding)
+    if seen is None:
+        return funding
     with transaction.atomic():
         funding = Funding.objects.select_for_update(of=("self",)).get(id=funding_id)
         target = _state(seen)
@@ -85,11 +101,31 @@ def check_funding(*, funding_id: uuid.UUID, by: Actor, now: dt.datetime) -> Fund
     return funding
 
 
+def _read(funding: Funding) -> gateway.Checkout | None:
+    """None for an automatic one that the outbox has not sent yet."""
+    if funding.session_id:
+        return gateway.read_checkout(funding.session_id)
+    return gateway.read_intent(funding.payment_intent_id) if funding.payment_intent_id else None
+
+
+def take_intent(funding: Funding, intent_id: str) -> None:
+    """The outbox has sent an automatic one: how it stands is read next."""
+    funding.payment_intent_id = intent_id
+    funding.save(update_fields=["payment_intent_id"])
+
+
+def fail(funding: Funding, why: str, *, by: Actor, now: dt.datetime) -> None:
+    """Stripe has refused an automatic one. The row is locked by the caller."""
+    _move(funding, FundingState.FAILED, by=by, now=now, why=why)
+
+
 def _state(seen: gateway.Checkout) -> FundingState:
     if seen.is_paid:
         return FundingState.PAID
     if seen.is_failed:
         return FundingState.FAILED
+    if seen.is_pending:
+        return FundingState.PENDING
     return FundingState.EXPIRED if seen.status == "expired" else FundingState.OPEN
 
 
@@ -98,6 +134,8 @@ def _book(funding: Funding, seen: gateway.Checkout, *, now: dt.datetime) -> None
         took, asked = written(seen.amount, seen.currency), written(funding.amount, funding.currency)
         raise Conflict(f"Stripe took {took} where {asked} was asked for; nothing was booked.")
     funding.payment_intent_id, funding.paid_at = seen.payment_intent_id, now
+    funding.hold_until = now + hold_time()
+    came_from = Purpose.INCOMING if seen.is_debit else Purpose.STRIPE
     ledger.post(
         [
             ledger.Entry(
@@ -107,7 +145,7 @@ def _book(funding: Funding, seen: gateway.Checkout, *, now: dt.datetime) -> None
                 at=now,
                 amount=funding.amount,
                 currency=funding.currency,
-                debit=ledger.account(Purpose.STRIPE, currency=funding.currency),
+                debit=ledger.account(came_from, currency=funding.currency),
                 credit=ledger.account(
                     Purpose.WALLET, currency=funding.currency, holder=funding.org_id
                 ),
@@ -117,20 +155,24 @@ def _book(funding: Funding, seen: gateway.Checkout, *, now: dt.datetime) -> None
     )
 
 
-def _move(funding: Funding, target: FundingState, *, by: Actor, now: dt.datetime) -> None:
+def _move(
+    funding: Funding, target: FundingState, *, by: Actor, now: dt.datetime, why: str = ""
+) -> None:
     if target not in FUNDING_TRANSITIONS[funding.state]:
         raise IllegalTransition(f"A payment that is {funding.state} cannot become {target}.")
     funding.state = target
-    funding.save(update_fields=["state", "payment_intent_id", "paid_at"])
+    funding.save(update_fields=["state", "payment_intent_id", "paid_at", "hold_until"])
     _record(funding, str(target), by=by, now=now)
     amount = written(funding.amount, funding.currency)
     notices.tell(
         people_with(Permission.MOVE_MONEY, org_id=funding.org_id),
-        kind=Notices.FUNDING_ARRIVED if target == FundingState.PAID else Notices.FUNDING_FAILED,
+        kind=_NOTICES[target],
         title=f"Payment of {amount}: {FUNDING_WORDS[target].lower()}.",
         url=reverse("payments:wallet", args=[funding.org_id]),
         now=now,
     )
+    if funding.is_automatic and target in (FundingState.PAID, FundingState.FAILED):
+        note_outcome(funding, why=why, by=by, now=now)
 
 
 def _record(funding: Funding, what: str, *, by: Actor, now: dt.datetime) -> None:

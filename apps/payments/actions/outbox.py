@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from apps.accounts.queries import staff_ids
+from apps.core.errors import WagefileError
 from apps.core.tasks import one_at_a_time
-from apps.core.tenancy import acting, system
+from apps.core.tenancy import Actor, acting, system
 from apps.notices import actions as notices
 from apps.notices.enums import Kind as Notices
 from apps.payments import gateway
-from apps.payments.actions import payouts, refunds
+from apps.payments.actions import corrections, funding, payouts, refunds, reversals
 from apps.payments.actions.onboarding import refresh_account
 from apps.payments.enums import CALL_TRANSITIONS, CallState
 from apps.payments.errors import StripeRefusedError, StripeShortError, StripeUnclearError
-from apps.payments.models import OutboxCall, Payout, Refund
+from apps.payments.models import Correction, Funding, OutboxCall, Payout, Refund
 from apps.payments.rules import wait
 
 log = logging.getLogger(__name__)
@@ -125,7 +126,11 @@ def _send(taken: Try, *, now: dt.datetime) -> str:
     call = taken.call
     try:
         answer = _call_stripe(taken)
-    except StripeShortError:
+    except StripeShortError as error:
+        if call.kind in ("reversal", "top_up"):
+            # It is somebody else who has too little, and waiting for that helps nobody.
+            _refuse(call, error.sentence, now=now)
+            return ""
         _postpone(call, SHORT, now=now)
         return SHORT
     except StripeRefusedError as error:
@@ -136,7 +141,20 @@ def _send(taken: Try, *, now: dt.datetime) -> str:
         _postpone(call, error.sentence, now=now)
         return UNCLEAR
     _finish(call, answer, now=now)
+    if call.kind == "top_up":
+        _follow_top_up(call, now=now)
     return ""
+
+
+def _follow_top_up(call: OutboxCall, *, now: dt.datetime) -> None:
+    """A card has paid at once; what this does not find, its event and the catch-up do."""
+    with acting(system()):
+        org_id = Funding.objects.values_list("org_id", flat=True).get(id=call.subject_id)
+    try:
+        with acting(system(org_id)) as by:
+            funding.check_funding(funding_id=call.subject_id, by=by, now=now)
+    except WagefileError as error:
+        log.warning("top-up %s: %s", call.subject_id, error.sentence)
 
 
 def _tell_staff(call: OutboxCall, why: str, *, now: dt.datetime) -> None:
@@ -158,6 +176,14 @@ def _call_stripe(taken: Try) -> gateway.RefundState:
     if call.kind == "refund":
         known = gateway.find_refund(call.params) if taken.may_be_done else None
         return known or gateway.create_refund(call.params, key=call.idempotency_key)
+    if call.kind == "top_up":
+        made = gateway.find_intent(call.params) if taken.may_be_done else ""
+        made = made or gateway.create_intent(call.params, key=call.idempotency_key)
+        return gateway.RefundState(made, "succeeded")
+    if call.kind == "reversal":
+        back = gateway.find_reversal(call.params) if taken.may_be_done else None
+        back = back or gateway.create_reversal(call.params, key=call.idempotency_key)
+        return gateway.RefundState(back.id, "succeeded")
     found = gateway.find_transfer(call.params) if taken.may_be_done else ""
     transfer_id = found or gateway.create_transfer(call.params, key=call.idempotency_key)
     return gateway.RefundState(transfer_id, "succeeded")
@@ -188,6 +214,16 @@ def _refuse(call: OutboxCall, why: str, *, now: dt.datetime) -> None:
             call = _close(call, CallState.REFUSED, error=why, now=now)
             refunds.void(refund, by=by, now=now)
             return
+        if call.kind == "reversal":
+            correction = Correction.objects.select_for_update(of=("self",)).get(id=call.subject_id)
+            _close(call, CallState.REFUSED, error=why, now=now)
+            corrections.fail(correction, why, by=by, now=now)
+            return
+        if call.kind == "top_up":
+            paying_in = Funding.objects.select_for_update(of=("self",)).get(id=call.subject_id)
+            _close(call, CallState.REFUSED, error=why, now=now)
+            funding.fail(paying_in, why, by=by, now=now)
+            return
         payout = Payout.objects.select_for_update(of=("self",)).get(id=call.subject_id)
         call = _close(call, CallState.REFUSED, error=why, now=now)
         payouts.void(payout, why, by=by, now=now)
@@ -209,10 +245,27 @@ def _finish(call: OutboxCall, answer: gateway.RefundState, *, now: dt.datetime) 
             refund = Refund.objects.select_for_update(of=("self",)).get(id=call.subject_id)
             _close(call, CallState.DONE, stripe_id=answer.id, now=now)
             refunds.take_answer(refund, answer, by=by, now=now)
+        elif call.kind == "reversal":
+            _finish_reversal(call, answer.id, by=by, now=now)
+        elif call.kind == "top_up":
+            paying_in = Funding.objects.select_for_update(of=("self",)).get(id=call.subject_id)
+            _close(call, CallState.DONE, stripe_id=answer.id, now=now)
+            funding.take_intent(paying_in, answer.id)
         else:
             payout = Payout.objects.select_for_update(of=("self",)).get(id=call.subject_id)
             _close(call, CallState.DONE, stripe_id=answer.id, now=now)
             payouts.post(payout, answer.id, by=by, now=now)
+
+
+def _finish_reversal(call: OutboxCall, stripe_id: str, *, by: Actor, now: dt.datetime) -> None:
+    correction = Correction.objects.select_for_update(of=("self",)).get(id=call.subject_id)
+    payout = Payout.objects.select_for_update(of=("self",)).get(id=correction.payout_taken_back_id)
+    _close(call, CallState.DONE, stripe_id=stripe_id, now=now)
+    corrections.finish(correction, by=by, now=now)
+    # Its event may have come first, and booked it.
+    if not payout.reversals.filter(id=stripe_id).exists():
+        seen = gateway.SeenReversal(stripe_id, correction.amount, str(correction.id))
+        reversals.take(payout, seen, by=by, now=now)
 
 
 def _close(

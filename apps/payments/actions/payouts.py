@@ -31,7 +31,12 @@ _NOTICES = {
     PayoutState.PAID: Notices.PAYOUT_ARRIVED,
     PayoutState.FAILED: Notices.PAYOUT_FAILED,
     PayoutState.REFUSED: Notices.PAYOUT_FAILED,
+    PayoutState.REVERSED: Notices.PAYOUT_FAILED,
 }
+STOPPED = (
+    "You told us that a change of your payout account was not yours. Nothing is paid out until an "
+    "administrator has looked; your money stays payable."
+)
 OPEN_AT_STRIPE = (PayoutState.TRANSFERRED, PayoutState.PAID, PayoutState.FAILED)
 
 
@@ -45,7 +50,7 @@ def request_payout(
     """
     user_id = check_can_be_paid(by)
     with transaction.atomic():
-        account = _verified(user_id)
+        account = _verified(user_id, now=now)
         today = now.replace(hour=0, minute=0, second=0, microsecond=0)
         asked = Payout.objects.filter(user_id=user_id, is_automatic=False, created_at__gte=today)
         if asked.exclude(state=PayoutState.REFUSED).exists():
@@ -79,7 +84,7 @@ def _pay_one(
     with acting(by):
         try:
             with transaction.atomic():
-                account = _verified(user_id)
+                account = _verified(user_id, now=now)
                 _reserve(account, available, currency, is_automatic=True, by=by, now=now)
         except WagefileError as error:
             _tell_unpaid(user_id, available, currency, error.sentence, now=now)
@@ -109,11 +114,18 @@ def _tell_unpaid(
     )
 
 
-def _verified(user_id: uuid.UUID) -> StripeAccount:
+def _verified(user_id: uuid.UUID, *, now: dt.datetime) -> StripeAccount:
     """The person's connected account, locked: it orders the payouts of one person."""
     account = StripeAccount.objects.select_for_update(of=("self",)).filter(user_id=user_id).first()
     if account is None or not account.is_verified:
         raise Conflict("Set up payouts with Stripe first; your money stays payable until then.")
+    if account.stopped_at:
+        raise Conflict(STOPPED)
+    if account.wait_until and account.wait_until > now:
+        raise Conflict(
+            "Where your payouts go was changed. Nothing is paid out before "
+            f"{account.wait_until:%-d %B %Y, %H:%M} UTC; your money stays payable."
+        )
     return account
 
 
@@ -194,6 +206,26 @@ def void(payout: Payout, why: str, *, by: Actor, now: dt.datetime) -> None:
     payout.reason = why[:300]
     _move(payout, PayoutState.REFUSED, by=by, now=now)
     ledger.post([_resolve(payout, TransferKind.VOID, now=now)])
+
+
+def note_taken_back(payout: Payout, amount: int, *, by: Actor, now: dt.datetime) -> None:
+    """Stripe took money of it back from the connected account. The row is locked."""
+    payout.reason = (
+        f"{written(amount, payout.currency)} was taken back; it is payable to you again."
+    )
+    if payout.taken_back == payout.amount:
+        _move(payout, PayoutState.REVERSED, by=by, now=now)
+        return
+    payout.save(update_fields=["reason"])
+    _record(payout, "taken_back", by=by, now=now)
+    notices.tell(
+        [payout.user_id],
+        kind=Notices.PAYOUT_FAILED,
+        title=f"Part of a payout of {written(payout.amount, payout.currency)} was taken back.",
+        body=payout.reason,
+        url=reverse("payments:payouts"),
+        now=now,
+    )
 
 
 def _resolve(payout: Payout, kind: TransferKind, *, now: dt.datetime) -> ledger.Entry:

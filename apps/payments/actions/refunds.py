@@ -2,13 +2,14 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Sequence
 
 from django.db import transaction
 from django.db.models import Sum
 from django.urls import reverse
 
 from apps.audit import actions as audit
-from apps.core.errors import IllegalTransition, Invalid, NotThere
+from apps.core.errors import Conflict, IllegalTransition, Invalid, NotThere
 from apps.core.ids import derived
 from apps.core.money import written
 from apps.core.tasks import enqueue
@@ -24,16 +25,21 @@ from apps.payments import gateway
 from apps.payments.enums import CALL_TRANSITIONS, CallState, FundingState
 from apps.payments.models import Funding, OutboxCall, Refund
 from apps.payments.permissions import check_can_move_money, check_is_system
+from apps.payments.queries import disputed_ids, refund_left
 from apps.payments.rules import REFUND_WORDS
 
 GONE = {"failed", "canceled"}
+
+
+FROZEN = "The wallet is frozen by a chargeback; nothing is refunded until it is settled."
 
 
 def refund_unspent(*, org_id: uuid.UUID, amount: int, by: Actor, now: dt.datetime) -> list[Refund]:
     """Reserve `amount` of the wallet and ask Stripe to send it back, newest payment first.
 
     One refund for each payment that it is split over. The ledger refuses more than the wallet has
-    free; Invalid if the payments have less left to be refunded.
+    free; Invalid if the payments have less left to be refunded, and Conflict for a frozen wallet or
+    more than `queries.refund_left`: `corrections.ask_for_refund` is for those.
     """
     mover = check_can_move_money(by, org_id=org_id)
     if amount <= 0:
@@ -42,33 +48,53 @@ def refund_unspent(*, org_id: uuid.UUID, amount: int, by: Actor, now: dt.datetim
         org = Organization.objects.visible_to(by).filter(id=org_id).first()
         if org is None:
             raise NotThere("There is no such organization.")
-        parts = _split(org, amount)
-        refunds = [
-            Refund(
-                org=org,
-                funding=funding,
-                amount=part,
-                currency=org.currency,
-                created_at=now,
-                created_by_id=mover,
-            )
-            for funding, part in parts
-        ]
-        Refund.objects.bulk_create(refunds)
-        OutboxCall.objects.bulk_create(_call(refund, now=now) for refund in refunds)
-        for refund in refunds:
-            _record(refund, "asked", by=by, now=now)
-        ledger.post([_reserve(refund, now=now) for refund in refunds])
-        enqueue("payments.push_outbox")
+        parts = split(org, amount)
+        if amount > refund_left(org, now=now):
+            raise Conflict("Two administrators have to approve a refund of so much.")
+        return send_back(org, parts, asked_by=mover, by=by, now=now)
+
+
+def send_back(
+    org: Organization,
+    parts: Sequence[tuple[Funding, int]],
+    *,
+    asked_by: uuid.UUID | None,
+    by: Actor,
+    now: dt.datetime,
+) -> list[Refund]:
+    """A refund for each (funding, part): rows, outbox calls and pending transfers together.
+
+    `asked_by` None: the time for which the money may be held is over.
+    """
+    if org.frozen_at is not None:
+        raise Conflict(FROZEN)
+    refunds = [
+        Refund(
+            org=org,
+            funding=funding,
+            amount=part,
+            currency=org.currency,
+            created_at=now,
+            created_by_id=asked_by,
+        )
+        for funding, part in parts
+    ]
+    Refund.objects.bulk_create(refunds)
+    OutboxCall.objects.bulk_create(_call(refund, now=now) for refund in refunds)
+    for refund in refunds:
+        _record(refund, "asked", by=by, now=now)
+    ledger.post([_reserve(refund, now=now) for refund in refunds])
+    enqueue("payments.push_outbox")
     return refunds
 
 
-def _split(org: Organization, amount: int) -> list[tuple[Funding, int]]:
+def split(org: Organization, amount: int) -> list[tuple[Funding, int]]:
     """(funding, part) newest first: younger payments are the likelier to be refundable."""
     # Locked without the join of the sum below: two refunds at once see each other's parts.
     paid = list(
         Funding.objects.select_for_update(of=("self",))
         .filter(org=org, state=FundingState.PAID, currency=org.currency)
+        .exclude(id__in=disputed_ids(org))
         .order_by("-paid_at", "-id")
     )
     gone = dict(
@@ -106,7 +132,7 @@ def _reserve(refund: Refund, *, now: dt.datetime) -> ledger.Entry:
 def _call(refund: Refund, *, now: dt.datetime) -> OutboxCall:
     reserve = derived(refund.id, "reserve")
     return OutboxCall(
-        kind=Notices.REFUND,
+        kind="refund",
         subject_id=refund.id,
         ledger_transfer_id=reserve,
         idempotency_key=f"re:{reserve}:1",

@@ -26,9 +26,11 @@ from apps.projects.actions.running import (
     begin_close,
     extend,
     finish_close,
+    freeze_projects,
     pause,
     resume,
     store_figures,
+    thaw_projects,
     watch_funds,
 )
 
@@ -41,6 +43,7 @@ __all__ = [
     "discard",
     "extend",
     "finish_close",
+    "freeze_projects",
     "keep_good",
     "pause",
     "publish",
@@ -50,6 +53,7 @@ __all__ = [
     "save_draft",
     "start_import",
     "store_figures",
+    "thaw_projects",
     "top_up",
     "watch_funds",
 ]

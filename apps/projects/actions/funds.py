@@ -13,7 +13,7 @@ from apps.ledger import actions as ledger
 from apps.ledger.enums import Purpose, TransferKind
 from apps.ledger.errors import InsufficientFunds
 from apps.projects import permissions
-from apps.projects.actions.moves import locked, record
+from apps.projects.actions.moves import check_not_frozen, locked, record
 from apps.projects.enums import ProjectState
 from apps.projects.models import Project
 from apps.projects.queries import Funds
@@ -28,6 +28,7 @@ def top_up(*, project_id: uuid.UUID, amount: int, by: Actor, now: dt.datetime) -
         permissions.check_can_manage(by, project)
         if project.state not in RUNNING:
             raise Conflict("Only a live or paused project can be given more budget.")
+        check_not_frozen(project)
         if amount <= 0:
             raise Invalid("The amount must be more than zero.", field="amount")
         record(project, "topped_up", by=by, now=now, amount=amount)
@@ -49,6 +50,7 @@ def add_seats(
         permissions.check_can_add_seats(by, project)
         if project.state not in RUNNING:
             raise Conflict("Only a live or paused project can be given more seats.")
+        check_not_frozen(project)
         if project.seats is None:
             raise Conflict(
                 "The qualification of this project is paid from its held funds: top up the budget, "

@@ -37,7 +37,7 @@ from apps.projects.enums import ImportState
 from apps.projects.errors import BrokenFile
 from apps.projects.models import Asset, ItemImport, Project, StagedItem
 from apps.projects.queries import configured_type
-from apps.projects.queries.criteria import draft_of, whole
+from apps.projects.queries.criteria import draft_of, row_triggers, whole
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +117,13 @@ def _claim(import_id: uuid.UUID, *, by: Actor, now: dt.datetime) -> _Run | None:
 
 def _checks(load: ItemImport) -> Checks:
     task_type, config = configured_type(load.project)
-    return Checks(task_type, config, _default_overlap(load.project), load.purpose)
+    return Checks(
+        task_type,
+        config,
+        _default_overlap(load.project),
+        load.purpose,
+        row_triggers(load.project),
+    )
 
 
 def _default_overlap(project: Project) -> int:

@@ -6,7 +6,7 @@ import uuid
 from django.urls import reverse
 
 from apps.audit import actions as audit
-from apps.core.errors import IllegalTransition, NotThere
+from apps.core.errors import Conflict, IllegalTransition, NotThere
 from apps.core.tenancy import Actor
 from apps.notices import actions as notices
 from apps.notices.enums import Kind as Notices
@@ -28,6 +28,15 @@ def locked(project_id: uuid.UUID, *, by: Actor) -> Project:
     if found is None:
         raise NotThere("There is no such project.")
     return found
+
+
+def check_not_frozen(project: Project) -> None:
+    """No money of the buyer's moves while a payment of theirs is disputed, or the loss is owed."""
+    if project.org.frozen_at is not None:
+        raise Conflict(
+            "The money of this organization is frozen by a chargeback: see the wallet. Work that "
+            "is claimed goes on and stays paid."
+        )
 
 
 def record(project: Project, event: str, *, by: Actor, now: dt.datetime, **data: object) -> None:

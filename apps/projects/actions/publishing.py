@@ -10,7 +10,7 @@ from apps.core.errors import Conflict, NotAllowed
 from apps.core.tenancy import Actor
 from apps.projects import permissions
 from apps.projects.actions.funds import deposit, post_from_wallet, seat_deposit
-from apps.projects.actions.moves import locked, move, record, tell_managers
+from apps.projects.actions.moves import check_not_frozen, locked, move, record, tell_managers
 from apps.projects.enums import ProjectState, Visibility
 from apps.projects.errors import NotReady
 from apps.projects.models import CriteriaVersion, Offer, Project, ProjectFigures
@@ -38,6 +38,7 @@ def publish(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> CriteriaVe
         permissions.check_can_manage(by, project)
         if project.state != ProjectState.DRAFT:
             raise Conflict("This project is published already.")
+        check_not_frozen(project)
         blocking = problems(project, now=now)
         if blocking:
             raise NotReady(blocking)
@@ -87,6 +88,8 @@ def publish_version(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Cr
         number = project.criteria.number + 1
         criteria = _freeze(project, draft_body(project), number=number, by=by, now=now)
         project.seats, for_seats = version_seats(project, criteria.body)
+        if for_seats:
+            check_not_frozen(project)
         _adopt(project, criteria)
         project.save()
         record(

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from apps.tasktypes.rows import written_cell
 
 REFUSED_SHOWN = 1_000
 ID_COLUMNS = ("item_id", "id")
-FIXED_COLUMNS = (*ID_COLUMNS, "gold", "kind", "overlap", "explanation")
+FIXED_COLUMNS = (*ID_COLUMNS, "gold", "kind", "triggers", "overlap", "explanation")
 
 
 class Refused:
@@ -64,6 +65,7 @@ class Good:
     external_id: str
     payload: dict
     kind: str
+    triggers: list[str]
     overlap: int
     gold: dict | None
     gold_key: str
@@ -78,6 +80,7 @@ class Checks:
     config: Mapping
     overlap: int
     purpose: str
+    triggers: frozenset[str]
 
 
 def check(checks: Checks, line: int, cells: Mapping) -> Good:
@@ -99,6 +102,7 @@ def check(checks: Checks, line: int, cells: Mapping) -> Good:
         external_id=external_id,
         payload=payload,
         kind=_text(cells.get("kind"), "kind", 40),
+        triggers=_triggers(cells.get("triggers"), checks.triggers),
         overlap=_overlap(cells.get("overlap"), checks.overlap),
         gold=gold,
         gold_key=key,
@@ -125,6 +129,16 @@ def _check_storable(value: object, name: str) -> None:
 
 def printable(text: str) -> str:
     return text.encode("utf-8", "replace").decode().replace("\x00", "?")
+
+
+def _triggers(value: object, known: frozenset[str]) -> list[str]:
+    """Keys of premiums, as a list or with commas, semicolons or spaces between them."""
+    listed = value if isinstance(value, list) else re.split(r"[,;\s]+", written_cell(value))
+    named = {_text(one, "triggers", 400) for one in listed} - {""}
+    for trigger in sorted(named - known):
+        may = ", ".join(sorted(known)) or "none"
+        raise Invalid(f"no premium has the trigger {trigger!r}; a row can name: {may}")
+    return sorted(named)
 
 
 def _overlap(value: object, default: int) -> int:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.urls import reverse
 
-from apps.core.errors import Conflict, Invalid, NotThere
+from apps.core.errors import Conflict, Invalid, NotAllowed, NotThere
 from apps.core.money import written
 from apps.core.tenancy import Actor
 from apps.ledger import actions as ledger
@@ -19,7 +19,7 @@ from apps.organizations.enums import Permission
 from apps.organizations.queries import people_with
 from apps.projects import permissions
 from apps.projects.actions.funds import RUNNING, returns
-from apps.projects.actions.moves import locked, move, record, tell_managers
+from apps.projects.actions.moves import check_not_frozen, locked, move, record, tell_managers
 from apps.projects.enums import ItemPurpose, ItemState, ProjectState
 from apps.projects.models import Item, Offer, Project, ProjectFigures
 from apps.projects.queries import funds
@@ -34,9 +34,49 @@ def pause(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Project:
 
 def resume(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Project:
     with transaction.atomic():
-        if locked(project_id, by=by).state == ProjectState.DRAFT:
+        project = locked(project_id, by=by)
+        if project.state == ProjectState.DRAFT:
             raise Conflict("A draft becomes live by publishing it.")
+        check_not_frozen(project)
         return _moved(project_id, ProjectState.LIVE, by=by, now=now)
+
+
+def freeze_projects(*, org_id: uuid.UUID, by: Actor, now: dt.datetime) -> list[Project]:
+    """Pause every live project of a buyer whose money is frozen; which ones.
+
+    What is claimed goes on, with its reserves and deadlines.
+    """
+    _check_is_system(by, org_id)
+    with transaction.atomic():
+        found = list(_of_buyer(org_id, by).filter(state=ProjectState.LIVE))
+        for project in found:
+            project.frozen_at = now
+            move(project, ProjectState.PAUSED, by=by, now=now, why="chargeback")
+        return found
+
+
+def thaw_projects(*, org_id: uuid.UUID, by: Actor, now: dt.datetime) -> list[Project]:
+    """What was paused by the freezing is live again; what was closed meanwhile stays so."""
+    _check_is_system(by, org_id)
+    with transaction.atomic():
+        found = list(_of_buyer(org_id, by).filter(frozen_at__isnull=False))
+        for project in found:
+            project.frozen_at = None
+            if project.state == ProjectState.PAUSED:
+                move(project, ProjectState.LIVE, by=by, now=now, why="chargeback over")
+            else:
+                project.save(update_fields=["frozen_at"])
+        return found
+
+
+def _check_is_system(by: Actor, org_id: uuid.UUID) -> None:
+    if not (by.is_system and org_id in by.roles):
+        raise NotAllowed("Only the marketplace itself does this.")
+
+
+def _of_buyer(org_id: uuid.UUID, by: Actor) -> QuerySet[Project]:
+    rows = Project.objects.visible_to(by).select_for_update(of=("self",))
+    return rows.select_related("org").filter(org_id=org_id).order_by("id")
 
 
 def begin_close(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Project:

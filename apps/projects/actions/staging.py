@@ -9,11 +9,14 @@ from apps.projects.models import ItemImport, StagedItem
 
 _WRITE = """
 INSERT INTO projects_stageditem
-  (load_id, org_id, line, external_id, payload, kind, overlap, gold, gold_key, explanation)
-SELECT %s, %s, u.line, u.external_id, u.payload::jsonb, u.kind, u.overlap, u.gold::jsonb,
+  (load_id, org_id, line, external_id, payload, kind, triggers, overlap, gold, gold_key,
+    explanation)
+SELECT %s, %s, u.line, u.external_id, u.payload::jsonb, u.kind, u.triggers::jsonb,
+  u.overlap, u.gold::jsonb,
   u.gold_key, u.explanation
-FROM unnest(%s::int[], %s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::text[],
-  %s::text[]) AS u(line, external_id, payload, kind, overlap, gold, gold_key, explanation)
+FROM unnest(%s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::int[], %s::text[],
+  %s::text[], %s::text[]) AS u(line, external_id, payload, kind, triggers, overlap, gold,
+    gold_key, explanation)
 WHERE NOT EXISTS (SELECT 1 FROM projects_item i
   WHERE i.project_id = %s AND i.external_id = u.external_id)
 ORDER BY u.line
@@ -30,9 +33,9 @@ RETURNING s.line, s.external_id
 _KEEP = """
 WITH made AS (
   INSERT INTO projects_item (project_id, org_id, external_id, purpose, state, payload, kind,
-    overlap, open_slots, sort_key, broken_reports)
-  SELECT l.project_id, l.org_id, s.external_id, l.purpose, 'active', s.payload, s.kind, s.overlap,
-    s.overlap, hashtextextended(gen_random_uuid()::text, 0), 0
+    triggers, overlap, open_slots, sort_key, broken_reports)
+  SELECT l.project_id, l.org_id, s.external_id, l.purpose, 'active', s.payload, s.kind,
+    s.triggers, s.overlap, s.overlap, hashtextextended(gen_random_uuid()::text, 0), 0
   FROM projects_stageditem s JOIN projects_itemimport l ON l.id = s.load_id
   WHERE s.load_id = %s ORDER BY s.line
   RETURNING id, project_id, org_id, external_id
@@ -58,6 +61,7 @@ def write(load: ItemImport, good: list[Good], refused: Refused) -> int:
                 [row.external_id for row in good],
                 [json.dumps(row.payload) for row in good],
                 [row.kind for row in good],
+                [json.dumps(row.triggers) for row in good],
                 [row.overlap for row in good],
                 [json.dumps(row.gold) if row.gold is not None else None for row in good],
                 [row.gold_key for row in good],

@@ -4,7 +4,7 @@ Nothing is required here: a draft is kept when it is incomplete, and the review 
 missing. What is refused is only what cannot be read, such as a letter in a price.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -13,6 +13,7 @@ from django.utils.text import slugify
 from apps.projects.enums import Layer, Visibility
 from apps.projects.forms.fields import MoneyField, WordsField, area
 from apps.projects.queries import DECISION_QUESTIONS
+from apps.projects.rules import ALWAYS, TRIGGERS, Trigger, of_layer
 from apps.tasktypes import registry
 
 LEVELS = [(str(n), str(n)) for n in range(1, 6)]
@@ -150,11 +151,25 @@ class RubricLineForm(DraftForm):
 
 class PremiumForm(DraftForm):
     key = forms.SlugField(max_length=40, widget=forms.HiddenInput)
+    trigger = forms.ChoiceField(
+        label="Paid for",
+        choices=[],
+        initial=ALWAYS,
+        help_text="Each trigger says who decides it. It is settled when an item is claimed, so "
+        "that the premium is reserved and named before the work starts.",
+    )
     label = forms.CharField(
-        max_length=120, label="Reason", help_text="Why it is paid, such as: night work."
+        max_length=120,
+        label="Reason in your words",
+        help_text="Why it is paid, such as: reports of accidents. Empty: the name of the trigger.",
     )
 
+    def __init__(self, *args: Any, layer: str = "", **kwargs: Any) -> None:
+        self.layer = layer
+        super().__init__(*args, **kwargs)
+
     def build(self) -> None:
+        self.fields["trigger"].choices = _triggers(self.layer)  # type: ignore[attr-defined]
         self.fields["amount"] = MoneyField(
             currency=self.currency,
             label="Amount an item",
@@ -167,12 +182,30 @@ class PremiumForm(DraftForm):
 
     def line(self) -> dict:
         kept = self.kept()
+        trigger = kept.get("trigger") or ALWAYS
+        label = kept.get("label") or TRIGGERS[trigger].label
         return {
-            "key": kept.get("key") or key_of(kept.get("label", "")),
-            "label": kept.get("label", ""),
+            "key": kept.get("key") or key_of(label),
+            "label": label,
             "amount": kept.get("amount") or 0,
-            "trigger": "always",
+            "trigger": trigger,
         }
+
+
+def _triggers(layer: str) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Those that the compensation map names for the layer first, then all others."""
+    suggested = of_layer(layer)
+    rest = [t for t in TRIGGERS.values() if t not in suggested and t.key != ALWAYS]
+    name = Layer(layer).label if layer in Layer.values else "Every layer"
+    return [
+        ("Without a trigger", _choices([TRIGGERS[ALWAYS]])),
+        (f"What the compensation map names for {name.lower()}", _choices(suggested)),
+        ("Of other work layers", _choices(rest)),
+    ]
+
+
+def _choices(triggers: Sequence[Trigger]) -> list[tuple[str, str]]:
+    return [(trigger.key, f"{trigger.label}: {trigger.holds}") for trigger in triggers]
 
 
 class TierForm(DraftForm):

@@ -57,7 +57,15 @@ class Step:
             self.data, prefix=name, initial=dict(initial), currency=self.currency
         )
 
-    def lines(self, name: str, form: Any, initial: Sequence[Mapping], *, at_least: int = 0) -> None:
+    def lines(
+        self,
+        name: str,
+        form: Any,
+        initial: Sequence[Mapping],
+        *,
+        at_least: int = 0,
+        **words: object,
+    ) -> None:
         """A formset: what is there, and one empty line if it would be shorter than `at_least`."""
         made = forms.formset_factory(
             form,
@@ -71,7 +79,7 @@ class Step:
             self.data,
             prefix=name,
             initial=[form.initial_of(line) for line in initial],
-            form_kwargs={"currency": self.currency},
+            form_kwargs={"currency": self.currency, **words},
         )
 
     def read(self, name: str) -> dict:
@@ -165,7 +173,9 @@ class RubricStep(Step):
     def build(self) -> None:
         lines = self.section("rubric").get("lines") or []
         self.lines("rubric", s.RubricLineForm, lines, at_least=1)
-        self.lines("premiums", s.PremiumForm, self.section("pay").get("premiums") or [])
+        premiums = self.section("pay").get("premiums") or []
+        layer = str(self.section("work").get("layer") or "")
+        self.lines("premiums", s.PremiumForm, premiums, layer=layer)
 
     def sections(self) -> dict[str, dict]:
         return {

@@ -17,6 +17,7 @@ from apps.projects.queries.criteria import (
     SECTIONS,
     configured_type,
     draft_body,
+    row_triggers,
     sha256_of,
     terms,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "minimum_budget",
     "problems",
     "qualification_exposure",
+    "row_triggers",
     "seat_costs",
     "seats_of",
     "sha256_of",

@@ -1,7 +1,7 @@
 """What a project costs and what a contributor earns on it, worked out before it is published."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from django.db.models import F, Sum
@@ -35,13 +35,15 @@ class Example:
 class CostPreview:
     """All amounts in minor units of `currency`.
 
-    `per_item` is one accepted answer; `total` all items times the overlap, accepted; `reserved`
-    the most that one claim holds; `minimum` the least budget that can be published;
-    `answers_covered` how many accepted answers the budget pays besides the qualification.
+    `per_item` is one accepted answer, `premiums_max` the most (gross) that premiums with a trigger
+    add to it; `total` all items times the overlap, accepted, without those; `reserved` the most
+    that one claim holds; `minimum` the least budget that can be published; `answers_covered` how
+    many accepted answers the budget pays besides the qualification.
     """
 
     currency: str
     per_item: Split
+    premiums_max: int
     per_qualification_item: Split
     effective_fee_percent: Decimal
     hourly_at_estimate: int
@@ -114,7 +116,7 @@ def reserve_of(body: Mapping, kind: rules.Kind) -> int:
     return rules.max_cost(
         terms,
         kind=kind,
-        triggers=frozenset(premium.trigger for premium in terms.premiums),
+        triggers=_every_trigger(terms),
         cap_seconds=terms.paid_seconds_max + terms.instruction_seconds_max,
     ).total
 
@@ -139,11 +141,14 @@ def cost_preview(body: Mapping, items: int, budget: int) -> CostPreview:
     terms = rules.Terms.of(body)
     estimate = body["task"]["estimate_seconds"]
     per_item = _split(rules.earn(terms, _facts(terms, rules.Kind.WORK), rules.Outcome.ACCEPTED))
+    with_all = replace(_facts(terms, rules.Kind.WORK), triggers=_every_trigger(terms))
+    every = rules.earn(terms, with_all, rules.Outcome.ACCEPTED)
     answers = items * body["overlap"]
     exposure = qualification_exposure(body, budget=budget)
     return CostPreview(
         currency=terms.currency,
         per_item=per_item,
+        premiums_max=_split(every).gross - per_item.gross,
         per_qualification_item=Split(terms.qualification_pay, 0, terms.qualification_pay),
         effective_fee_percent=_percent(per_item.fee, per_item.net),
         hourly_at_estimate=_hourly(per_item.net, estimate),
@@ -170,6 +175,10 @@ def extension_slots(project: Project, overlap: int) -> int:
         ).aggregate(more=Sum(overlap - F("overlap")))["more"]
         or 0
     )
+
+
+def _every_trigger(terms: rules.Terms) -> frozenset[str]:
+    return frozenset(premium.trigger for premium in terms.premiums)
 
 
 def _facts(terms: rules.Terms, kind: rules.Kind) -> rules.Facts:

@@ -92,6 +92,20 @@ def configured_type(project: Project) -> tuple[registry.TaskType, dict]:
     return task_type, task_type.check_config(_mapping(work.get("config")))
 
 
+def item_triggers(body: Mapping) -> frozenset[str]:
+    """The triggers that a row of items may name: those of its premiums that the row decides."""
+    return frozenset(
+        premium["trigger"]
+        for premium in body["pay"]["premiums"]
+        if premium.get("source") == rules.Source.ITEM
+    )
+
+
+def row_triggers(project: Project) -> frozenset[str]:
+    """The same of the published criteria, before that of the draft."""
+    return item_triggers(project.criteria.body if project.criteria else draft_body(project))
+
+
 def draft_of(project: Project) -> dict:
     draft = (
         ProjectDraft.objects.filter(project_id=project.id).values_list("body", flat=True).first()
@@ -248,15 +262,24 @@ def _pay(section: Mapping, currency: str, tiers: list[dict], estimate: int) -> d
             minimum_minutes=numbers["paid_minutes_minimum"],
         ),
         "instruction_seconds_max": numbers["instruction_minutes_max"] * 60,
-        "premiums": [
-            {
-                "key": str(premium.get("key") or "").strip(),
-                "label": str(premium.get("label") or "").strip(),
-                "amount": whole(premium.get("amount")),
-                "trigger": str(premium.get("trigger") or "always").strip(),
-            }
-            for premium in _list(section, "premiums")
-        ],
+        "case_seconds": numbers["case_minutes"] * 60,
+        "wind_down_percent": numbers["wind_down_percent"],
+        "wind_down_days": numbers["wind_down_days"],
+        "premiums": [_premium(premium) for premium in _list(section, "premiums")],
+    }
+
+
+def _premium(premium: Mapping) -> dict:
+    """With who decides that it holds, in words: a reader needs no table beside the criteria."""
+    trigger = str(premium.get("trigger") or rules.ALWAYS).strip()
+    known = rules.TRIGGERS.get(trigger)
+    return {
+        "key": str(premium.get("key") or "").strip(),
+        "label": str(premium.get("label") or "").strip(),
+        "amount": whole(premium.get("amount")),
+        "trigger": trigger,
+        "source": str(known.source) if known else "",
+        "holds": known.holds if known else "",
     }
 
 

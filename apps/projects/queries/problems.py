@@ -25,6 +25,7 @@ from apps.projects.queries.criteria import (
     DECISION_QUESTIONS,
     draft_body,
     draft_of,
+    item_triggers,
     whole,
 )
 from apps.projects.queries.funds import wallet
@@ -201,6 +202,8 @@ def _of_pay(body: Mapping) -> Iterator[str]:
     for premium in pay["premiums"]:
         if not premium["label"] or not 0 < premium["amount"] <= AMOUNT_MAX:
             yield f"The premium {premium['key'] or '?'} needs a label and an amount above zero."
+        if premium["trigger"] not in rules.TRIGGERS:
+            yield f"The premium {premium['key'] or '?'} has a trigger that nobody here decides."
 
 
 def _of_rubric(body: Mapping) -> Iterator[str]:
@@ -283,6 +286,9 @@ def _of_items(project: Project, body: Mapping, counts: ItemCounts) -> Iterator[s
 def _of_fit(project: Project, body: Mapping) -> Iterator[str]:
     """Items were checked when they came in; the task may have changed since."""
     task_type, config = registry.get(body["task"]["type"]), body["task"]["config"]
+    known = sorted(item_triggers(body))
+    if Item.objects.filter(project=project).exclude(triggers__contained_by=known).exists():
+        yield "Some items name a trigger that no premium pays for any more; import them again."
     fields = list(task_type.columns(config))
     if Item.objects.filter(project=project).exclude(payload__has_keys=fields).exists():
         yield "Some items do not have the fields of this task; import them again."

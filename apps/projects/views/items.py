@@ -77,6 +77,7 @@ def index(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
         "can_manage": permissions.can_manage(request.actor, project),
         "is_open": project.state not in {ProjectState.CLOSING, ProjectState.CLOSED},
         "upload_form": UploadForm(),
+        "row_triggers": sorted(queries.row_triggers(project)),
     }
     return render(request, "projects/items.html", context)
 
@@ -116,7 +117,11 @@ def upload(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
                 status = refusal.status
             else:
                 return redirect("projects:import", project.id, load.id)
-    context = {"project": project, "form": form}
+    context = {
+        "project": project,
+        "form": form,
+        "row_triggers": sorted(queries.row_triggers(project)),
+    }
     return render(request, "projects/upload.html", context, status=status)
 
 

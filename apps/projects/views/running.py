@@ -1,4 +1,4 @@
-"""Pause, resume, top up, extend, close: each says in money what it does before it is done."""
+"""Pause, resume, top up, extend: each says in money what it does before it is done."""
 
 import uuid
 from collections.abc import Callable
@@ -108,20 +108,6 @@ def _extending(project: Project, funds: dict) -> list[str]:
     ]
 
 
-def _closing(project: Project, funds: dict) -> list[str]:
-    return [
-        "Nobody can claim a new item, ever again. This cannot be undone.",
-        (
-            f"{_said(project, funds['reserved'])} stays reserved until the last review and appeal "
-            "window is over; what is due from it is paid."
-        ),
-        (
-            f"What is left then goes back to the wallet; {_said(project, funds['free'])} is free "
-            f"now, and {_said(project, funds['seats'])} is left for qualification seats."
-        ),
-    ]
-
-
 def _with_id(action: Callable) -> Callable:
     def run(project: Project, request: HttpRequest, _: dict) -> object:
         return action(project_id=project.id, by=request.actor, now=request.now)
@@ -141,7 +127,7 @@ def _extend(project: Project, request: HttpRequest, data: dict) -> object:
     )
 
 
-_RUNNING = frozenset({ProjectState.LIVE, ProjectState.PAUSED})
+RUNNING = frozenset({ProjectState.LIVE, ProjectState.PAUSED})
 STEPS: dict[str, Step] = {
     "pause": Step(
         "Pause the project", "Pause", "The project is paused.",
@@ -153,15 +139,11 @@ STEPS: dict[str, Step] = {
     ),
     "top-up": Step(
         "Top up the budget", "Move the money", "The money is held for this project.",
-        _RUNNING, False, _topping_up, _top_up,
+        RUNNING, False, _topping_up, _top_up,
     ),
     "extend": Step(
         "Ask for more answers an item", "Extend", "More answers can be claimed now.",
-        _RUNNING, False, _extending, _extend,
-    ),
-    "close": Step(
-        "Close the project", "Close for good", "The project is closing; open windows run out.",
-        _RUNNING, True, _closing, _with_id(actions.begin_close),
+        RUNNING, False, _extending, _extend,
     ),
 }  # fmt: skip
 
@@ -184,7 +166,14 @@ def confirm(request: HttpRequest, project_id: uuid.UUID, name: str) -> HttpRespo
     project = managed(request, project_id)
     if project.state == ProjectState.DRAFT:
         return redirect("projects:detail", project.id)
-    form, status = _form(name, request, project), 200
+    return confirmation(request, project, step, _form(name, request, project))
+
+
+def confirmation(
+    request: HttpRequest, project: Project, step: Step, form: forms.Form
+) -> HttpResponse:
+    """The page of a step of a published project: what it does, in money, then the button."""
+    status = 200
     if request.method == "POST":
         status = 422
         if form.is_valid():

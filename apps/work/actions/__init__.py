@@ -3,8 +3,11 @@
 from apps.work.actions.bad_faith import reject_bad_faith, resume_review, stop_review
 from apps.work.actions.claim import claim, enrol
 from apps.work.actions.clock import Clock, beat, clock_of, save_draft
+from apps.work.actions.closing import Owed, begin_close, owed_at_close
 from apps.work.actions.figures import refresh_figures
+from apps.work.actions.frozen import tell_frozen
 from apps.work.actions.reminders import due_reminders, next_reminder, remind
+from apps.work.actions.royalties import Uses, record_use, uses
 from apps.work.actions.scores import request_scores, take_scores
 from apps.work.actions.seats import add as add_seats
 from apps.work.actions.settlement import close_when_done, settle
@@ -23,11 +26,14 @@ from apps.work.actions.windows import lapse
 
 __all__ = [
     "Clock",
+    "Owed",
+    "Uses",
     "accept",
     "add_seats",
     "adjust",
     "ask_rework",
     "beat",
+    "begin_close",
     "claim",
     "clock_of",
     "close_when_done",
@@ -38,6 +44,8 @@ __all__ = [
     "lapse",
     "next_reminder",
     "overturn",
+    "owed_at_close",
+    "record_use",
     "refresh_figures",
     "reject",
     "reject_bad_faith",
@@ -49,7 +57,9 @@ __all__ = [
     "stop_review",
     "submit",
     "take_scores",
+    "tell_frozen",
     "undo",
     "unfreeze_rejections",
     "uphold",
+    "uses",
 ]

@@ -16,10 +16,10 @@ from apps.ledger import actions as ledger
 from apps.ledger.errors import InsufficientFunds
 from apps.projects import rules
 from apps.projects.enums import ProjectState, Visibility
-from apps.projects.models import Project
+from apps.projects.models import Item, Project
 from apps.projects.rules import Kind
 from apps.work.actions import seats, windows
-from apps.work.actions.money import body_of, facts_of, rewrite, terms_of
+from apps.work.actions.money import body_of, facts_of, rewrite, terms_of, triggers_at_claim
 from apps.work.enums import AssignmentState, EnrolmentState
 from apps.work.errors import MayNotClaim, NothingToDo
 from apps.work.models import Assignment, Enrolment
@@ -165,12 +165,13 @@ def claim(
             scene = _scene(project_id, by)
         _check_may_claim(scene, item)
         if scene.enrolment_state != EnrolmentState.QUALIFYING:
-            taken, kind, key = _take_work(project_id, scene, item, by)
+            kind, (taken, cursor) = Kind.WORK, _take_work(project_id, scene, item, by)
         else:
-            taken, kind, key = _take_qualification(project_id, scene, by), Kind.QUALIFICATION, None
+            kind, taken = Kind.QUALIFICATION, _take_qualification(project_id, scene, by)
+            cursor = scene.cursor
         if taken is None:
             raise NothingToDo("There is no item for you now; more may come when others give back.")
-        return _assign(project_id, scene, taken, kind, key, by=by, now=now)
+        return _assign(project_id, scene, taken, kind, cursor, by=by, now=now)
 
 
 def _scene(project_id: uuid.UUID, by: Actor) -> Scene:
@@ -208,39 +209,46 @@ def _check_may_claim(scene: Scene, item: str | None) -> None:
 
 
 def _take_work(
-    project_id: uuid.UUID, scene: Scene, item: str | None, by: Actor
-) -> tuple[int | None, Kind, int | None]:
+    project_id: uuid.UUID, scene: Scene, wanted: str | None, by: Actor
+) -> tuple[Item | None, int]:
+    """The item taken, and where this contributor's walk through the queue stands then."""
     percent = body_of(scene.criteria_id)["gold_percent"]
     # Gold is mixed in by chance alone: nothing in id, order, price or timing tells it apart.
-    wants_gold = item is None and random.random() * 100 < percent  # noqa: S311 -- sampling
-    row = None
-    with connection.cursor() as cursor:
-        for gold in (True, False) if wants_gold else (False,):
-            cursor.execute(
-                "SELECT item_id, item_sort_key FROM work_take_item(%s, %s, %s, %s, %s)",
-                [project_id, by.user_id, scene.cursor, gold, item],
-            )
-            row = cursor.fetchone()
-            if row:
-                break
-    return (row[0], Kind.WORK, row[1]) if row else (None, Kind.WORK, None)
-
-
-def _take_qualification(project_id: uuid.UUID, scene: Scene, by: Actor) -> int | None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT work_take_qualification_item(%s, %s, %s)",
-            [project_id, by.user_id, scene.attempts],
+    wants_gold = wanted is None and random.random() * 100 < percent  # noqa: S311 -- sampling
+    for gold in (True, False) if wants_gold else (False,):
+        item = rows.given(
+            Item,
+            "work_take_item(%s, %s, %s, %s, %s)",
+            [project_id, by.user_id, scene.cursor, gold, wanted],
         )
-        return cursor.fetchone()[0]
+        if item:
+            return item, scene.cursor if gold else item.sort_key
+    return None, scene.cursor
+
+
+def _take_qualification(project_id: uuid.UUID, scene: Scene, by: Actor) -> Item | None:
+    return rows.given(
+        Item,
+        "work_take_qualification_item(%s, %s, %s)",
+        [project_id, by.user_id, scene.attempts],
+    )
+
+
+_MOVE_ON = (
+    "UPDATE work_enrolment SET unreviewed_held = unreviewed_held + %s, instruction_seconds = %s, "
+    "cursor = %s WHERE id = %s"
+)
+
+# Accounts that nobody knows yet hold at most a share of the budget, together with this claim.
+_NEWCOMERS = "work_newcomers_may_hold(%s, %s, %s)"
 
 
 def _assign(
     project_id: uuid.UUID,
     scene: Scene,
-    item_id: int,
+    item: Item,
     kind: Kind,
-    sort_key: int | None,
+    cursor: int,
     *,
     by: Actor,
     now: dt.datetime,
@@ -251,13 +259,12 @@ def _assign(
         org_id=scene.org_id,
         project_id=project_id,
         contributor_id=by.person_id,
-        item_id=item_id,
+        item=item,
         criteria_id=scene.criteria_id,
         kind=kind,
         tier=scene.tier,
         funded_from=seats.account_of(kind, has_seats=scene.has_seats),
         attempt=scene.attempts if kind == Kind.QUALIFICATION else 0,
-        triggers=[],
         claimed_at=now,
         last_beat_at=now,
         last_input_at=now,
@@ -265,56 +272,41 @@ def _assign(
         cap_seconds=terms.paid_seconds_max + (terms.instruction_seconds_max if is_first else 0),
         next_due_at=now + dt.timedelta(minutes=body["windows"]["hold_minutes"]),
     )
+    assignment.triggers = triggers_at_claim(assignment)
     hold = rules.max_remaining(terms, facts_of(assignment, rules.Stage.OPEN))
     bonus = terms.bonus_max if kind == Kind.WORK else 0
     entries = rewrite(assignment, hold, currency=terms.currency, bonus=bonus, now=now)
     assignment.unreviewed = hold.total if kind == Kind.WORK else 0
-    rows.insert(assignment)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE work_enrolment SET unreviewed_held = unreviewed_held + %s, "
-            "instruction_seconds = %s, cursor = %s WHERE id = %s",
-            [
-                assignment.unreviewed,
-                scene.instruction_seconds or terms.instruction_seconds_max or 1,
-                scene.cursor if sort_key is None else sort_key,
-                scene.enrolment_id,
-            ],
-        )
+    onward = [
+        assignment.unreviewed,
+        scene.instruction_seconds or terms.instruction_seconds_max or 1,
+        cursor,
+        scene.enrolment_id,
+    ]
+    rows.insert(assignment, beside=rows.Statement(_MOVE_ON, onward))
     audit.record(
         Event(
             "assignment.claimed",
             ("assignment", assignment.id),
             scene.org_id,
-            {"item": item_id, "criteria": scene.criteria_id, "reserved": hold.total},
+            {"item": item.id, "criteria": scene.criteria_id, "reserved": hold.total},
         ),
         by=by,
         now=now,
     )
-    if kind == Kind.WORK:
-        # Qualifications are bounded by their seats (invariant 16). Late, as others wait meanwhile.
-        _check_newcomer(project_id, scene, terms.gold_minimum, body)
+    share = body["limits"]["newcomer_share_percent"]
+    is_bounded = share < 100 and scene.gold_count < terms.gold_minimum
+    # Qualifications are bounded by their seats (invariant 16). Late, as others wait meanwhile.
+    newcomers = rows.Statement(_NEWCOMERS, [project_id, terms.gold_minimum, share])
     try:
-        ledger.post(entries)
+        booked = ledger.post(
+            entries, only_if=newcomers if is_bounded and kind == Kind.WORK else None
+        )
     except InsufficientFunds as error:
         raise NothingToDo(seats.SHORT[assignment.funded_from]) from error
-    return assignment
-
-
-def _check_newcomer(project_id: uuid.UUID, scene: Scene, gold_minimum: int, body: dict) -> None:
-    """Accounts that nobody knows yet hold at most a share of the budget, together with this."""
-    share = body["limits"]["newcomer_share_percent"]
-    if share >= 100 or scene.gold_count >= gold_minimum:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(project_id)])
-        cursor.execute(
-            "SELECT work_newcomers_held(%s, %s), work_budget(%s)",
-            [project_id, gold_minimum, project_id],
-        )
-        held, budget = cursor.fetchone()
-    if held * 100 > budget * share:
+    if not booked:
         raise NothingToDo(
             f"New contributors together hold at most {share}% of this budget until their work is "
             "reviewed; try again when some of it is."
         )
+    return assignment

@@ -27,10 +27,18 @@ class Clock:
     expires_at: dt.datetime
 
 
-def open_assignment(assignment_id: uuid.UUID, by: Actor, now: dt.datetime) -> Assignment:
-    """The locked, still open assignment of its own contributor, overdue deadlines settled."""
+_THE_ONE = "work_assignment.id = %s FOR UPDATE OF work_assignment"
+
+
+def open_assignment(
+    assignment_id: uuid.UUID, by: Actor, now: dt.datetime, *, also: str = ""
+) -> Assignment:
+    """The locked, still open assignment of its own contributor, overdue deadlines settled.
+
+    `also` is a foreign key that is read along.
+    """
     # Row-level security decides who finds it; `check_can_work_on` that it is the contributor.
-    row = rows.first(Assignment, "id = %s FOR UPDATE", [assignment_id])
+    row = rows.first(Assignment, _THE_ONE, [assignment_id], also=also)
     if row is None:
         raise NotThere("There is no such assignment.")
     check_can_work_on(by, row)

@@ -15,6 +15,7 @@ from apps.core.errors import IllegalTransition
 from apps.core.ids import derived
 from apps.core.tenancy import Actor, system
 from apps.ledger import actions as ledger
+from apps.ledger.enums import Purpose
 from apps.projects import rules
 from apps.projects.rules import Kind, Outcome, Stage
 from apps.work.actions import money, told
@@ -78,7 +79,7 @@ def _carry_out(
         entries += new_entries
         lines += new_lines
         events.append(new_event)
-    money.no_longer_unreviewed(assignments)
+    money.count_unaccepted(assignments)
     money.save(assignments)
     if opens_slots:
         # Slots are counted from the states that have just been written.
@@ -203,7 +204,10 @@ def reject(
 def overturn(
     assignment: Assignment, *, by: Actor, at: dt.datetime, is_silence: bool
 ) -> uuid.UUID | None:
-    """A rejection did not stand: the rest of the full pay posts at once. The transfer's id."""
+    """A rejection did not stand: the rest of the full pay posts at once. The transfer's id.
+
+    Where a person found so, the platform pays the time that the appeal took beside it.
+    """
     submission = latest_submissions([assignment])[assignment.id]
     verdict(
         assignment,
@@ -231,6 +235,18 @@ def overturn(
             earned_before=rules.guaranteed_pay(terms, facts),
             now=at,
         )
+        for line in [] if is_silence else rules.case_time(terms):
+            entries.append(
+                money.direct(
+                    a,
+                    derived(a.id, "case_time"),
+                    line.net,
+                    purpose=Purpose.FEES,
+                    code="case_time",
+                    now=at,
+                )
+            )
+            rows.append(money.earning_line(a, terms, line, code="case_time", now=at))
         return entries, rows, event(a, "assignment.overturned", silence=is_silence)
 
     _carry_out([assignment], [step(assignment)], by=by, now=at)

@@ -9,22 +9,24 @@ from django.db.models import Count, F, Q, Sum
 from apps.core.tenancy import Actor
 from apps.projects import actions as projects
 from apps.projects.models import Item
-from apps.projects.rules import Kind
+from apps.projects.rules import BESIDE_THE_CLOCK, Kind
 from apps.work.enums import AssignmentState
 from apps.work.models import Assignment, EarningLine, Enrolment
 from apps.work.queries import progress
 
 S = AssignmentState
 
-# Effective hourly rate of each person: everything earned ÷ all active time, rejected included.
+# Effective hourly rate of each person: everything earned by work ÷ all active time of what is over,
+# rejected, given back and past the paid time included. What is paid for something else than time
+# on the clock, such as a royalty, raises no rate.
 # Who was active for less than five minutes is left out: a second of work gives no rate.
 _RATES = """
 WITH earned AS (
-  SELECT contributor_id, sum(net) AS net FROM work_earningline WHERE project_id = %(project)s
-  GROUP BY 1
+  SELECT contributor_id, sum(net) AS net FROM work_earningline
+  WHERE project_id = %(project)s AND kind <> ALL(%(beside)s) GROUP BY 1
 ), clocked AS (
-  SELECT contributor_id, sum(least(active_seconds, cap_seconds)) AS seconds FROM work_assignment
-  WHERE project_id = %(project)s AND is_time_counted AND ended_at IS NOT NULL GROUP BY 1
+  SELECT contributor_id, sum(active_seconds) AS seconds FROM work_assignment
+  WHERE project_id = %(project)s AND ended_at IS NOT NULL GROUP BY 1
 ), rate AS (
   SELECT e.net * 3600.0 / c.seconds AS hourly FROM earned e JOIN clocked c USING (contributor_id)
   WHERE c.seconds >= 300
@@ -75,7 +77,7 @@ def refresh_figures(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> di
         wait=Sum(F("ended_at") - F("submitted_at")), n=Count("id")
     )
     with connection.cursor() as cursor:
-        cursor.execute(_RATES, {"project": project_id})
+        cursor.execute(_RATES, {"project": project_id, "beside": sorted(BESIDE_THE_CLOCK)})
         people, median, quarter = cursor.fetchone()
     tried = Enrolment.objects.filter(project_id=project_id).exclude(state="qualifying")
     passed = tried.filter(state="qualified", attempts__gt=0).count()

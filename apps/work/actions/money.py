@@ -19,7 +19,8 @@ from apps.ledger import actions as ledger
 from apps.ledger.enums import Purpose, TransferKind
 from apps.projects import rules
 from apps.projects.queries import criteria
-from apps.projects.rules import Facts, Hold, Kind, Line, Stage, Terms
+from apps.projects.rules import Facts, Hold, Kind, Line, Source, Stage, Terms
+from apps.work.enums import PAID_AS_ACCEPTED, AssignmentState
 from apps.work.models import Assignment, EarningLine, Settlement
 
 LEGS = ("pay", "fee", "extra")
@@ -59,6 +60,65 @@ def _accounts(assignment: Assignment, currency: str) -> tuple[int, dict[str, int
     payable = ledger.account(Purpose.PAYABLE, currency=currency, holder=assignment.contributor_id)
     fees = ledger.account(Purpose.FEES, currency=currency)
     return held, {"pay": payable, "fee": fees, "extra": payable}
+
+
+def direct(
+    assignment: Assignment,
+    transfer: uuid.UUID,
+    amount: int,
+    *,
+    purpose: Purpose,
+    code: str,
+    now: dt.datetime,
+    to_fees: bool = False,
+) -> ledger.Entry:
+    """Pay at once, past any reserve: from the project, the wallet or the fees.
+
+    The contributor is paid, or with `to_fees` the platform.
+    """
+    currency = terms_of(assignment.criteria_id).currency
+    holder = None if purpose == Purpose.FEES else assignment.org_id
+    scope = assignment.project_id if purpose == Purpose.HELD else None
+    payee = Purpose.FEES if to_fees else Purpose.PAYABLE
+    return ledger.Entry(
+        id=transfer,
+        kind=TransferKind.POSTED,
+        code=code,
+        amount=amount,
+        debit=ledger.account(purpose, currency=currency, holder=holder, scope=scope),
+        credit=ledger.account(
+            payee, currency=currency, holder=None if to_fees else assignment.contributor_id
+        ),
+        currency=currency,
+        scope=assignment.project_id,
+        subject=assignment.id,
+        at=now,
+    )
+
+
+def triggers_at_claim(assignment: Assignment) -> list[str]:
+    """Which premiums hold for what is being claimed: reserved with it, and named to its author."""
+    premiums = terms_of(assignment.criteria_id).premiums
+    if assignment.kind != Kind.WORK or not premiums:
+        return []
+    named: list[str] = []
+    if any(premium.source == Source.ITEM for premium in premiums):
+        # Nobody sees an item before it is claimed; of this one the claim itself may ask.
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT work_item_triggers(%s, %s)",
+                [assignment.item_id, assignment.contributor_id],
+            )
+            named = json.loads(cursor.fetchone()[0])
+    return sorted(
+        rules.holding(
+            premiums,
+            body=body_of(assignment.criteria_id),
+            tier=assignment.tier,
+            item=named,
+            at=assignment.claimed_at,
+        )
+    )
 
 
 def rewrite(
@@ -245,6 +305,11 @@ def _plain(value: object) -> object:
     return value
 
 
+def saving(assignment: Assignment) -> rows.Statement:
+    """What `save` does for one row, to be done beside something else."""
+    return rows.change(assignment, tuple(_COLUMNS))
+
+
 def save(assignments: Iterable[Assignment]) -> None:
     """Write back what decisions change, all rows in one statement."""
     changed = list(assignments)
@@ -259,14 +324,35 @@ def save(assignments: Iterable[Assignment]) -> None:
             cursor.execute(_SAVE, [json.dumps(plain)])
 
 
-def no_longer_unreviewed(assignments: Iterable[Assignment]) -> None:
-    """Take decided assignments out of what newcomers hold (invariant 16)."""
+def _unaccepted(assignment: Assignment) -> int:
+    """What this costs the buyer without an acceptance: still held, or paid for rejected work."""
+    if assignment.kind != Kind.WORK or assignment.state in PAID_AS_ACCEPTED:
+        return 0
+    terms, lines = terms_of(assignment.criteria_id), []
+    is_rejected = assignment.state in {AssignmentState.REJECTED, AssignmentState.FINAL}
+    if is_rejected and not assignment.is_bad_faith:
+        lines = rules.earn(terms, assignment.open_facts, rules.Outcome.REJECTED)
+    top_up = 0
+    if assignment.is_topped_up:
+        # A settlement has paid it, or a part, together with that of other work.
+        floor = terms.floor_for(assignment.paid_seconds)
+        top_up = max(0, floor - sum(line.net for line in lines))
+    return assignment.held + top_up + sum(line.gross for line in lines)
+
+
+def count_unaccepted(assignments: Iterable[Assignment]) -> None:
+    """Correct what newcomers hold or took without an acceptance (invariant 16).
+
+    Rejected work and time that was given back stay counted: else a ring of new accounts could take
+    kill fees and top-ups again and again, each time that somebody looks.
+    """
     by_person: dict[tuple[uuid.UUID, uuid.UUID], int] = {}
     for assignment in assignments:
-        if assignment.unreviewed:
+        now = _unaccepted(assignment)
+        if now != assignment.unreviewed:
             key = (assignment.project_id, assignment.contributor_id)
-            by_person[key] = by_person.get(key, 0) + assignment.unreviewed
-            assignment.unreviewed = 0
+            by_person[key] = by_person.get(key, 0) + now - assignment.unreviewed
+            assignment.unreviewed = now
     if not by_person:
         return
     with connection.cursor() as cursor:
@@ -275,7 +361,7 @@ def no_longer_unreviewed(assignments: Iterable[Assignment]) -> None:
             "JOIN jsonb_to_recordset(%s::jsonb) AS r(project uuid, person uuid, amount bigint) "
             "ON e.project_id = r.project AND e.contributor_id = r.person "
             "ORDER BY e.id FOR NO KEY UPDATE OF e) "
-            "UPDATE work_enrolment e SET unreviewed_held = e.unreviewed_held - f.amount "
+            "UPDATE work_enrolment e SET unreviewed_held = e.unreviewed_held + f.amount "
             "FROM found f WHERE e.id = f.id",
             [
                 json.dumps(

@@ -162,7 +162,7 @@ _STORE = """
 UPDATE work_submission s SET scored_at = %s, scores = r.scores
 FROM jsonb_to_recordset(%s::jsonb) AS r(id uuid, scores jsonb) WHERE s.id = r.id
 """
-# Enrolments are locked in the order of their ids, here and in `money.no_longer_unreviewed`.
+# Enrolments are locked in the order of their ids, here and in `money.count_unaccepted`.
 _STANDING = """
 WITH found AS MATERIALIZED (
   SELECT e.id, r.gold, r.correct, r.lower FROM work_enrolment e

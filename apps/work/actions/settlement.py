@@ -142,7 +142,9 @@ def _account(project_id: uuid.UUID, contributor_id: uuid.UUID) -> tuple[rules.Ac
     )
     enrolment = Enrolment.objects.get(**mine)
     account = rules.Account(
-        earned=sum(value["net"] for value in sums.values()),
+        earned=sum(
+            value["net"] for kind, value in sums.items() if kind not in rules.BESIDE_THE_CLOCK
+        ),
         accepted_base=sum(money.terms_of(criteria).base * count for criteria, count in accepted),
         paid_seconds=seconds,
         bonus_paid=sums[LineKind.QUALITY_BONUS]["net"],

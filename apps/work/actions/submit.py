@@ -8,13 +8,12 @@ from django.urls import reverse
 
 from apps.audit import actions as audit
 from apps.core import rows
-from apps.core.errors import Conflict, Invalid, NotThere
+from apps.core.errors import Conflict, Invalid
 from apps.core.tenancy import Actor
 from apps.notices import actions as notices
 from apps.notices.enums import Kind as Notices
 from apps.organizations.enums import Permission
 from apps.organizations.queries import people_with
-from apps.projects.models import Item
 from apps.projects.rules import Kind
 from apps.tasktypes import registry
 from apps.work.actions import decide, money, qualification, windows
@@ -33,18 +32,18 @@ def submit(*, assignment_id: uuid.UUID, answer: dict, by: Actor, now: dt.datetim
     is refused until the first is undone.
     """
     with transaction.atomic():
-        row = open_assignment(assignment_id, by, now)
+        row = open_assignment(assignment_id, by, now, also="item")
         if row.state == S.SUBMITTED or (row.state == S.ACCEPTED and row.kind == Kind.QUALIFICATION):
             return _again(row, answer)
         check_open(row)
         cleaned, key = _check(row, answer)
         is_rework = row.state == S.REWORK
         tick(row, now=now, had_input=True)
-        submission = _write(row, cleaned, key, now=now)
+        submission = _submission(row, cleaned, key, now=now)
         decide.move(row, S.SUBMITTED)
         row.submitted_at = now
         row.review_due_at = row.next_due_at = windows.review_window(row, submission.undo_until)
-        money.save([row])
+        rows.insert(submission, beside=money.saving(row))
         if row.draft is not None:
             Assignment.objects.filter(id=row.id).update(draft=None)
         audit.record(
@@ -66,18 +65,15 @@ def submit(*, assignment_id: uuid.UUID, answer: dict, by: Actor, now: dt.datetim
 def _check(row: Assignment, answer: dict) -> tuple[dict, str]:
     task = money.body_of(row.criteria_id)["task"]
     task_type = registry.get(task["type"])
-    item = rows.first(Item, "id = %s", [row.item_id])
-    if item is None:
-        raise NotThere("There is no such item.")
     if not isinstance(answer, dict):
         raise Invalid("An answer is an object with named fields.", field="answer")
-    cleaned = task_type.check_answer(task["config"], item.payload, answer)
+    cleaned = task_type.check_answer(task["config"], row.item.payload, answer)
     return cleaned, task_type.answer_key(cleaned)
 
 
-def _write(row: Assignment, answer: dict, key: str, *, now: dt.datetime) -> Submission:
+def _submission(row: Assignment, answer: dict, key: str, *, now: dt.datetime) -> Submission:
     undo = money.body_of(row.criteria_id)["windows"]["undo_seconds"]
-    submission = Submission(
+    return Submission(
         org_id=row.org_id,
         project_id=row.project_id,
         contributor_id=row.contributor_id,
@@ -91,8 +87,6 @@ def _write(row: Assignment, answer: dict, key: str, *, now: dt.datetime) -> Subm
         # A qualification is marked at once, so there is nothing to take back.
         undo_until=now + dt.timedelta(seconds=0 if row.kind == Kind.QUALIFICATION else undo),
     )
-    rows.insert(submission)
-    return submission
 
 
 def _again(row: Assignment, answer: dict) -> Submission:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from django.urls import reverse
 
 from apps.accounts.models import User
+from apps.core.money import written
 from apps.notices import actions as notices
 from apps.notices.enums import Kind as Notices
-from apps.projects.rules import Kind
+from apps.projects.rules import Kind, Line
 from apps.work.actions import money
 from apps.work.models import Assignment
 
@@ -26,7 +27,7 @@ def accepted(rows: Sequence[Assignment], *, now: dt.datetime) -> None:
     work = [row for row in rows if row.kind == Kind.WORK]
     counts = Counter((row.contributor_id, row.project_id) for row in work)
     titles = {row.project_id: money.body_of(row.criteria_id)["title"] for row in work}
-    people = _readers({contributor for contributor, _ in counts})
+    people = readers({contributor for contributor, _ in counts})
     for contributor, project in sorted(counts):
         if contributor in people:
             notices.count_up(
@@ -40,7 +41,8 @@ def accepted(rows: Sequence[Assignment], *, now: dt.datetime) -> None:
             )
 
 
-def _readers(user_ids: set[uuid.UUID]) -> set[uuid.UUID]:
+def readers(user_ids: set[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of them who are no made-up crowd."""
     rows = User.objects.filter(id__in=user_ids).exclude(email__endswith=NOBODY)
     return set(rows.values_list("id", flat=True))
 
@@ -79,3 +81,16 @@ def rejections_final(rows: Sequence[Assignment], *, now: dt.datetime) -> None:
     body = "What was paid for the work stays paid."
     for row in rows:
         contributor(row, Notices.REJECTION_FINAL, title, body, now=now)
+
+
+def wound_down(row: Assignment, line: Line, *, now: dt.datetime) -> None:
+    """The project takes no new work; what is in hand can be finished."""
+    pay = written(line.net, money.terms_of(row.criteria_id).currency)
+    title = f"{money.body_of(row.criteria_id)['title']} is closing: you get {pay}"
+    body = f"{line.reason} What you have in hand you can finish, and it is paid."
+    contributor(row, Notices.WIND_DOWN, title, body, now=now)
+
+
+def used_again(row: Assignment, line: Line, *, now: dt.datetime) -> None:
+    pay = written(line.net, money.terms_of(row.criteria_id).currency)
+    contributor(row, Notices.ROYALTY, f"Your answers are used again: {pay}", line.reason, now=now)

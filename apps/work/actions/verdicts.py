@@ -15,7 +15,7 @@ from apps.core.errors import Conflict, Invalid, NotAllowed, NotThere
 from apps.core.ids import derived, uuid7
 from apps.core.tenancy import Actor
 from apps.ledger import actions as ledger
-from apps.ledger.enums import Purpose, TransferKind
+from apps.ledger.enums import Purpose
 from apps.ledger.errors import InsufficientFunds
 from apps.ledger.queries import find_account
 from apps.notices import actions as notices
@@ -119,6 +119,7 @@ def ask_rework(
         row.accept_requested_at = row.accept_requested_by_id = None
         row.last_beat_at = row.last_input_at = now
         entries = money.rewrite_open(row, now=now)
+        money.count_unaccepted([row])
         money.save([row])
         Assignment.objects.filter(id=row.id).update(draft=submission.answer)
         audit.record(decide.event(row, "assignment.rework", criterion=criterion), by=by, now=now)
@@ -203,7 +204,7 @@ def carry_out_rejection(
         row,
         verdict,
         appeal_due_at=now + dt.timedelta(days=days),
-        opens_slot=_is_funded_again(project),
+        opens_slot=_is_funded_again(project, row),
         by=by,
         now=now,
     )
@@ -223,14 +224,17 @@ def check_grounds(row: Assignment, criterion: str, note: str, evidence: str) -> 
         raise Invalid("Show the evidence: what in the answer misses the line.", field="evidence")
 
 
-def _is_funded_again(project: Project) -> bool:
+def _is_funded_again(project: Project, row: Assignment) -> bool:
     """Whether the slot of a rejected answer can open again: another full maximum is free."""
     held = find_account(
         Purpose.HELD, currency=project.currency, holder=project.org_id, scope=project.id
     )
     terms = money.terms_of(project.criteria_in_force_id)
     again = rules.max_cost(
-        terms, kind=Kind.WORK, triggers=frozenset(), cap_seconds=terms.paid_seconds_max
+        terms,
+        kind=Kind.WORK,
+        triggers=frozenset(row.triggers),
+        cap_seconds=terms.paid_seconds_max,
     )
     return held.available >= again.total
 
@@ -382,37 +386,16 @@ def adjust(
         if amount <= 0:
             raise Invalid("An adjustment only adds.", field="amount")
         terms = money.terms_of(row.criteria_id)
-        payable = ledger.account(
-            Purpose.PAYABLE, currency=terms.currency, holder=row.contributor_id
-        )
-        held = ledger.account(
-            Purpose.HELD, currency=terms.currency, holder=row.org_id, scope=row.project_id
-        )
-        wallet = ledger.account(Purpose.WALLET, currency=terms.currency, holder=row.org_id)
         transfer = uuid7()
         line = rules.Line(LineKind.ADJUSTMENT, amount, 0, reason[:400])
         EarningLine.objects.bulk_create(
             [money.earning_line(row, terms, line, code="adjustment", now=now)]
         )
         audit.record(decide.event(row, "assignment.adjusted", amount=amount), by=by, now=now)
-        for source in (held, wallet):
+        for purpose in (Purpose.HELD, Purpose.WALLET):
+            entry = money.direct(row, transfer, amount, purpose=purpose, code="adjustment", now=now)
             try:
-                ledger.post(
-                    [
-                        ledger.Entry(
-                            id=transfer,
-                            kind=TransferKind.POSTED,
-                            code="adjustment",
-                            amount=amount,
-                            debit=source,
-                            credit=payable,
-                            currency=terms.currency,
-                            scope=row.project_id,
-                            subject=row.id,
-                            at=now,
-                        )
-                    ]
-                )
+                ledger.post([entry])
             except InsufficientFunds:
                 continue
             return transfer

@@ -102,6 +102,7 @@ def _lapse_rework(rows: Sequence[Assignment], *, now: dt.datetime) -> None:
         row.cap_seconds -= money.terms_of(row.criteria_id).paid_seconds_max
         row.review_due_at = row.next_due_at = review_window(row, deadline(row.rework_due_at))
         entries = money.rewrite_open(row, now=now)
+        money.count_unaccepted([row])
         money.save([row])
         ledger.post(entries)
         told.rework_lapsed(row, now=now)

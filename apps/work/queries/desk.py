@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from apps.core import rows
 from apps.core.errors import NotThere
 from apps.core.tenancy import Actor
 from apps.projects import rules
-from apps.projects.models import Asset, Item
+from apps.projects.models import Asset
 from apps.projects.queries import criteria, pictures
 from apps.projects.rules import Kind
 from apps.tasktypes import registry
@@ -38,8 +37,12 @@ class ClockView:
 
 @dataclass(frozen=True, slots=True)
 class EarnsNow:
-    """Minor units, net. `floor` is what the time counted so far is worth at the floor."""
+    """Minor units, net. `lines` make up an acceptance.
 
+    `floor` is what the time counted so far is worth at the floor.
+    """
+
+    lines: Sequence[rules.Line]
     accepted: int
     fee: int
     rejected: int
@@ -83,12 +86,8 @@ def assignment_of(assignment_id: uuid.UUID, actor: Actor) -> Assignment:
 
 
 def handed_out(assignment: Assignment) -> Assignment:
-    """What an action has just given its contributor, with the criteria and the item to show."""
+    """What an action has just given its contributor, with the criteria to show it by."""
     assignment.criteria = criteria.kept(assignment.criteria_id)
-    item = rows.first(Item, "id = %s", [assignment.item_id])
-    if item is None:
-        raise NotThere("There is no such assignment of yours.")
-    assignment.item = item
     return assignment
 
 
@@ -208,6 +207,7 @@ def earns_now(assignment: Assignment) -> EarnsNow:
     terms = criteria.terms(assignment.criteria_id)
     accepted = rules.earn(terms, assignment.open_facts, rules.Outcome.ACCEPTED)
     return EarnsNow(
+        lines=accepted,
         accepted=sum(line.net for line in accepted),
         fee=sum(line.fee for line in accepted),
         rejected=rules.guaranteed_pay(terms, assignment.open_facts),

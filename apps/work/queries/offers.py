@@ -13,7 +13,7 @@ from apps.core.tenancy import Actor
 from apps.projects import rules
 from apps.projects.enums import Layer, ProjectState
 from apps.projects.models import CriteriaVersion, Offer
-from apps.projects.rules import Account, Facts, Kind, Outcome, Stage, Terms
+from apps.projects.rules import Facts, Kind, Outcome, Stage, Terms
 from apps.tasktypes import registry
 from apps.work.models import Enrolment
 
@@ -30,15 +30,6 @@ class Price:
     @property
     def gross(self) -> int:
         return self.net + self.fee
-
-
-@dataclass(frozen=True, slots=True)
-class Example(rules.Sums):
-    """A pay rule worked through with the numbers of this offer."""
-
-    title: str
-    sentence: str
-    lines: Sequence[rules.Line]
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,48 +259,6 @@ def offer_of(project_id: uuid.UUID, actor: Actor) -> OfferView:
 
 def price(terms: Terms) -> Price:
     """What an accepted item pays, with the premiums that always apply."""
-    lines = rules.earn(terms, _facts(terms), Outcome.ACCEPTED)
+    facts = Facts(kind=Kind.WORK, stage=Stage.OPEN, cap_seconds=terms.paid_seconds_max)
+    lines = rules.earn(terms, facts, Outcome.ACCEPTED)
     return Price(net=sum(line.net for line in lines), fee=sum(line.fee for line in lines))
-
-
-def _facts(terms: Terms, kind: Kind = Kind.WORK) -> Facts:
-    return Facts(kind=kind, stage=Stage.OPEN, cap_seconds=terms.paid_seconds_max)
-
-
-def examples(terms: Terms, *, has_qualification: bool) -> list[Example]:
-    """Accepted, rejected, slow, and the qualification where there is one, by the rules that pay."""
-    accepted = rules.earn(terms, _facts(terms), Outcome.ACCEPTED)
-    slow = [
-        *accepted,
-        *rules.settle(
-            terms,
-            Account(
-                earned=sum(line.net for line in accepted),
-                accepted_base=terms.base,
-                paid_seconds=terms.paid_seconds_max,
-            ),
-        ),
-    ]
-    found = [
-        Example("Accepted", "One item, accepted by a person, a rule or silence.", accepted),
-        Example(
-            "Rejected in good faith",
-            "One item, rejected with a cited criterion. If you appeal and win, the rest follows.",
-            rules.earn(terms, _facts(terms), Outcome.REJECTED),
-        ),
-        Example(
-            "A slow item",
-            f"One accepted item that took all {terms.paid_seconds_max} seconds that are paid, and "
-            "nothing else that week: the settlement pays the difference to the floor.",
-            slow,
-        ),
-    ]
-    if has_qualification:
-        found.append(
-            Example(
-                "A qualification item",
-                "Paid whatever the result; failing it still pays.",
-                rules.earn(terms, _facts(terms, Kind.QUALIFICATION), Outcome.ACCEPTED),
-            )
-        )
-    return found

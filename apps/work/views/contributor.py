@@ -19,7 +19,7 @@ from apps.work.enums import EnrolmentState
 from apps.work.forms import EnrolForm
 from apps.work.models import Enrolment
 from apps.work.queries import desk as desks
-from apps.work.queries import earnings, offers
+from apps.work.queries import earnings, examples, offers
 from apps.work.queries.offers import OfferView
 
 BOARD = Table(
@@ -88,12 +88,11 @@ def _offer_page(
     request: HttpRequest, view: OfferView, form: EnrolForm, status: int = 200
 ) -> HttpResponse:
     terms = Terms.of(view.body, version=view.criteria.number)
-    has_qualification = any(tier.qualification for tier in view.tiers)
     context = {
         "offer": view,
         "body": view.body,
         "terms": terms,
-        "examples": offers.examples(terms, has_qualification=has_qualification),
+        "examples": examples.of(view.body, version=view.criteria.number),
         "form": form,
         "fee_percent": f"{Decimal(terms.fee_bps) / 100:f}",
         "may_join": view.is_open and (view.enrolment is None or _may_retake(view, request)),

@@ -253,6 +253,7 @@ def _page(request: HttpRequest, row: Submission, form: VerdictForm) -> dict:
         "rubric": assignment.criteria.body["rubric"],
         "estimate": task["estimate_seconds"],
         "stakes": stakes(assignment),
+        "lines": assignment.lines.all(),
         "currency": assignment.criteria.body["currency"],
         "is_open": is_open,
         "is_stopped": is_open and assignment.is_review_stopped(request.now),

@@ -1,0 +1,11 @@
+"""Fees are net of what the platform pays out of them: see sql/platform_paid.sql."""
+
+from django.db import migrations
+
+from apps.core.sqlfiles import run
+
+
+class Migration(migrations.Migration):
+    dependencies = [("exports", "0002_sql")]
+
+    operations = [run(__file__, "platform_paid")]

@@ -1,0 +1,1 @@
+"""The buyer's wallet, the contributor's payouts, the administrator's money, Stripe's webhooks."""

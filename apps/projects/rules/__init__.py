@@ -1,0 +1,74 @@
+"""Pay rules: pure functions from criteria and facts to money. No ORM, no clock.
+
+All amounts are minor units of the criteria's currency, all times seconds. Net is what the
+contributor gets, fee what the platform gets on top, gross = net + fee what the buyer pays.
+
+Criteria name the engine they were published under (`pay/1`, `pay/2`); they are paid by that engine
+for ever, so nothing here may change what an earlier one gives.
+"""
+
+from apps.projects.rules.bounds import Exposure, exposure, paid_seconds_max, seat_cost
+from apps.projects.rules.lines import (
+    Lift,
+    Outcome,
+    case_time,
+    earn,
+    lift_bonus,
+    royalty,
+    wind_down,
+)
+from apps.projects.rules.reserves import full_pay, guaranteed_pay, max_cost, max_remaining
+from apps.projects.rules.settlements import Account, settle
+from apps.projects.rules.terms import (
+    BESIDE_THE_CLOCK,
+    ENGINES,
+    FEE_BEARING,
+    Facts,
+    Hold,
+    Kind,
+    Line,
+    LineKind,
+    Premium,
+    Stage,
+    Sums,
+    Terms,
+)
+from apps.projects.rules.triggers import ALWAYS, TRIGGERS, Source, Trigger, holding, of_layer
+
+__all__ = [
+    "ALWAYS",
+    "BESIDE_THE_CLOCK",
+    "ENGINES",
+    "FEE_BEARING",
+    "TRIGGERS",
+    "Account",
+    "Exposure",
+    "Facts",
+    "Hold",
+    "Kind",
+    "Lift",
+    "Line",
+    "LineKind",
+    "Outcome",
+    "Premium",
+    "Source",
+    "Stage",
+    "Sums",
+    "Terms",
+    "Trigger",
+    "case_time",
+    "earn",
+    "exposure",
+    "full_pay",
+    "guaranteed_pay",
+    "holding",
+    "lift_bonus",
+    "max_cost",
+    "max_remaining",
+    "of_layer",
+    "paid_seconds_max",
+    "royalty",
+    "seat_cost",
+    "settle",
+    "wind_down",
+]

@@ -1,0 +1,57 @@
+"""What can be said before anything is published: the most that unknown accounts can take."""
+
+from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, Decimal
+
+from apps.projects.rules.reserves import max_cost
+from apps.projects.rules.terms import Kind, Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """The most that accounts nobody knows yet can take from one project (invariant 16)."""
+
+    qualification: int
+    newcomers: int
+    total: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "total", self.qualification + self.newcomers)
+
+
+def seat_cost(terms: Terms, *, items: int, unsubmitted: int) -> int:
+    """The most that one whole attempt at a qualification can cost: its price and its allowance.
+
+    All items with the top-up to the floor, the time for the instructions, and the paid time of
+    the `unsubmitted` items (given back, broken, expired) that count in an attempt.
+    """
+    if not items:
+        return 0
+    each = max_cost(
+        terms,
+        kind=Kind.QUALIFICATION,
+        triggers=frozenset(),
+        cap_seconds=terms.paid_seconds_max,
+    ).total
+    instructions = terms.floor_for(terms.instruction_seconds_max)
+    return items * each + instructions + unsubmitted * terms.floor_for(terms.paid_seconds_max)
+
+
+def exposure(
+    terms: Terms,
+    *,
+    budget: int,
+    seats: int,
+    items_per_seat: int,
+    newcomer_percent: int,
+    unsubmitted: int = 0,
+) -> Exposure:
+    """Seats × (price + allowance) + share × budget."""
+    seat = seat_cost(terms, items=items_per_seat, unsubmitted=unsubmitted)
+    return Exposure(qualification=seats * seat, newcomers=budget * newcomer_percent // 100)
+
+
+def paid_seconds_max(estimate_seconds: int, *, factor: int, minimum_minutes: int) -> int:
+    """How long an item's time is paid: a multiple of the estimate, at least some minutes."""
+    seconds = Decimal(estimate_seconds) * factor
+    return max(int(seconds.to_integral_value(ROUND_CEILING)), minimum_minutes * 60)
