@@ -46,7 +46,9 @@ def save_profile(
     if unknown or not languages:
         raise Invalid("Choose at least one language of the list.", field="languages")
     profile = (
-        ContributorProfile.objects.select_for_update(of=("self",)).filter(user_id=user_id).first()
+        ContributorProfile.objects.select_for_update(of=("self",), no_key=True)
+        .filter(user_id=user_id)
+        .first()
     )
     if profile is None:
         if not is_adult:
@@ -63,7 +65,7 @@ def save_profile(
 @transaction.atomic
 def rename(*, name: str, by: Actor, now: dt.datetime) -> User:
     """Change the own name. It stands in no event: names leave when a person leaves."""
-    locked = User.objects.select_for_update(of=("self",))
+    locked = User.objects.select_for_update(of=("self",), no_key=True)
     user = locked.filter(id=by.user_id).first() if by.user_id else None
     if user is None:
         raise NotThere("Sign in to change your name.")
@@ -78,7 +80,7 @@ def rename(*, name: str, by: Actor, now: dt.datetime) -> User:
 @transaction.atomic
 def choose_zone(*, name: str, by: Actor, now: dt.datetime) -> User:
     """The zone in which pages and e-mails show times; empty: the one that the browser tells."""
-    user = User.objects.select_for_update(of=("self",)).get(id=by.person_id)
+    user = User.objects.select_for_update(of=("self",), no_key=True).get(id=by.person_id)
     if name and name not in zones():
         raise Invalid("Choose a time zone of the list.", field="time_zone")
     user.is_zone_chosen = bool(name)
@@ -102,7 +104,7 @@ def submit_credential(*, kind: str, statement: str, by: Actor, now: dt.datetime)
     if not kind or not statement.strip():
         raise Invalid("Say which credential it is and how it can be checked.", field="statement")
     found = (
-        Credential.objects.select_for_update(of=("self",))
+        Credential.objects.select_for_update(of=("self",), no_key=True)
         .filter(user_id=user_id, kind=kind)
         .first()
     )
@@ -133,7 +135,11 @@ def decide_credential(
 ) -> Credential:
     """A named administrator verifies or refuses; a refusal says why."""
     check_staff(by)
-    found = Credential.objects.select_for_update(of=("self",)).filter(id=credential_id).first()
+    found = (
+        Credential.objects.select_for_update(of=("self",), no_key=True)
+        .filter(id=credential_id)
+        .first()
+    )
     if found is None:
         raise NotThere("There is no such credential.")
     check_not_oneself(by, found.user_id)
@@ -225,7 +231,7 @@ def accept_terms(*, number: int, by: Actor, now: dt.datetime) -> TermsAcceptance
     if current is None or current.number != number:
         raise Conflict("Another version of the terms is in force now; please read that one.")
     # The person's row is what their chain of evidence hangs on, and keeps a second click waiting.
-    User.objects.select_for_update(of=("self",)).get(id=user_id)
+    User.objects.select_for_update(of=("self",), no_key=True).get(id=user_id)
     found = TermsAcceptance.objects.filter(user_id=user_id, version=current).first()
     if found is not None:
         return found
@@ -279,7 +285,9 @@ def publish_terms(
 
 def _profile_of(user_id: uuid.UUID) -> ContributorProfile:
     profile = (
-        ContributorProfile.objects.select_for_update(of=("self",)).filter(user_id=user_id).first()
+        ContributorProfile.objects.select_for_update(of=("self",), no_key=True)
+        .filter(user_id=user_id)
+        .first()
     )
     if profile is None:
         raise NotThere("This person has no contributor profile.")

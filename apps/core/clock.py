@@ -28,7 +28,7 @@ def advance(by: dt.timedelta) -> dt.timedelta:
     if by <= dt.timedelta():
         raise Invalid("The clock only moves forward.")
     with transaction.atomic():
-        row, _ = ClockOffset.objects.select_for_update().get_or_create(
+        row, _ = ClockOffset.objects.select_for_update(no_key=True).get_or_create(
             id=1, defaults={"offset": dt.timedelta()}
         )
         row.offset += by
@@ -52,7 +52,7 @@ def kept_until() -> dt.datetime | None:
 def keep_until(moment: dt.datetime) -> None:
     """Note that everything in the calendar up to `moment` is done."""
     with transaction.atomic():
-        row, _ = ClockOffset.objects.select_for_update().get_or_create(
+        row, _ = ClockOffset.objects.select_for_update(no_key=True).get_or_create(
             id=1, defaults={"offset": dt.timedelta()}
         )
         row.kept_until = max(row.kept_until or moment, moment)

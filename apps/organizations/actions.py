@@ -188,7 +188,9 @@ def accept_invitation(*, invitation_id: uuid.UUID, by: Actor, now: dt.datetime) 
         raise NotThere("There is no such invitation for your address.")
     with acting(by.with_role(found.org_id, found.role)):
         _locked(found.org_id)
-        invitation = Invitation.objects.select_for_update(of=("self",)).get(id=invitation_id)
+        invitation = Invitation.objects.select_for_update(of=("self",), no_key=True).get(
+            id=invitation_id
+        )
         _move(invitation, InvitationState.ACCEPTED, now=now)
         if Membership.objects.filter(org_id=invitation.org_id, user_id=by.person_id).exists():
             raise Conflict("You are already a member of this organization.")
@@ -210,7 +212,7 @@ def accept_invitation(*, invitation_id: uuid.UUID, by: Actor, now: dt.datetime) 
 
 @transaction.atomic
 def withdraw_invitation(*, invitation_id: uuid.UUID, by: Actor, now: dt.datetime) -> Invitation:
-    rows = Invitation.objects.visible_to(by).select_for_update(of=("self",))
+    rows = Invitation.objects.visible_to(by).select_for_update(of=("self",), no_key=True)
     invitation = rows.filter(id=invitation_id).first()
     if invitation is None:
         raise NotThere("There is no such invitation.")
@@ -294,7 +296,9 @@ def _check_another_owner(membership: Membership) -> None:
 
 
 def _locked(org_id: uuid.UUID) -> Organization:
-    org = Organization.objects.select_for_update(of=("self",)).filter(id=org_id).first()
+    org = (
+        Organization.objects.select_for_update(of=("self",), no_key=True).filter(id=org_id).first()
+    )
     if org is None:
         raise NotThere("There is no such organization.")
     return org
@@ -307,7 +311,7 @@ def _locked_membership(membership_id: uuid.UUID, *, by: Actor) -> Membership:
     if found is None:
         raise NotThere("There is no such member.")
     _locked(found.org_id)
-    locked = rows.select_for_update(of=("self",)).filter(id=membership_id).first()
+    locked = rows.select_for_update(of=("self",), no_key=True).filter(id=membership_id).first()
     if locked is None:
         raise NotThere("There is no such member.")
     return locked

@@ -83,7 +83,11 @@ def claim(*, run_id: uuid.UUID, by: Actor) -> ScoringRun | None:
     """Take the run if it is queued, or if the worker that had it is silent."""
     with acting(by):
         now = clock.real_now()
-        run = ScoringRun.objects.select_for_update(of=("self",)).filter(id=run_id).first()
+        run = (
+            ScoringRun.objects.select_for_update(of=("self",), no_key=True)
+            .filter(id=run_id)
+            .first()
+        )
         if run is None or run.state not in {RunState.QUEUED, RunState.RUNNING}:
             return None
         is_alive = run.claimed_at is not None and run.claimed_at > now - STALE
@@ -143,7 +147,7 @@ def _finish(run_id: uuid.UUID, result: Result, workdir: Path, *, by: Actor) -> S
     }
     with acting(by):
         now = clock.now()
-        run = ScoringRun.objects.select_for_update(of=("self",)).get(id=run_id)
+        run = ScoringRun.objects.select_for_update(of=("self",), no_key=True).get(id=run_id)
         if run.state == RunState.DONE:
             return run
         _move(run, RunState.DONE)

@@ -22,7 +22,7 @@ def appeal(*, assignment_id: uuid.UUID, reason: str, by: Actor, now: dt.datetime
     """Contest a rejection of one's own work. Until it is decided its money stays held."""
     with transaction.atomic():
         row = (
-            Assignment.objects.select_for_update(of=("self",))
+            Assignment.objects.select_for_update(of=("self",), no_key=True)
             .select_related("criteria")
             .filter(id=assignment_id, contributor_id=by.user_id)
             .first()

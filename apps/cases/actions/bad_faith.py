@@ -39,7 +39,7 @@ def open_bad_faith(
     contributor is told at once and sees all of it. Without a decision in time nothing is found.
     """
     with transaction.atomic():
-        rows = Assignment.objects.visible_to(by).select_for_update(of=("self",))
+        rows = Assignment.objects.visible_to(by).select_for_update(of=("self",), no_key=True)
         row = rows.select_related("criteria").filter(id=assignment_id).first()
         if row is None:
             raise NotThere("There is no such work.")

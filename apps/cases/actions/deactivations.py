@@ -83,7 +83,7 @@ def _words(reason: str, evidence: str, *, ground: str, is_immediate: bool) -> tu
 
 
 def _locked_profile(user_id: uuid.UUID) -> ContributorProfile:
-    rows = ContributorProfile.objects.select_for_update(of=("self",))
+    rows = ContributorProfile.objects.select_for_update(of=("self",), no_key=True)
     profile = rows.filter(user_id=user_id).first()
     if profile is None:
         raise NotThere("This person has no contributor profile.")

@@ -30,7 +30,7 @@ def dispute(*, line_id: uuid.UUID, reason: str, amount: int, by: Actor, now: dt.
     with transaction.atomic():
         line = (
             EarningLine.objects.visible_to(by)
-            .select_for_update(of=("self",))
+            .select_for_update(of=("self",), no_key=True)
             .select_related("criteria")
             .filter(id=line_id)
             .first()

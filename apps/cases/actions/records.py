@@ -21,7 +21,7 @@ from apps.organizations.queries import people_with
 def locked(case_id: uuid.UUID, by: Actor) -> Case:
     """The case, locked; the marketplace itself sees what PostgreSQL shows it."""
     rows = Case.objects.all() if by.is_system else Case.objects.visible_to(by)
-    case = rows.select_for_update(of=("self",)).filter(id=case_id).first()
+    case = rows.select_for_update(of=("self",), no_key=True).filter(id=case_id).first()
     if case is None:
         raise NotThere("There is no such case.")
     return case

@@ -67,7 +67,9 @@ def write_again(*, ticket_id: uuid.UUID, text: str, by: Actor, now: dt.datetime)
     if by.user_id is None:
         raise NotThere("There is no such ticket.")
     own = Ticket.objects.visible_to(by).filter(id=ticket_id, user_id=by.user_id)
-    return _continued(own.select_for_update(of=("self",)).first(), text, by=by, now=now)
+    return _continued(
+        own.select_for_update(of=("self",), no_key=True).first(), text, by=by, now=now
+    )
 
 
 @transaction.atomic
@@ -75,7 +77,9 @@ def write_again_by_link(*, link: str, text: str, by: Actor, now: dt.datetime) ->
     """The same for who came by the mailed link. NotThere when the link was not made by us."""
     ticket_id = id_of_link(link)
     with acting(system()):
-        rows = Ticket.objects.filter(id=ticket_id, user=None).select_for_update(of=("self",))
+        rows = Ticket.objects.filter(id=ticket_id, user=None).select_for_update(
+            of=("self",), no_key=True
+        )
         return _continued(rows.first(), text, by=by, now=now)
 
 
@@ -83,7 +87,7 @@ def write_again_by_link(*, link: str, text: str, by: Actor, now: dt.datetime) ->
 def answer_ticket(*, ticket_id: uuid.UUID, text: str, by: Actor, now: dt.datetime) -> Ticket:
     """A named administrator answers; whoever asked gets a notice, or mail with the link."""
     staff_id = check_staff(by)
-    rows = Ticket.objects.visible_to(by).select_for_update(of=("self",))
+    rows = Ticket.objects.visible_to(by).select_for_update(of=("self",), no_key=True)
     ticket = rows.filter(id=ticket_id).first()
     if ticket is None:
         raise NotThere("There is no such ticket.")
@@ -141,7 +145,7 @@ def mail_out(*, by: Actor) -> int:
             Ticket.objects.filter(user=None)
             .exclude(mail=TicketMail.NONE)
             .order_by("last_at")
-            .select_for_update(of=("self",), skip_locked=True)[:BATCH]
+            .select_for_update(of=("self",), no_key=True, skip_locked=True)[:BATCH]
         )
         mails = []
         for ticket in rows:
@@ -168,7 +172,7 @@ def forget(*, by: Actor, now: dt.datetime) -> int:
     before = now - dt.timedelta(days=settings.WAGEFILE["ticket_keep_days"])
     with transaction.atomic():
         old = Ticket.objects.filter(user=None, state=TicketState.ANSWERED, last_at__lt=before)
-        gone = list(old.select_for_update(of=("self",), skip_locked=True)[:BATCH])
+        gone = list(old.select_for_update(of=("self",), no_key=True, skip_locked=True)[:BATCH])
         for ticket in gone:
             _record("ticket.erased", ticket, {}, by=by, now=now)
         Ticket.objects.filter(id__in=[ticket.id for ticket in gone]).delete()

@@ -74,7 +74,11 @@ def issue(*, org_id: uuid.UUID, month: Month, by: Actor, now: dt.datetime) -> li
     """
     check_is_system(by)
     with transaction.atomic():
-        org = Organization.objects.select_for_update(of=("self",)).filter(id=org_id).first()
+        org = (
+            Organization.objects.select_for_update(of=("self",), no_key=True)
+            .filter(id=org_id)
+            .first()
+        )
         if org is None:
             raise NotThere("There is no such organization.")
         if Invoice.objects.filter(
@@ -243,7 +247,7 @@ def set_project_billing(
     with transaction.atomic():
         project = (
             Project.objects.visible_to(by)
-            .select_for_update(of=("self",))
+            .select_for_update(of=("self",), no_key=True)
             .filter(id=project_id)
             .first()
         )

@@ -46,7 +46,7 @@ def make_release(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Relea
     with transaction.atomic():
         project = (
             Project.objects.visible_to(by)
-            .select_for_update(of=("self",))
+            .select_for_update(of=("self",), no_key=True)
             .filter(id=project_id)
             .first()
         )
@@ -81,7 +81,11 @@ def make_release(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Relea
 def build(*, release_id: uuid.UUID, by: Actor, now: dt.datetime) -> Release:
     """Write the files. Refuses to let anything out without consent, or sums that do not match."""
     with transaction.atomic():
-        release = Release.objects.select_for_update(of=("self",)).filter(id=release_id).first()
+        release = (
+            Release.objects.select_for_update(of=("self",), no_key=True)
+            .filter(id=release_id)
+            .first()
+        )
         if release is None:
             raise NotThere("There is no such release.")
         if release.state != ReleaseState.BUILDING:

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0006_time_zone"),
         ("exports", "0002_sql"),
-        ("organizations", "0003_billing"),
+        ("organizations", "0005_billing"),
         ("projects", "0005_gold_in_use"),
         ("audit", "0002_sql"),
         ("ledger", "0006_lookup"),

@@ -33,7 +33,7 @@ def gather(*, now: dt.datetime) -> int:
     """A letter for each notice that is to be mailed at once; how many."""
     with acting(system()):
         waiting = Notice.objects.filter(mail=Mail.NOW, letter=None).order_by("created_at")
-        rows = list(waiting.select_for_update(of=("self",), skip_locked=True)[:500])
+        rows = list(waiting.select_for_update(of=("self",), no_key=True, skip_locked=True)[:500])
         letters = []
         reachable = _reachable({row.user_id for row in rows})
         for row in rows:
@@ -80,7 +80,9 @@ def _summarise_for(user_id: uuid.UUID, zone: str, *, now: dt.datetime) -> bool:
             [Letter(user_id=user_id, day=day, created_at=now, next_try_at=now)],
             ignore_conflicts=True,
         )
-        letter = Letter.objects.select_for_update(of=("self",)).get(user_id=user_id, day=day)
+        letter = Letter.objects.select_for_update(of=("self",), no_key=True).get(
+            user_id=user_id, day=day
+        )
         if letter.tries or letter.notices.exists():
             return False
         Notice.objects.filter(
@@ -126,7 +128,7 @@ def _is_away(error: Exception | None) -> bool:
 def _take(now: dt.datetime) -> list[uuid.UUID]:
     with acting(system()):
         due = Letter.objects.filter(sent_at=None, next_try_at__lte=now).order_by("next_try_at")
-        letters = list(due.select_for_update(of=("self",), skip_locked=True)[:BATCH])
+        letters = list(due.select_for_update(of=("self",), no_key=True, skip_locked=True)[:BATCH])
         for letter in letters:
             letter.tries += 1
             letter.next_try_at = now + wait(letter.tries)

@@ -228,7 +228,9 @@ def _carry_out(row: Correction, *, by: Actor, now: dt.datetime) -> None:
 
 
 def _ask_stripe(row: Correction, *, now: dt.datetime) -> None:
-    payout = Payout.objects.select_for_update(of=("self",)).get(id=row.payout_taken_back_id)
+    payout = Payout.objects.select_for_update(of=("self",), no_key=True).get(
+        id=row.payout_taken_back_id
+    )
     if payout.state in {PayoutState.REQUESTED, PayoutState.REFUSED, PayoutState.REVERSED}:
         raise Conflict("Stripe holds nothing of this payout that could be taken back.")
     booked = derived(row.id, "reversal")
@@ -260,7 +262,7 @@ def fail(row: Correction, why: str, *, by: Actor, now: dt.datetime) -> None:
 
 
 def _locked(correction_id: uuid.UUID, by: Actor) -> Correction:
-    rows = Correction.objects.visible_to(by).select_for_update(of=("self",))
+    rows = Correction.objects.visible_to(by).select_for_update(of=("self",), no_key=True)
     row = rows.filter(id=correction_id).first()
     if row is None:
         raise NotThere("There is no such correction.")

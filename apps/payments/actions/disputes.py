@@ -69,7 +69,9 @@ def check_dispute(*, stripe_id: str, now: dt.datetime) -> Dispute:
 def _follow(funding: Funding, seen: gateway.SeenDispute, *, by: Actor, now: dt.datetime) -> Dispute:
     """The row, its state, and a booking for each line of it in Stripe's books."""
     with transaction.atomic():
-        dispute, is_new = Dispute.objects.select_for_update(of=("self",)).get_or_create(
+        dispute, is_new = Dispute.objects.select_for_update(
+            of=("self",), no_key=True
+        ).get_or_create(
             stripe_id=seen.id,
             defaults={
                 "org_id": funding.org_id,

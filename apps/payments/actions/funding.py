@@ -91,7 +91,7 @@ def check_funding(*, funding_id: uuid.UUID, by: Actor, now: dt.datetime) -> Fund
     if seen is None:
         return funding
     with transaction.atomic():
-        funding = Funding.objects.select_for_update(of=("self",)).get(id=funding_id)
+        funding = Funding.objects.select_for_update(of=("self",), no_key=True).get(id=funding_id)
         target = _state(seen)
         if target in (funding.state, FundingState.OPEN):
             return funding

@@ -47,7 +47,7 @@ def _watch(org_id: uuid.UUID, near: dt.datetime, *, now: dt.datetime) -> None:
     with acting(system(org_id)) as by, transaction.atomic():
         org = Organization.objects.get(id=org_id)
         fundings = list(
-            Funding.objects.select_for_update(of=("self",))
+            Funding.objects.select_for_update(of=("self",), no_key=True)
             .filter(org=org, state=FundingState.PAID, currency=org.currency)
             .order_by("paid_at", "id")
         )

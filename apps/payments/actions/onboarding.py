@@ -161,7 +161,11 @@ def release_payouts(*, user_id: uuid.UUID, by: Actor, now: dt.datetime) -> Strip
 
 
 def _locked(user_id: uuid.UUID) -> StripeAccount:
-    account = StripeAccount.objects.select_for_update(of=("self",)).filter(user_id=user_id).first()
+    account = (
+        StripeAccount.objects.select_for_update(of=("self",), no_key=True)
+        .filter(user_id=user_id)
+        .first()
+    )
     if account is None:
         raise NotThere("Payouts are not set up yet.")
     return account

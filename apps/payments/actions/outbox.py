@@ -80,9 +80,9 @@ def _take(now: dt.datetime) -> list[Try]:
         currencies = list(short.values_list("params__currency", flat=True).distinct())
         due = waiting.filter(next_try_at__lte=now).exclude(params__currency__in=currencies)
         calls = list(
-            due.order_by("created_at", "id").select_for_update(of=("self",), skip_locked=True)[
-                :BATCH
-            ]
+            due.order_by("created_at", "id").select_for_update(
+                of=("self",), no_key=True, skip_locked=True
+            )[:BATCH]
         )
         batch = [Try(call, call.tries, call.next_try_at, call.error) for call in calls]
         for call in calls:
@@ -210,21 +210,27 @@ def _refuse(call: OutboxCall, why: str, *, now: dt.datetime) -> None:
     with acting(system()) as by:
         _tell_staff(call, why, now=now)
         if call.kind == "refund":
-            refund = Refund.objects.select_for_update(of=("self",)).get(id=call.subject_id)
+            refund = Refund.objects.select_for_update(of=("self",), no_key=True).get(
+                id=call.subject_id
+            )
             call = _close(call, CallState.REFUSED, error=why, now=now)
             refunds.void(refund, by=by, now=now)
             return
         if call.kind == "reversal":
-            correction = Correction.objects.select_for_update(of=("self",)).get(id=call.subject_id)
+            correction = Correction.objects.select_for_update(of=("self",), no_key=True).get(
+                id=call.subject_id
+            )
             _close(call, CallState.REFUSED, error=why, now=now)
             corrections.fail(correction, why, by=by, now=now)
             return
         if call.kind == "top_up":
-            paying_in = Funding.objects.select_for_update(of=("self",)).get(id=call.subject_id)
+            paying_in = Funding.objects.select_for_update(of=("self",), no_key=True).get(
+                id=call.subject_id
+            )
             _close(call, CallState.REFUSED, error=why, now=now)
             funding.fail(paying_in, why, by=by, now=now)
             return
-        payout = Payout.objects.select_for_update(of=("self",)).get(id=call.subject_id)
+        payout = Payout.objects.select_for_update(of=("self",), no_key=True).get(id=call.subject_id)
         call = _close(call, CallState.REFUSED, error=why, now=now)
         payouts.void(payout, why, by=by, now=now)
     _refresh(payout, now=now)
@@ -242,24 +248,34 @@ def _refresh(payout: Payout, *, now: dt.datetime) -> None:
 def _finish(call: OutboxCall, answer: gateway.RefundState, *, now: dt.datetime) -> None:
     with acting(system()) as by:
         if call.kind == "refund":
-            refund = Refund.objects.select_for_update(of=("self",)).get(id=call.subject_id)
+            refund = Refund.objects.select_for_update(of=("self",), no_key=True).get(
+                id=call.subject_id
+            )
             _close(call, CallState.DONE, stripe_id=answer.id, now=now)
             refunds.take_answer(refund, answer, by=by, now=now)
         elif call.kind == "reversal":
             _finish_reversal(call, answer.id, by=by, now=now)
         elif call.kind == "top_up":
-            paying_in = Funding.objects.select_for_update(of=("self",)).get(id=call.subject_id)
+            paying_in = Funding.objects.select_for_update(of=("self",), no_key=True).get(
+                id=call.subject_id
+            )
             _close(call, CallState.DONE, stripe_id=answer.id, now=now)
             funding.take_intent(paying_in, answer.id)
         else:
-            payout = Payout.objects.select_for_update(of=("self",)).get(id=call.subject_id)
+            payout = Payout.objects.select_for_update(of=("self",), no_key=True).get(
+                id=call.subject_id
+            )
             _close(call, CallState.DONE, stripe_id=answer.id, now=now)
             payouts.post(payout, answer.id, by=by, now=now)
 
 
 def _finish_reversal(call: OutboxCall, stripe_id: str, *, by: Actor, now: dt.datetime) -> None:
-    correction = Correction.objects.select_for_update(of=("self",)).get(id=call.subject_id)
-    payout = Payout.objects.select_for_update(of=("self",)).get(id=correction.payout_taken_back_id)
+    correction = Correction.objects.select_for_update(of=("self",), no_key=True).get(
+        id=call.subject_id
+    )
+    payout = Payout.objects.select_for_update(of=("self",), no_key=True).get(
+        id=correction.payout_taken_back_id
+    )
     _close(call, CallState.DONE, stripe_id=stripe_id, now=now)
     corrections.finish(correction, by=by, now=now)
     # Its event may have come first, and booked it.
@@ -276,7 +292,7 @@ def _close(
     stripe_id: str = "",
     error: str = "",
 ) -> OutboxCall:
-    call = OutboxCall.objects.select_for_update(of=("self",)).get(id=call.id)
+    call = OutboxCall.objects.select_for_update(of=("self",), no_key=True).get(id=call.id)
     if target not in CALL_TRANSITIONS[call.state]:
         message = f"outbox call {call.id} is {call.state} already"
         raise RuntimeError(message)

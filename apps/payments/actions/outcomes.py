@@ -20,7 +20,11 @@ from apps.payments.models import Funding, TopUpRule
 
 def note_outcome(funding: Funding, *, why: str = "", by: Actor, now: dt.datetime) -> None:
     """An automatic payment has arrived, or failed: after several failures in a row it is off."""
-    rule = TopUpRule.objects.select_for_update(of=("self",)).filter(org=funding.org_id).first()
+    rule = (
+        TopUpRule.objects.select_for_update(of=("self",), no_key=True)
+        .filter(org=funding.org_id)
+        .first()
+    )
     if rule is None or not funding.is_automatic:
         return
     if funding.state == FundingState.PAID:
@@ -54,7 +58,9 @@ def tell(
 
 
 def locked(org_id: uuid.UUID) -> TopUpRule:
-    rule = TopUpRule.objects.select_for_update(of=("self",)).filter(org_id=org_id).first()
+    rule = (
+        TopUpRule.objects.select_for_update(of=("self",), no_key=True).filter(org_id=org_id).first()
+    )
     if rule is None:
         raise Conflict("There is no automatic top-up.")
     return rule

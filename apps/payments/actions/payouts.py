@@ -116,7 +116,11 @@ def _tell_unpaid(
 
 def _verified(user_id: uuid.UUID, *, now: dt.datetime) -> StripeAccount:
     """The person's connected account, locked: it orders the payouts of one person."""
-    account = StripeAccount.objects.select_for_update(of=("self",)).filter(user_id=user_id).first()
+    account = (
+        StripeAccount.objects.select_for_update(of=("self",), no_key=True)
+        .filter(user_id=user_id)
+        .first()
+    )
     if account is None or not account.is_verified:
         raise Conflict("Set up payouts with Stripe first; your money stays payable until then.")
     if account.stopped_at:
@@ -250,7 +254,7 @@ def take_bank_payout(
     carried = _carried_ids(seen, account_id)
     with transaction.atomic():
         payouts = list(
-            Payout.objects.select_for_update(of=("self",))
+            Payout.objects.select_for_update(of=("self",), no_key=True)
             .filter(id__in=carried, state__in=OPEN_AT_STRIPE)
             .order_by("id")
         )

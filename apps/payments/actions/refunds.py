@@ -92,7 +92,7 @@ def split(org: Organization, amount: int) -> list[tuple[Funding, int]]:
     """(funding, part) newest first: younger payments are the likelier to be refundable."""
     # Locked without the join of the sum below: two refunds at once see each other's parts.
     paid = list(
-        Funding.objects.select_for_update(of=("self",))
+        Funding.objects.select_for_update(of=("self",), no_key=True)
         .filter(org=org, state=FundingState.PAID, currency=org.currency)
         .exclude(id__in=disputed_ids(org))
         .order_by("-paid_at", "-id")
@@ -212,7 +212,9 @@ def check_refund(*, stripe_id: str, by: Actor, now: dt.datetime) -> Refund | Non
         return None
     seen = gateway.read_refund(stripe_id)
     with transaction.atomic():
-        refund = Refund.objects.select_for_update(of=("self",)).get(stripe_id=stripe_id)
+        refund = Refund.objects.select_for_update(of=("self",), no_key=True).get(
+            stripe_id=stripe_id
+        )
         take_answer(refund, seen, by=by, now=now)
     return refund
 

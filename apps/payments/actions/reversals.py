@@ -26,7 +26,9 @@ def check_reversals(*, transfer_id: str, by: Actor, now: dt.datetime) -> Payout 
         return None
     found = gateway.reversals(transfer_id)
     with transaction.atomic():
-        payout = Payout.objects.select_for_update(of=("self",)).get(transfer_id=transfer_id)
+        payout = Payout.objects.select_for_update(of=("self",), no_key=True).get(
+            transfer_id=transfer_id
+        )
         known = set(payout.reversals.values_list("id", flat=True))
         for seen in found:
             if seen.id not in known:

@@ -42,7 +42,9 @@ def set_top_up(
         org = Organization.objects.visible_to(by).filter(id=org_id).first()
         if org is None:
             raise NotThere("There is no such organization.")
-        rule = TopUpRule.objects.select_for_update(of=("self",)).filter(org=org).first()
+        rule = (
+            TopUpRule.objects.select_for_update(of=("self",), no_key=True).filter(org=org).first()
+        )
         rule = rule or TopUpRule(org=org, customer_id=gateway.create_customer(org.id))
         rule.level, rule.amount, rule.monthly_cap = level, amount, monthly_cap
         rule.currency, rule.set_at, rule.set_by_id = org.currency, now, setter

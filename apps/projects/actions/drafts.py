@@ -60,7 +60,7 @@ def save_draft(
             raise Conflict("A project that closes is not written any further.")
         if step not in SECTIONS:
             raise Invalid(f"A draft has no section {step!r}.")
-        draft, _ = ProjectDraft.objects.select_for_update(of=("self",)).get_or_create(
+        draft, _ = ProjectDraft.objects.select_for_update(of=("self",), no_key=True).get_or_create(
             project=project, defaults={"org_id": project.org_id, "saved_at": now}
         )
         before = draft.body.get(step) or {}

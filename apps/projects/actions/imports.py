@@ -99,7 +99,7 @@ def finish(load: ItemImport, project: Project, *, by: Actor, now: dt.datetime) -
 def locked_load(import_id: uuid.UUID, *, by: Actor) -> ItemImport:
     found = (
         ItemImport.objects.visible_to(by)
-        .select_for_update(of=("self",))
+        .select_for_update(of=("self",), no_key=True)
         .select_related("project", "project__criteria", "project__org")
         .filter(id=import_id)
         .first()

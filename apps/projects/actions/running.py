@@ -75,7 +75,7 @@ def _check_is_system(by: Actor, org_id: uuid.UUID) -> None:
 
 
 def _of_buyer(org_id: uuid.UUID, by: Actor) -> QuerySet[Project]:
-    rows = Project.objects.visible_to(by).select_for_update(of=("self",))
+    rows = Project.objects.visible_to(by).select_for_update(of=("self",), no_key=True)
     return rows.select_related("org").filter(org_id=org_id).order_by("id")
 
 
@@ -124,7 +124,7 @@ def extend(*, project_id: uuid.UUID, overlap: int, by: Actor, now: dt.datetime) 
             raise Conflict("Only a live or paused project can be extended.")
         if not 1 <= overlap <= OVERLAP_MAX:
             raise Invalid("The overlap must be from 1 to 1,000 answers an item.", field="overlap")
-        few = Item.objects.select_for_update(of=("self",)).filter(
+        few = Item.objects.select_for_update(of=("self",), no_key=True).filter(
             project=project,
             purpose=ItemPurpose.WORK,
             state=ItemState.ACTIVE,
@@ -186,13 +186,17 @@ def store_figures(
             raise NotThere("There is no such project.")
         permissions.check_is_system(by, project)
         # The project's own row stays free: figures are written often, and nobody waits for them.
-        row, _ = ProjectFigures.objects.select_for_update(of=("self",)).get_or_create(
+        row, _ = ProjectFigures.objects.select_for_update(of=("self",), no_key=True).get_or_create(
             project=project, defaults={"org_id": project.org_id, "updated_at": now}
         )
         row.body = {**row.body, **body}
         row.updated_at = now
         row.save()
-        offer = Offer.objects.select_for_update(of=("self",)).filter(project=project).first()
+        offer = (
+            Offer.objects.select_for_update(of=("self",), no_key=True)
+            .filter(project=project)
+            .first()
+        )
         if offer is not None and offer_figures:
             offer.figures = {**offer.figures, **offer_figures}
             offer.updated_at = now

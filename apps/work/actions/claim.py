@@ -58,7 +58,7 @@ def enrol(
         if gaps:
             raise MayNotClaim(f"This tier is not open to you. {gaps[0]}")
         enrolment = (
-            Enrolment.objects.select_for_update(of=("self",))
+            Enrolment.objects.select_for_update(of=("self",), no_key=True)
             .filter(project=project, contributor_id=person)
             .first()
         )
@@ -190,7 +190,7 @@ def _open_claim(scene: Scene, claim_id: uuid.UUID, now: dt.datetime) -> Assignme
     """What is in hand already, unless its hold has run out."""
     row = Assignment.objects.get(id=claim_id)
     if scene.enrolment_id is None and row.next_due_at is not None and row.next_due_at <= now:
-        row = Assignment.objects.select_for_update(of=("self",)).get(id=row.id)
+        row = Assignment.objects.select_for_update(of=("self",), no_key=True).get(id=row.id)
         windows.settle_overdue([row], now=now)
     return row if row.state == AssignmentState.CLAIMED else None
 

@@ -27,7 +27,7 @@ class Clock:
     expires_at: dt.datetime
 
 
-_THE_ONE = "work_assignment.id = %s FOR UPDATE OF work_assignment"
+_THE_ONE = "work_assignment.id = %s FOR NO KEY UPDATE OF work_assignment"
 
 
 def open_assignment(

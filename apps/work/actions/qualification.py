@@ -23,7 +23,7 @@ def mark(row: Assignment, submission: Submission, *, by: Actor, now: dt.datetime
     submission.scored_at = now
     submission.save(update_fields=["scores", "scored_at"])
     decide.accept_all([row], decider=Decider.RULE, by=by, now=now)
-    enrolment = Enrolment.objects.select_for_update(of=("self",)).get(
+    enrolment = Enrolment.objects.select_for_update(of=("self",), no_key=True).get(
         contributor_id=row.contributor_id, project_id=row.project_id
     )
     feedback = (

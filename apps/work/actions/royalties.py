@@ -70,7 +70,7 @@ def record_use(
     with transaction.atomic():
         project = (
             Project.objects.visible_to(by)
-            .select_for_update(of=("self",))
+            .select_for_update(of=("self",), no_key=True)
             .filter(id=project_id)
             .first()
         )

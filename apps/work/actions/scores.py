@@ -178,7 +178,7 @@ _BATCH = 5_000
 def take_scores(*, run_id: uuid.UUID, by: Actor, now: dt.datetime) -> int:
     """Write a finished run's scores onto the answers; then book what waited for them."""
     with transaction.atomic(), ledger.last():
-        run = ScoringRun.objects.select_for_update(of=("self",)).get(id=run_id)
+        run = ScoringRun.objects.select_for_update(of=("self",), no_key=True).get(id=run_id)
         if run.state != RunState.DONE or run.handled_at is not None:
             return 0
         scores = pq.read_table(io.BytesIO(blobs.read(run.scores_sha256))).to_pylist()
@@ -231,7 +231,7 @@ def _standing(row: dict) -> dict:
 def _waiting(project_id: uuid.UUID) -> list[Assignment]:
     """Locked: what a person has accepted, and the scores are still to come."""
     return list(
-        Assignment.objects.select_for_update(of=("self",))
+        Assignment.objects.select_for_update(of=("self",), no_key=True)
         .filter(project_id=project_id, state=S.SUBMITTED, accept_requested_at__isnull=False)
         .order_by("id")
     )

@@ -62,7 +62,7 @@ def add(
     with transaction.atomic():
         project = (
             Project.objects.visible_to(by)
-            .select_for_update(of=("self",))
+            .select_for_update(of=("self",), no_key=True)
             .select_related("criteria")
             .filter(id=project_id)
             .first()

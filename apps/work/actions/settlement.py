@@ -56,7 +56,7 @@ def _settle_person(
 ) -> int:
     # One lock order everywhere: assignments, then the enrolment, then the ledger.
     rows = list(
-        Assignment.objects.select_for_update(of=("self",))
+        Assignment.objects.select_for_update(of=("self",), no_key=True)
         .filter(
             ~UNDECIDED,
             STILL_HELD,

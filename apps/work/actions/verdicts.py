@@ -39,7 +39,9 @@ def _open(submission_id: uuid.UUID, by: Actor, now: dt.datetime) -> tuple[Assign
     submission = Submission.objects.visible_to(by).filter(id=submission_id).first()
     if submission is None:
         raise NotThere("There is no such submission.")
-    row = Assignment.objects.select_for_update(of=("self",)).get(id=submission.assignment_id)
+    row = Assignment.objects.select_for_update(of=("self",), no_key=True).get(
+        id=submission.assignment_id
+    )
     check_can_decide(by, row)
     windows.settle_overdue([row], now=now)
     submission.refresh_from_db()
@@ -317,7 +319,11 @@ def unfreeze_rejections(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -
 
 def locked(assignment_id: uuid.UUID) -> Assignment:
     """The assignment of a case, locked; the case has checked who may touch it."""
-    row = Assignment.objects.select_for_update(of=("self",)).filter(id=assignment_id).first()
+    row = (
+        Assignment.objects.select_for_update(of=("self",), no_key=True)
+        .filter(id=assignment_id)
+        .first()
+    )
     if row is None:
         raise NotThere("There is no such assignment.")
     return row

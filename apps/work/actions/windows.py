@@ -29,7 +29,7 @@ def lapse(*, assignment_ids: Sequence[uuid.UUID], by: Actor, now: dt.datetime) -
         raise NotAllowed("Deadlines are kept by the marketplace itself.")
     with transaction.atomic(), ledger.last():
         rows = list(
-            Assignment.objects.select_for_update(of=("self",), skip_locked=True)
+            Assignment.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
             .filter(id__in=assignment_ids, next_due_at__lte=now)
             .order_by("id")
         )
@@ -54,7 +54,9 @@ def keeps_deadlines[**P, T](action: Callable[P, T]) -> Callable[P, T]:
             with transaction.atomic(), ledger.last():
                 rows = Assignment.objects.filter(due, next_due_at__lte=now)
                 ids = list(rows.values_list("id", flat=True))
-                locked = Assignment.objects.select_for_update(of=("self",)).filter(id__in=ids)
+                locked = Assignment.objects.select_for_update(of=("self",), no_key=True).filter(
+                    id__in=ids
+                )
                 settle_overdue(list(locked), now=now)
             raise
 

@@ -29,7 +29,7 @@ BEGIN
         AND NOT EXISTS (SELECT 1 FROM work_assignment a
           WHERE a.item_id = i.id AND a.contributor_id = a_contributor
             AND a.state NOT IN ('given_back', 'expired'))
-      FOR UPDATE OF i;
+      FOR NO KEY UPDATE OF i;
   ELSIF gold THEN
     SELECT min(g.item_id), max(g.item_id) INTO lowest, highest FROM projects_goldanswer g
       WHERE g.project_id = a_project AND g.demoted_at IS NULL;
@@ -57,7 +57,7 @@ BEGIN
           AND NOT EXISTS (SELECT 1 FROM work_assignment a
             WHERE a.item_id = t.id AND a.contributor_id = a_contributor
               AND a.state NOT IN ('given_back', 'expired'))
-        ORDER BY t.sort_key, t.id LIMIT 1 FOR UPDATE OF t SKIP LOCKED;
+        ORDER BY t.sort_key, t.id LIMIT 1 FOR NO KEY UPDATE OF t SKIP LOCKED;
       EXIT WHEN taken IS NOT NULL;
     END LOOP;
   END IF;

@@ -6,6 +6,6 @@ from apps.core.sqlfiles import run
 
 
 class Migration(migrations.Migration):
-    dependencies = [("exports", "0002_sql")]
+    dependencies = [("exports", "0003_money")]
 
     operations = [run(__file__, "platform_paid")]

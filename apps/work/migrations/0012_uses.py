@@ -11,8 +11,8 @@ from apps.core.sqlfiles import run
 class Migration(migrations.Migration):
     dependencies = [
         ("organizations", "0002_sql"),
-        ("projects", "0006_triggers"),
-        ("work", "0010_platform_paid"),
+        ("projects", "0007_triggers"),
+        ("work", "0011_platform_paid"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

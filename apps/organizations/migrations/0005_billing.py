@@ -8,7 +8,7 @@ from apps.core.sqlfiles import run
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("organizations", "0002_sql"),
+        ("organizations", "0004_roles"),
     ]
 
     operations = [

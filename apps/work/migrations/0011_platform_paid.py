@@ -10,8 +10,8 @@ from apps.core.sqlfiles import run
 class Migration(migrations.Migration):
     dependencies = [
         ("organizations", "0002_sql"),
-        ("projects", "0006_triggers"),
-        ("work", "0009_lists"),
+        ("projects", "0007_triggers"),
+        ("work", "0010_whole_items"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("projects", "0005_gold_in_use"),
+        ("projects", "0006_frozen"),
     ]
 
     operations = [
