@@ -45,9 +45,11 @@ def charged(org_id: uuid.UUID, until: dt.datetime) -> list[Charged]:
 def lines_until(
     org_id: uuid.UUID, until: dt.datetime
 ) -> dict[tuple[uuid.UUID | None, str], tuple[int, int]]:
-    """(project, currency) → (net, fee) of the earning lines: the other side of the same money."""
+    """(project, currency) → (net, fee) of the lines that the buyer pays: the same money, seen from
+    the other side. What the platform pays out of its fee has a gross of 0 and is on no invoice.
+    """
     rows = (
-        EarningLine.objects.filter(org_id=org_id, at__lt=until)
+        EarningLine.objects.filter(org_id=org_id, at__lt=until, gross__gt=0)
         .order_by()
         .values_list("project_id", "currency")
         .annotate(Sum("net"), Sum("fee"))
