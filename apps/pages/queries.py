@@ -11,12 +11,18 @@ from apps.cases.models import Case
 from apps.core.tenancy import Actor
 from apps.ledger.enums import Purpose
 from apps.ledger.queries import AccountRow
+from apps.organizations.enums import Permission
 from apps.organizations.models import Organization
+from apps.organizations.permissions import can
 from apps.payments.models import OutboxCall, StripeBalance, StripeEvent
 from apps.projects.enums import ProjectState
 from apps.projects.models import Offer, Project
+from apps.projects.queries import wallet
 from apps.work.enums import AssignmentState, EnrolmentState
 from apps.work.models import Assignment, Enrolment
+from apps.work.queries import history
+from apps.work.queries.desk import in_hand
+from apps.work.queries.earnings import Balance, balances
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +33,19 @@ class ProjectRow:
 
 @dataclass(frozen=True, slots=True)
 class OrganizationRow:
+    """`wallet` is minor units, or None for whoever may not see it; `to_review` is of all projects."""
+
     org: Organization
     role: str
     projects: list[ProjectRow]
+    to_review: int
+    live: int
+    wallet: int | None
+    can_create: bool
 
 
 def buyer_dashboard(actor: Actor, *, shown: int = 8) -> list[OrganizationRow]:
-    """Each own organization with its newest projects and what waits for a verdict. Four queries."""
+    """Each own organization with its newest projects, those that wait for verdicts before them."""
     if not actor.org_ids:
         return []
     waiting = dict(
@@ -44,43 +56,57 @@ def buyer_dashboard(actor: Actor, *, shown: int = 8) -> list[OrganizationRow]:
     )
     by_org: dict[uuid.UUID, list[ProjectRow]] = {org_id: [] for org_id in actor.org_ids}
     for project in Project.objects.visible_to(actor).order_by("-created_at"):
-        rows = by_org.get(project.org_id)
-        if rows is not None and len(rows) < shown:
-            rows.append(ProjectRow(project, waiting.get(project.id, 0)))
+        if project.org_id in by_org:
+            by_org[project.org_id].append(ProjectRow(project, waiting.get(project.id, 0)))
     return [
-        OrganizationRow(org, actor.roles[org.id], by_org[org.id])
+        _organization_row(org, by_org[org.id], actor=actor, shown=shown)
         for org in Organization.objects.visible_to(actor).order_by("name")
     ]
+
+
+def _organization_row(
+    org: Organization, rows: list[ProjectRow], *, actor: Actor, shown: int
+) -> OrganizationRow:
+    sees_money = can(actor, Permission.SEE_MONEY, org_id=org.id)
+    return OrganizationRow(
+        org=org,
+        role=actor.roles[org.id],
+        projects=sorted(rows, key=lambda row: not row.to_review)[:shown],
+        to_review=sum(row.to_review for row in rows),
+        live=sum(row.project.state == ProjectState.LIVE for row in rows),
+        wallet=wallet(org).available if sees_money else None,
+        can_create=can(actor, Permission.MANAGE_PROJECTS, org_id=org.id),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class ContributorDashboard:
     profile: ContributorProfile | None
-    open: list[Assignment]
-    rework: int
-    in_review: int
-    rejected: int
-    qualifying: int
+    in_hand: list[Assignment]
+    counts: history.Counts
+    balances: list[Balance]
+    joined: list[Enrolment]
     cases: list[Case]
 
 
-def contributor_dashboard(actor: Actor) -> ContributorDashboard:
-    """What waits for the person (open, rework, rejections) and for others (verdicts)."""
-    mine = Assignment.objects.of_contributor(actor)
-    counts = dict(mine.values_list("state").annotate(Count("id")))
+def contributor_dashboard(actor: Actor, *, shown: int = 6) -> ContributorDashboard:
+    """What waits for the person, what for others, and where there is work; none of it without
+    a profile."""
+    profile = accounts.own_profile(actor)
+    if profile is None:
+        return ContributorDashboard(None, [], history.Counts(0, 0, 0), [], [], [])
     return ContributorDashboard(
-        profile=accounts.own_profile(actor),
-        open=list(
-            mine.filter(state=AssignmentState.CLAIMED)
+        profile=profile,
+        in_hand=in_hand(actor),
+        counts=history.counts(actor),
+        balances=balances(actor),
+        joined=list(
+            Enrolment.objects.of_contributor(actor)
+            .filter(project__state=ProjectState.LIVE)
+            .exclude(state=EnrolmentState.FAILED)
             .select_related("project")
-            .order_by("claimed_at")
+            .order_by("-id")[:shown]
         ),
-        rework=counts.get(AssignmentState.REWORK, 0),
-        in_review=counts.get(AssignmentState.SUBMITTED, 0),
-        rejected=counts.get(AssignmentState.REJECTED, 0),
-        qualifying=Enrolment.objects.of_contributor(actor)
-        .filter(state=EnrolmentState.QUALIFYING)
-        .count(),
         cases=list(
             Case.objects.visible_to(actor)
             .open()

@@ -53,6 +53,11 @@ class Funds:
     fee: int
     wallet: int
 
+    @property
+    def spent(self) -> int:
+        """Gross, as booked."""
+        return self.net + self.fee
+
 
 @dataclass(frozen=True, slots=True)
 class Band:
@@ -84,10 +89,11 @@ def project_live(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
         "can_review": can(request.actor, Permission.DECIDE_VERDICTS, org_id=project.org_id),
         "can_release": can(request.actor, Permission.RELEASE, org_id=project.org_id),
     }
+    context |= _scores(project)
     if not is_partial or part == "progress":
         context |= _progress(project)
     if not is_partial or part == "scores":
-        context |= _scores(project)
+        context["times"] = _times(project)
     return render(request, "pages/project.html", context, partial=part)
 
 
@@ -113,6 +119,7 @@ def _progress(project: Project) -> dict:
     funds = _funds(project)
     return {
         "states": states,
+        "taken_share": items["taken"] / items["answers"] if items["answers"] else 0,
         "items": items,
         "people": Enrolment.objects.filter(project=project).count(),
         "funds": funds,
@@ -180,7 +187,6 @@ def _scores(project: Project) -> dict:
             (float(settings.WAGEFILE["alpha_tentative"]), "tentative"),
             (float(settings.WAGEFILE["alpha_reliable"]), "reliable"),
         ],
-        "times": _times(project),
         "alpha_reason": agreement.get("reason") or "",
         "band": band(alpha),
         "gold": _gold(figures.get("gold")),

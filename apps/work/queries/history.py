@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Count, Prefetch, QuerySet
 
 from apps.core.tenancy import Actor
 from apps.tasktypes import registry
@@ -51,6 +51,19 @@ class Done:
     def net(self) -> int:
         return sum(line.net for line in self.lines)
 
+    @property
+    def currency(self) -> str:
+        return self.lines[0].currency if self.lines else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many of the contributor's own assignments are where."""
+
+    waiting: int
+    accepted: int
+    rejected: int
+
 
 def assignments(actor: Actor) -> QuerySet[Assignment]:
     """The contributor's own assignments, the latest first; 6 queries whatever their number."""
@@ -66,6 +79,22 @@ def assignments(actor: Actor) -> QuerySet[Assignment]:
             Prefetch("lines", queryset=EarningLine.objects.order_by("at", "id")),
         )
         .order_by("-claimed_at", "-id")
+    )
+
+
+def counts(actor: Actor) -> Counts:
+    """Over everything ever taken, whatever page of it is read; one query."""
+    states = dict(
+        Assignment.objects.of_contributor(actor)
+        .order_by()
+        .values_list("state")
+        .annotate(Count("id"))
+    )
+    return Counts(
+        waiting=states.get(AssignmentState.SUBMITTED, 0),
+        accepted=states.get(AssignmentState.ACCEPTED, 0)
+        + states.get(AssignmentState.OVERTURNED, 0),
+        rejected=states.get(AssignmentState.REJECTED, 0),
     )
 
 

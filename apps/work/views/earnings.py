@@ -24,6 +24,7 @@ def history(request: HttpRequest) -> HttpResponse:
     context = {
         "page": page,
         "rows": histories.done(page.object_list, request.now),
+        "counts": histories.counts(request.actor),
         "in_hand": desk.in_hand(request.actor),
     }
     return render(request, "work/history.html", context)
