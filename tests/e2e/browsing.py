@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 from email import policy
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+from django.urls import Resolver404, resolve
 
 from marketplace.runtime import node
 from tests.e2e.hands import Counted
@@ -22,8 +25,9 @@ POLL_MS = 200
 AXE = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations.flatMap(
   (found) => found.nodes.map((at) => `axe ${found.id}: ${at.target.join(" ")}: ` +
     [...at.any, ...at.all, ...at.none].slice(0, 1).map((why) => why.message)))"""
-LOOKS = ({DESK["width"]: "light", PHONE["width"]: "dark"},
-         {DESK["width"]: "dark", PHONE["width"]: "light"})  # fmt: skip
+# What changes with the scheme is colours alone.
+CONTRAST = AXE.replace("{resultTypes", '{runOnly: ["color-contrast"], resultTypes')
+SCHEMES = ("light", "dark")
 
 
 class Person:
@@ -43,6 +47,7 @@ class Person:
         self.barriers: list[str] = []
         self.hands: list[str] = []
         self.examined: set[str] = set()
+        self.visited: set[str] = set()
         self.context = browser.new_context(
             viewport=DESK, base_url=url, accept_downloads=True, reduced_motion="reduce"
         )
@@ -94,18 +99,20 @@ class Person:
     def look(self) -> None:
         """The page as it stands, and once more on a phone: fits, has one heading, says no fault.
 
-        axe-core reads each address once: one width in the light, the other in the dark, and the
-        next address the other way round.
+        axe-core reads each address once, at both widths and in both schemes: all rules in one of
+        the schemes, those about colours in the other.
         """
         self._fits(self.page)
+        self.visited.add(page_name(self.page.url))
         self.phone.goto(self.page.url)
         self._fits(self.phone)
         name = IDS.sub("", self.page.url.removeprefix(self.url)).strip("/").replace("/", "_")
         if name not in self.examined:
-            schemes = LOOKS[len(self.examined) % len(LOOKS)]
+            turn = len(self.examined)
             self.examined.add(name)
             for page in (self.page, self.phone):
-                self._examine(page, scheme=schemes[page.viewport_size["width"]])
+                turn += 1
+                self._examine(page, first=SCHEMES[turn % 2], second=SCHEMES[(turn + 1) % 2])
         if "SHOTS" in os.environ:
             self._shoot(re.sub(r"\W+", "_", name) or "home")
         assert not self.faults, "\n".join(self.faults)
@@ -119,13 +126,38 @@ class Person:
         if headings != 1:
             self.faults.append(f"{page.url} has {headings} main headings")
 
-    def _examine(self, page: Any, *, scheme: str) -> None:
-        page.emulate_media(color_scheme=scheme)
+    def _examine(self, page: Any, *, first: str, second: str) -> None:
         page.evaluate(axe_core())
-        where = f"({page.viewport_size['width']} px, {scheme})"
-        for found in page.evaluate(AXE):
-            self.barriers.append(f"{self.name} at {IDS.sub('…', page.url)} {where}: {found}")
+        for scheme, rules in ((first, AXE), (second, CONTRAST)):
+            page.emulate_media(color_scheme=scheme)
+            where = f"({page.viewport_size['width']} px, {scheme})"
+            for found in page.evaluate(rules):
+                self.barriers.append(f"{self.name} at {IDS.sub('…', page.url)} {where}: {found}")
         page.emulate_media(color_scheme="light")
+
+    def look_around(self, seen: set[str]) -> None:
+        """Follow the links from page to page, and look at each page that is not in `seen`.
+
+        A page is its name in the addresses, so that one project stands for all. `seen` grows.
+        """
+        self.go("/", look=False)
+        links = self._links()
+        for path in links:
+            name = page_name(path)
+            if name in seen:
+                continue
+            seen.add(name)
+            self.go(path)
+            # It may have led elsewhere, such as to the password.
+            seen.add(page_name(self.page.url))
+            links.extend(link for link in self._links() if link not in links)
+
+    def _links(self) -> list[str]:
+        """The paths of this site that the page links to; what is downloaded is no page."""
+        return self.page.evaluate(
+            "[...document.querySelectorAll('a[href^=\"/\"]:not([download])')]"
+            ".map((link) => link.getAttribute('href').split('#')[0])"
+        )
 
     def _shoot(self, name: str) -> None:
         folder = Path(os.environ["SHOTS"])
@@ -188,6 +220,14 @@ class Person:
         self.page.get_by_role("button", name="Sign In", exact=True).click()
         self.page.get_by_role("heading", level=1).wait_for()
         self.page.wait_for_url(lambda url: "/login/" not in url)
+
+
+def page_name(url: str) -> str:
+    """The name of an address in urls.py, such as `work:offer`; "" for what is not ours."""
+    try:
+        return resolve(urlsplit(url).path).view_name
+    except Resolver404:
+        return ""
 
 
 @functools.cache
