@@ -33,7 +33,7 @@ class ProjectRow:
 
 @dataclass(frozen=True, slots=True)
 class OrganizationRow:
-    """`wallet` is minor units, or None for whoever may not see it; `to_review` is of all projects."""
+    """`wallet` is minor units, None for whoever may not see it; `to_review` over all projects."""
 
     org: Organization
     role: str
@@ -90,8 +90,7 @@ class ContributorDashboard:
 
 
 def contributor_dashboard(actor: Actor, *, shown: int = 6) -> ContributorDashboard:
-    """What waits for the person, what for others, and where there is work; none of it without
-    a profile."""
+    """What waits for the person, what for others, where there is work; nothing without profile."""
     profile = accounts.own_profile(actor)
     if profile is None:
         return ContributorDashboard(None, [], history.Counts(0, 0, 0), [], [], [])

@@ -338,7 +338,7 @@ def written(amount):
     return f"{amount // 100}.{amount % 100:02d}"
 
 
-# No page of its own: what is sent or downloaded, parts of pages, and what another test goes through.
+# No pages: what is sent or downloaded, parts of pages, and what another test goes through.
 NOT_LOOKED_AT: set[str] = set()
 
 
