@@ -10,14 +10,13 @@ from apps.accounts.models import ContributorProfile, Credential
 from apps.cases.models import Case
 from apps.core.tenancy import Actor
 from apps.ledger.enums import Purpose
-from apps.ledger.queries import AccountRow
+from apps.ledger.queries import AccountRow, accounts_of
 from apps.organizations.enums import Permission
 from apps.organizations.models import Organization
 from apps.organizations.permissions import can
 from apps.payments.models import OutboxCall, StripeBalance, StripeEvent
 from apps.projects.enums import ProjectState
 from apps.projects.models import Offer, Project
-from apps.projects.queries import wallet
 from apps.work.enums import AssignmentState, EnrolmentState
 from apps.work.models import Assignment, Enrolment
 from apps.work.queries import history
@@ -58,14 +57,24 @@ def buyer_dashboard(actor: Actor, *, shown: int = 8) -> list[OrganizationRow]:
     for project in Project.objects.visible_to(actor).order_by("-created_at"):
         if project.org_id in by_org:
             by_org[project.org_id].append(ProjectRow(project, waiting.get(project.id, 0)))
+    wallets = {
+        (row.holder_id, row.currency): row.available
+        for row in accounts_of(Purpose.WALLET, actor.org_ids)
+    }
     return [
-        _organization_row(org, by_org[org.id], actor=actor, shown=shown)
+        _organization_row(
+            org,
+            by_org[org.id],
+            wallet=wallets.get((org.id, org.currency), 0),
+            actor=actor,
+            shown=shown,
+        )
         for org in Organization.objects.visible_to(actor).order_by("name")
     ]
 
 
 def _organization_row(
-    org: Organization, rows: list[ProjectRow], *, actor: Actor, shown: int
+    org: Organization, rows: list[ProjectRow], *, wallet: int, actor: Actor, shown: int
 ) -> OrganizationRow:
     sees_money = can(actor, Permission.SEE_MONEY, org_id=org.id)
     return OrganizationRow(
@@ -74,7 +83,7 @@ def _organization_row(
         projects=sorted(rows, key=lambda row: not row.to_review)[:shown],
         to_review=sum(row.to_review for row in rows),
         live=sum(row.project.state == ProjectState.LIVE for row in rows),
-        wallet=wallet(org).available if sees_money else None,
+        wallet=wallet if sees_money else None,
         can_create=can(actor, Permission.MANAGE_PROJECTS, org_id=org.id),
     )
 

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from apps.accounts.models import ContributorProfile
-from apps.core.tenancy import acting
+from apps.core.tenancy import Actor, acting
 from apps.notices import actions as notices
 from apps.notices.enums import Kind
 from apps.organizations import actions as organizations
@@ -156,9 +156,10 @@ def test_the_header_follows_what_somebody_is(client_of, gus, acme, alice, carol,
     assert header(client_of(alice)) == {"projects:list"}
     assert header(client_of(carol)) == {"work:board", "work:earnings"}
     assert header(client_of(ada)) == {"people:staff-list"}
-    ContributorProfile.objects.create(
-        user=alice, region="US", languages=["en"], adult_confirmed_at=now
-    )
+    with acting(Actor(kind="person", user_id=alice.id)):
+        ContributorProfile.objects.create(
+            user=alice, region="US", languages=["en"], adult_confirmed_at=now
+        )
     assert header(client_of(alice)) == {"projects:list", "work:board", "work:earnings"}
 
 
