@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 from email import policy
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+from django.urls import Resolver404, resolve
 
 from marketplace.runtime import node
 from tests.e2e.hands import Counted
@@ -44,6 +47,7 @@ class Person:
         self.barriers: list[str] = []
         self.hands: list[str] = []
         self.examined: set[str] = set()
+        self.visited: set[str] = set()
         self.context = browser.new_context(
             viewport=DESK, base_url=url, accept_downloads=True, reduced_motion="reduce"
         )
@@ -99,6 +103,7 @@ class Person:
         the schemes, those about colours in the other.
         """
         self._fits(self.page)
+        self.visited.add(page_name(self.page.url))
         self.phone.goto(self.page.url)
         self._fits(self.phone)
         name = IDS.sub("", self.page.url.removeprefix(self.url)).strip("/").replace("/", "_")
@@ -129,6 +134,30 @@ class Person:
             for found in page.evaluate(rules):
                 self.barriers.append(f"{self.name} at {IDS.sub('…', page.url)} {where}: {found}")
         page.emulate_media(color_scheme="light")
+
+    def look_around(self, seen: set[str]) -> None:
+        """Follow the links from page to page, and look at each page that is not in `seen`.
+
+        A page is its name in the addresses, so that one project stands for all. `seen` grows.
+        """
+        self.go("/", look=False)
+        links = self._links()
+        for path in links:
+            name = page_name(path)
+            if name in seen:
+                continue
+            seen.add(name)
+            self.go(path)
+            # It may have led elsewhere, such as to the password.
+            seen.add(page_name(self.page.url))
+            links.extend(link for link in self._links() if link not in links)
+
+    def _links(self) -> list[str]:
+        """The paths of this site that the page links to; what is downloaded is no page."""
+        return self.page.evaluate(
+            "[...document.querySelectorAll('a[href^=\"/\"]:not([download])')]"
+            ".map((link) => link.getAttribute('href').split('#')[0])"
+        )
 
     def _shoot(self, name: str) -> None:
         folder = Path(os.environ["SHOTS"])
@@ -191,6 +220,14 @@ class Person:
         self.page.get_by_role("button", name="Sign In", exact=True).click()
         self.page.get_by_role("heading", level=1).wait_for()
         self.page.wait_for_url(lambda url: "/login/" not in url)
+
+
+def page_name(url: str) -> str:
+    """The name of an address in urls.py, such as `work:offer`; "" for what is not ours."""
+    try:
+        return resolve(urlsplit(url).path).view_name
+    except Resolver404:
+        return ""
 
 
 @functools.cache

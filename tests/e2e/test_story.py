@@ -350,10 +350,13 @@ def everybody_looks_around(story):
                  "/terms/", "/accessibility/", "/contact/", "/contact/link/",
                  "/styleguide/", "/notices/outbox/"):  # fmt: skip
         story.nobody.go(path)
+    everybody = (story.berta, story.cora, story.ada, story.adam, story.bill, story.nobody)
+    seen: set[str] = set().union(*(each.visited for each in everybody))
+    for each in (story.berta, story.cora, story.ada, story.nobody):
+        each.look_around(seen)
     for path in (f"/projects/{story.project}/live/", "/o/new/"):
         with story.cora.refused(404):
             story.cora.page.goto(path)
-    everybody = (story.berta, story.cora, story.ada, story.adam, story.bill, story.nobody)
     for each in everybody:
         assert not each.faults, "\n".join(each.faults)
     barriers = [line for each in everybody for line in each.barriers]
