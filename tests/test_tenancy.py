@@ -86,6 +86,7 @@ WALLS = {
     "work.Assignment": Wall(BOTH),
     "work.EarningLine": Wall(BOTH),
     "work.Enrolment": Wall(BOTH),
+    "work.Earnings": Wall(BOTH),
     "work.SeatCount": Wall(TENANT),
     "work.Settlement": Wall(BOTH),
     "work.Submission": Wall(BOTH),

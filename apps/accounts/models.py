@@ -42,6 +42,13 @@ class User(AbstractBaseUser, PermissionsMixin):
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
 
+    class Meta:
+        indexes = [
+            # The administrators' list, by either.
+            models.Index(fields=["date_joined", "id"], name="user_since"),
+            models.Index(fields=["name", "id"], name="user_by_name"),
+        ]
+
     def __str__(self) -> str:
         return self.name or self.email
 

@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.core import signing
-from django.db.models import Count, Prefetch, QuerySet, Sum
+from django.db.models import (
+    BooleanField,
+    Count,
+    ExpressionWrapper,
+    Prefetch,
+    Q,
+    QuerySet,
+    Sum,
+)
 
 from apps.cases import rules
 from apps.cases.enums import SIGNAL_SOURCES, CaseKind, CaseState, SignalKind
@@ -31,13 +39,21 @@ CODES = ("overturn", "adjustment")
 
 def of_contributor(actor: Actor) -> QuerySet[Case]:
     """Cases about the acting person, the open ones first."""
-    rows = Case.objects.filter(contributor_id=actor.user_id)
-    return rows.select_related("project").order_by("decided_at", "due_at")
+    return _open_first(Case.objects.filter(contributor_id=actor.user_id))
 
 
 def of_organization(actor: Actor, org_id: uuid.UUID) -> QuerySet[Case]:
-    rows = Case.objects.visible_to(actor).filter(org_id=org_id)
-    return rows.select_related("project").order_by("decided_at", "due_at")
+    """The organization's, the open ones first."""
+    return _open_first(Case.objects.visible_to(actor).filter(org_id=org_id))
+
+
+def _open_first(rows: QuerySet[Case]) -> QuerySet[Case]:
+    is_decided = ExpressionWrapper(~Q(state=CaseState.OPEN), output_field=BooleanField())
+    return (
+        rows.select_related("project")
+        .annotate(is_decided=is_decided)
+        .order_by("is_decided", "due_at", "id")
+    )
 
 
 def open_by_deadline(actor: Actor, kind: str = "") -> QuerySet[Case]:

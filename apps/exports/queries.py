@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
 from apps.core.tenancy import Actor
 from apps.exports import rules
@@ -40,8 +40,8 @@ def ledger_totals(project_id: uuid.UUID) -> Totals:
         return Totals(*map(int, cursor.fetchone()))
 
 
-def releases(project_id: uuid.UUID, actor: Actor) -> list[Release]:
-    return list(Release.objects.visible_to(actor).filter(project_id=project_id))
+def releases(project_id: uuid.UUID, actor: Actor) -> QuerySet[Release]:
+    return Release.objects.visible_to(actor).filter(project_id=project_id)
 
 
 def header(project: Project, totals: Totals) -> dict:

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.core import blobs
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
+from apps.core.tables import Column, Table
 from apps.exports import actions as exports
 from apps.exports import queries
 from apps.exports.models import Release
@@ -18,16 +19,26 @@ from apps.projects.models import Project
 
 CONTENT_TYPES = {"jsonl": "application/x-ndjson", "csv": "text/csv", "json": "application/json"}
 
+RELEASES = Table(
+    Column("release", "Release", "number"),
+    Column("state", "State", "state"),
+    Column("made", "Made", "created_at"),
+    Column("answers", "Answers", is_number=True),
+    sort="-release",
+    size=30,
+    is_long=False,
+)
+
 
 @require_safe
 def of_project(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
     project = get_object_or_404(Project.objects.visible_to(request.actor), id=project_id)
     context = {
         "project": project,
-        "releases": queries.releases(project.id, request.actor),
+        "page": RELEASES.page(request, queries.releases(project.id, request.actor)),
         "may_release": can(request.actor, Permission.RELEASE, org_id=project.org_id),
     }
-    return render(request, "exports/project.html", context, partial="releases")
+    return render(request, "exports/project.html", context)
 
 
 @require_POST

@@ -3,7 +3,9 @@
 import datetime as dt
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 
@@ -86,8 +88,51 @@ def account(
     return found
 
 
+# What `kept` blocks have booked and `last` has yet to write; None outside of `last`.
+_waiting: ContextVar[list[Entry] | None] = ContextVar("waiting", default=None)
+_keeps: ContextVar[bool] = ContextVar("keeps", default=False)
+
+
+@contextmanager
+def last() -> Iterator[None]:
+    """Money comes last, also where an action first settles what is overdue.
+
+    What is posted within `kept` is written with the next `post`, at latest at the end of this
+    block, or forgotten with an exception. A transaction that booked, and then waited for another
+    row, would keep the accounts from those whom it waits for.
+    """
+    waiting = _waiting.get()
+    if waiting is not None:
+        before = len(waiting)
+        try:
+            yield
+        except BaseException:
+            del waiting[before:]
+            raise
+        return
+    token = _waiting.set([])
+    try:
+        yield
+        post([])
+    finally:
+        _waiting.reset(token)
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Posts within are kept for later; see `last`, which has to be around this."""
+    if _waiting.get() is None:
+        message = "Nobody would write what is kept here."
+        raise RuntimeError(message)
+    token = _keeps.set(True)
+    try:
+        yield
+    finally:
+        _keeps.reset(token)
+
+
 def post(entries: Sequence[Entry]) -> int:
-    """Write a batch, whole or not at all; how many transfers were new.
+    """Write a batch, whole or not at all; how many transfers were new (0 for what is `kept`).
 
     Raises InsufficientFunds, AlreadyResolved, IdReused or LedgerError. Call it last in the
     transaction: from here on the guarded accounts are locked until commit.
@@ -95,8 +140,31 @@ def post(entries: Sequence[Entry]) -> int:
     if not connection.in_atomic_block:
         message = "Money is booked in the transaction of the change that causes it."
         raise RuntimeError(message)
-    if not entries:
-        return 0
+    waiting = _waiting.get()
+    if waiting is not None:
+        if _keeps.get():
+            waiting.extend(entries)
+            return 0
+        entries = [*waiting, *entries]
+        waiting.clear()
+    return sum(_write(run) for run in _runs(entries))
+
+
+def _runs(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """Cut where an entry resolves one before it: a batch only resolves what is written already."""
+    run: list[Entry] = []
+    made: set[uuid.UUID] = set()
+    for entry in entries:
+        if entry.pending in made:
+            yield run
+            run, made = [], set()
+        run.append(entry)
+        made.add(entry.id)
+    if run:
+        yield run
+
+
+def _write(entries: Sequence[Entry]) -> int:
     batch = json.dumps([entry.as_json() for entry in entries])
     try:
         with transaction.atomic(), connection.cursor() as cursor:

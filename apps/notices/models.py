@@ -5,8 +5,11 @@ from django.db import models
 from django.db.models import Q
 
 from apps.core.models import Row
+from apps.core.tables import number_of
 from apps.core.tenancy import Actor
 from apps.notices.enums import Group, Mail
+
+MOST_COUNTED = 99
 
 
 class NoticeQuerySet(models.QuerySet["Notice"]):
@@ -18,6 +21,10 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
 
     def unread(self) -> "NoticeQuerySet":
         return self.in_page().filter(read_at=None)
+
+    def number_unread(self) -> int | str:
+        """For every page's header, so it is counted to MOST_COUNTED and no further: "99+"."""
+        return number_of(self.unread(), most=MOST_COUNTED)
 
 
 class Letter(Row):

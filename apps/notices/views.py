@@ -2,11 +2,11 @@
 
 import uuid
 
+from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core import signing
-from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from apps.core import ratelimit
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
+from apps.core.tables import Column, Table
 from apps.core.tenancy import Actor, acting
 from apps.notices import actions as notices
 from apps.notices.enums import Group
@@ -23,13 +24,34 @@ from apps.notices.forms import PreferencesForm, groups_of, kinds_of
 from apps.notices.gateway import read_off
 from apps.notices.models import DemoMail, Notice, Preference
 
+NOTICES = Table(Column("told", "Told", "created_at"), sort="-told", size=30)
+OUTBOX = Table(
+    Column("subject", "Subject", "subject"),
+    Column("to", "To", "to"),
+    Column("when", "When", "at"),
+    sort="-when",
+    size=50,
+)
+
+
+class ShownForm(forms.Form):
+    show = forms.ChoiceField(
+        required=False, choices=[("", "All"), ("new", "New ones")], help_text="Read or not."
+    )
+
+
+class OutboxForm(forms.Form):
+    to = forms.CharField(required=False, help_text="Part of an address.")
+
 
 @login_required
 @require_safe
 def show_all(request: HttpRequest) -> HttpResponse:
+    form = ShownForm(request.GET)
     rows = Notice.objects.visible_to(request.actor).in_page()
-    page = Paginator(rows, 30).get_page(request.GET.get("page"))
-    return render(request, "notices/list.html", {"page": page})
+    if form.is_valid() and form.cleaned_data["show"]:
+        rows = rows.unread()
+    return render(request, "notices/list.html", {"page": NOTICES.page(request, rows), "form": form})
 
 
 @login_required
@@ -55,7 +77,7 @@ def count(request: HttpRequest) -> HttpResponse:
 
     Who is signed out meanwhile gets nothing, and is not asked again: no sign-in in a header.
     """
-    unread = Notice.objects.visible_to(request.actor).unread().count()
+    unread = Notice.objects.visible_to(request.actor).number_unread()
     return render(request, "notices/count.html", {"unread_notices": unread}, partial="badge")
 
 
@@ -109,8 +131,8 @@ def outbox(request: HttpRequest) -> HttpResponse:
     _check_demo()
     to = request.GET.get("to", "").strip()
     rows = DemoMail.objects.filter(to__icontains=to) if to else DemoMail.objects.all()
-    page = Paginator(rows.defer("text", "html"), 50).get_page(request.GET.get("page"))
-    return render(request, "notices/outbox.html", {"page": page, "to": to})
+    page = OUTBOX.page(request, rows.defer("text", "html"))
+    return render(request, "notices/outbox.html", {"page": page, "form": OutboxForm({"to": to})})
 
 
 @require_safe

@@ -154,5 +154,5 @@ def own_organizations(actor: Actor) -> list[Organization]:
     return list(Organization.objects.visible_to(actor).order_by("name"))
 
 
-def unread_notices(actor: Actor) -> int:
-    return Notice.objects.visible_to(actor).unread().count() if actor.user_id else 0
+def unread_notices(actor: Actor) -> int | str:
+    return Notice.objects.visible_to(actor).number_unread() if actor.user_id else 0

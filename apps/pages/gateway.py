@@ -15,7 +15,7 @@ class StandInAway(Conflict):
     status = 503
 
 
-def double(path: str, **body: object) -> dict:
+def double(path: str, /, **body: object) -> dict:
     """POST to `/_double/<path>`; its answer. StandInAway when nobody is there."""
     return _ask(path, json.dumps(body).encode())
 

@@ -1,13 +1,13 @@
 """What the dashboards show, read from all floors. Everything through `visible_to`."""
 
-import uuid
 from dataclasses import dataclass
 
-from django.db.models import Count, F, Sum
+from django.db.models import F, OuterRef, Sum
 
 from apps.accounts import queries as accounts
 from apps.accounts.models import ContributorProfile, Credential
 from apps.cases.models import Case
+from apps.core.tables import number_of, said
 from apps.core.tenancy import Actor
 from apps.ledger.enums import Purpose
 from apps.ledger.queries import AccountRow, accounts_of
@@ -17,28 +17,31 @@ from apps.organizations.permissions import can
 from apps.payments.models import OutboxCall, StripeBalance, StripeEvent
 from apps.projects.enums import ProjectState
 from apps.projects.models import Offer, Project
-from apps.work.enums import AssignmentState, EnrolmentState
+from apps.work.enums import EnrolmentState
 from apps.work.models import Assignment, Enrolment
 from apps.work.queries import history
 from apps.work.queries.desk import in_hand
 from apps.work.queries.earnings import Balance, balances
+from apps.work.queries.review import is_waiting_in, number_waiting, waiting_in
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectRow:
+    """`to_review` counts as far as a page does: 17, or "1,000+"."""
+
     project: Project
-    to_review: int
+    to_review: int | str
 
 
 @dataclass(frozen=True, slots=True)
 class OrganizationRow:
-    """`wallet` is minor units, None for whoever may not see it; `to_review` over all projects."""
+    """`wallet` is minor units, None for whoever may not see it; counts are over all projects."""
 
     org: Organization
     role: str
     projects: list[ProjectRow]
-    to_review: int
-    live: int
+    to_review: int | str
+    live: int | str
     wallet: int | None
     can_create: bool
 
@@ -47,42 +50,32 @@ def buyer_dashboard(actor: Actor, *, shown: int = 8) -> list[OrganizationRow]:
     """Each own organization with its newest projects, those that wait for verdicts before them."""
     if not actor.org_ids:
         return []
-    waiting = dict(
-        Assignment.objects.of_buyer(actor)
-        .filter(state=AssignmentState.SUBMITTED)
-        .values_list("project_id")
-        .annotate(Count("id"))
-    )
-    by_org: dict[uuid.UUID, list[ProjectRow]] = {org_id: [] for org_id in actor.org_ids}
-    for project in Project.objects.visible_to(actor).order_by("-created_at"):
-        if project.org_id in by_org:
-            by_org[project.org_id].append(ProjectRow(project, waiting.get(project.id, 0)))
     wallets = {
         (row.holder_id, row.currency): row.available
         for row in accounts_of(Purpose.WALLET, actor.org_ids)
     }
     return [
         _organization_row(
-            org,
-            by_org[org.id],
-            wallet=wallets.get((org.id, org.currency), 0),
-            actor=actor,
-            shown=shown,
+            org, wallet=wallets.get((org.id, org.currency), 0), actor=actor, shown=shown
         )
         for org in Organization.objects.visible_to(actor).order_by("name")
     ]
 
 
 def _organization_row(
-    org: Organization, rows: list[ProjectRow], *, wallet: int, actor: Actor, shown: int
+    org: Organization, *, wallet: int, actor: Actor, shown: int
 ) -> OrganizationRow:
+    projects = Project.objects.visible_to(actor).filter(org_id=org.id)
+    first = projects.annotate(
+        waits=is_waiting_in(OuterRef("id")), waiting=waiting_in(OuterRef("id"))
+    ).order_by("-waits", "-created_at")
     sees_money = can(actor, Permission.SEE_MONEY, org_id=org.id)
     return OrganizationRow(
         org=org,
         role=actor.roles[org.id],
-        projects=sorted(rows, key=lambda row: not row.to_review)[:shown],
-        to_review=sum(row.to_review for row in rows),
-        live=sum(row.project.state == ProjectState.LIVE for row in rows),
+        projects=[ProjectRow(each, said(each.waiting)) for each in first[:shown]],
+        to_review=number_waiting(org.id),
+        live=number_of(projects.filter(state=ProjectState.LIVE)),
         wallet=wallet if sees_money else None,
         can_create=can(actor, Permission.MANAGE_PROJECTS, org_id=org.id),
     )
@@ -102,7 +95,7 @@ def contributor_dashboard(actor: Actor, *, shown: int = 6) -> ContributorDashboa
     """What waits for the person, what for others, where there is work; nothing without profile."""
     profile = accounts.own_profile(actor)
     if profile is None:
-        return ContributorDashboard(None, [], history.Counts(0, 0, 0), [], [], [])
+        return ContributorDashboard(None, [], history.Counts(), [], [], [])
     return ContributorDashboard(
         profile=profile,
         in_hand=in_hand(actor),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from apps.core.ids import derived
 from apps.core.money import Money, written
@@ -64,22 +64,26 @@ class Wallet:
     available: Money
     refundable: Money
     held: list[Held]
-    fundings: list[Line]
-    refunds: list[Line]
 
 
 def wallet(org: Organization, *, actor: Actor) -> Wallet:
     account = find_account(Purpose.WALLET, currency=org.currency, holder=org.id)
-    fundings = Funding.objects.visible_to(actor).filter(org=org).order_by("-created_at", "-id")
-    refunds = Refund.objects.visible_to(actor).filter(org=org).order_by("-created_at", "-id")
     return Wallet(
         balance=Money(account.balance, org.currency),
         available=Money(account.available, org.currency),
         refundable=Money(min(account.available, _unrefunded(org)), org.currency),
         held=_held(org, actor),
-        fundings=[_line(row, FUNDING_WORDS) for row in fundings[:100]],
-        refunds=[_line(row, REFUND_WORDS) for row in refunds[:100]],
     )
+
+
+def fundings(org: Organization, *, actor: Actor) -> QuerySet[Funding]:
+    return Funding.objects.visible_to(actor).filter(org=org).order_by("-created_at", "-id")
+
+
+def refunds(org: Organization, *, actor: Actor) -> list[Line]:
+    """The latest; refunds are few."""
+    rows = Refund.objects.visible_to(actor).filter(org=org).order_by("-created_at", "-id")
+    return [line(row) for row in rows[:100]]
 
 
 def _unrefunded(org: Organization) -> int:
@@ -100,9 +104,13 @@ def _held(org: Organization, actor: Actor) -> list[Held]:
     return found
 
 
-def _line(row: Funding | Refund, words: dict[str, str]) -> Line:
+def line(row: Funding | Refund | Payout) -> Line:
     amount = Money(row.amount, row.currency)
-    return Line(row.id, row.created_at, amount, row.state, words[row.state])
+    if isinstance(row, Payout):
+        words, more = PAYOUT_WORDS[row.state], (row.reason, row.is_automatic)
+        return Line(row.id, row.created_at, amount, row.state, words, *more)
+    words = (FUNDING_WORDS if isinstance(row, Funding) else REFUND_WORDS)[row.state]
+    return Line(row.id, row.created_at, amount, row.state, words)
 
 
 # ── The contributor's payouts ───────────────────────────────────────────────────────────────────
@@ -126,7 +134,6 @@ class Outlook:
     missing: list[str]
     is_country_payable: bool
     earned: list[Earned]
-    payouts: list[Line]
     next_automatic_at: dt.datetime
 
 
@@ -137,26 +144,17 @@ def account(user_id: uuid.UUID) -> StripeAccount | None:
 def outlook(user_id: uuid.UUID, *, region: str, now: dt.datetime) -> Outlook:
     """`region`: the country of the person's profile, or ""."""
     connected = account(user_id)
-    rows = Payout.objects.filter(user_id=user_id).order_by("-created_at", "-id")[:200]
     return Outlook(
         account=connected,
         missing=in_words(connected.requirements) if connected else [],
         is_country_payable=not region or region in PAYABLE_COUNTRIES,
         earned=earned(user_id),
-        payouts=[
-            Line(
-                row.id,
-                row.created_at,
-                Money(row.amount, row.currency),
-                row.state,
-                PAYOUT_WORDS[row.state],
-                row.reason,
-                row.is_automatic,
-            )
-            for row in rows
-        ],
         next_automatic_at=next_weekly(now),
     )
+
+
+def payouts(user_id: uuid.UUID) -> QuerySet[Payout]:
+    return Payout.objects.filter(user_id=user_id).order_by("-created_at", "-id")
 
 
 def withdrawal_minimums() -> dict[str, int]:

@@ -5,11 +5,13 @@ a POST ends on a page of ours with a plain link to Stripe.
 """
 
 import uuid
+from dataclasses import replace
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
@@ -19,6 +21,7 @@ from apps.core.forms import show_refusal
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
 from apps.core.money import Money
+from apps.core.tables import Column, Page, Table
 from apps.core.tenancy import system
 from apps.organizations.models import Organization
 from apps.payments import actions as payments
@@ -34,6 +37,19 @@ from apps.payments.permissions import (
     check_can_see_money,
 )
 from apps.payments.rules import FUNDING_WORDS
+
+MOVEMENTS = Table(
+    Column("when", "When", "created_at"),
+    Column("amount", "Amount", "amount", is_number=True),
+    Column("state", "State"),
+    sort="-when",
+    size=25,
+)
+
+
+def _lines(page: Page) -> Page:
+    return replace(page, rows=[queries.line(row) for row in page])
+
 
 # ── The buyer's wallet ──────────────────────────────────────────────────────────────────────────
 
@@ -62,6 +78,14 @@ def _wallet(
     context = {
         "org": org,
         "wallet": seen,
+        "page": _lines(
+            MOVEMENTS.page(
+                request,
+                queries.fundings(org, actor=request.actor),
+                path=reverse("payments:wallet", args=[org.id]),
+            )
+        ),
+        "refunds": queries.refunds(org, actor=request.actor),
         "may_move": can_move_money(request.actor, org_id=org.id),
         "fund_form": fund_form or FundForm(currency=org.currency, prefix="fund"),
         "refund_form": refund_form
@@ -164,6 +188,9 @@ def _payouts(
     outlook = queries.outlook(user_id, region=profile.region if profile else "", now=request.now)
     context = {
         "outlook": outlook,
+        "page": _lines(
+            MOVEMENTS.page(request, queries.payouts(user_id), path=reverse("payments:payouts"))
+        ),
         "has_profile": profile is not None,
         "is_deactivated": bool(profile and profile.deactivated_at),
         "forms": [

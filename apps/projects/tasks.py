@@ -56,7 +56,7 @@ def publish_figures_of(*, id: uuid.UUID, by: Actor, now: dt.datetime) -> None:  
     projects.store_figures(
         project_id=project.id,
         body={
-            "items": asdict(counts),
+            "item_counts": asdict(counts),
             "slots_left": slots_left,
             "budget": {
                 "funded": account.put_in,

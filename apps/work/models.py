@@ -28,6 +28,12 @@ REJECTION_NOTE_MINIMUM = 100
 REVIEW_STOP_DAYS_MAXIMUM = 7
 KINDS = [(kind.value, kind.value) for kind in Kind]
 FUNDED_FROM = [(purpose.value, purpose.label) for purpose in (Purpose.HELD, Purpose.SEATS)]
+DECIDED = [
+    AssignmentState.ACCEPTED,
+    AssignmentState.REJECTED,
+    AssignmentState.OVERTURNED,
+    AssignmentState.FINAL,
+]
 LINE_KINDS = [(kind.value, kind.value) for kind in LineKind]
 
 
@@ -219,8 +225,17 @@ class Assignment(TwoSided):
                 name="assignment_due",
                 condition=Q(next_due_at__isnull=False),
             ),
-            models.Index(fields=["project", "state"], name="assignment_of_project"),
+            # The review queue by deadline, and what was decided, the latest first.
+            models.Index(fields=["project", "state", "review_due_at"], name="assignment_queue"),
+            models.Index(
+                fields=["project", "ended_at"],
+                name="assignment_decided",
+                condition=Q(state__in=DECIDED),
+            ),
             models.Index(fields=["contributor", "-claimed_at"], name="assignment_of_person"),
+            models.Index(
+                fields=["contributor", "state", "claimed_at"], name="assignment_person_state"
+            ),
             models.Index(fields=["contributor", "project"], name="assignment_person_project"),
             models.Index(fields=["item"], name="assignment_of_item"),
             # Seats are counted from the attempts.
@@ -417,4 +432,28 @@ class EarningLine(TwoSided):
         indexes = [
             models.Index(fields=["contributor", "-at"], name="line_of_person"),
             models.Index(fields=["project"], name="line_of_project"),
+            models.Index(fields=["contributor", "net"], name="line_by_net"),
         ]
+
+
+class Earnings(TwoSided):
+    """What a contributor has earned and done on a project, in sum. Minor units and seconds.
+
+    Recomputed by `refresh_figures`, never added up in place; read where there are too many rows to
+    add up for a page.
+    """
+
+    currency = models.CharField(max_length=3)
+    gross = models.BigIntegerField()
+    fee = models.BigIntegerField()
+    net = models.BigIntegerField()
+    active_seconds = models.PositiveBigIntegerField()
+    assignments = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["contributor", "project"], name="earnings_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.net} {self.currency} for {self.assignments}"

@@ -20,7 +20,18 @@ def test_the_engine_of_the_suite_has_the_trap():
     assert isinstance(trap, UndefinedVariable)
 
 
-@pytest.mark.parametrize("source", ["{{ name }}", "{{ thing.name }}", "{{ name|lower }}"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ name }}",
+        "{{ thing.name }}",
+        "{{ name|lower }}",
+        "{% with other=name %}{{ other }}{% endwith %}",
+        "{% if thing %}{{ name }}{% endif %}",
+        "{% partialdef part inline %}{{ name }}{% endpartialdef part %}",
+        "{% partialdef part %}{{ name }}{% endpartialdef part %}{% partial part %}",
+    ],
+)
 def test_an_unknown_name_is_an_error(source):
     with pytest.raises(AssertionError, match="nobody gave it"):
         rendered(source, thing={"title": "x"})

@@ -179,3 +179,29 @@ def test_a_security_key_adds_a_passkey_and_signs_in(page, live_server, transacti
     page.wait_for_url(base + "/")
     assert "Hello, Alice" in page.inner_text("h1")
     assert page.said == []
+
+
+def test_a_list_is_sorted_in_place(page, live_server, acme, alice, project, now):
+    """The list alone is drawn anew, the address says how, and the keyboard stays on the head."""
+    for title in ("Zebra", "Aardvark"):
+        made = project(acme, title=title)
+        type(made).objects.filter(id=made.id).update(title=title)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    sign_in(page, alice, live_server)
+    visit(page, reverse("projects:list"))
+    page.evaluate("window.isSame = true")
+    page.locator("#sort-title").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/projects/?sort=title")
+    page.locator("th[aria-sort=ascending] #sort-title").wait_for()
+    titles = page.locator("#list tbody td:first-child").all_inner_texts()
+    assert titles == sorted(titles)
+    assert page.evaluate("window.isSame") is True
+    assert page.evaluate("document.activeElement.id") == "sort-title"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/projects/?sort=-title")
+    page.locator("th[aria-sort=descending] #sort-title").wait_for()
+    page.go_back()
+    page.locator("th[aria-sort=ascending] #sort-title").wait_for()
+    assert page.locator("h1").count() == 1
+    assert page.said == []

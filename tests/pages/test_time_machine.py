@@ -14,8 +14,9 @@ from apps.cases.models import Case
 from apps.core import clock
 from apps.core.errors import NotThere
 from apps.core.models import ClockMove, ClockOffset
-from apps.core.tenancy import acting
+from apps.core.tenancy import acting, system
 from apps.ledger import queries as ledger
+from apps.notices.models import Letter, Notice
 from apps.organizations.queries import actor_of
 from apps.pages import gateway as stand_in
 from apps.pages.actions import time_machine
@@ -135,6 +136,45 @@ def test_an_appeal_that_nobody_decides_is_found_for_the_contributor(desk, carol,
     assert case.decided_at == case.due_at
     assert desk.fresh(row).state == "overturned"
     assert ["case", 1, "1 appeal found for the contributor"] in move.found
+
+
+def test_a_move_reminds_before_it_takes_anybody_past_a_deadline(desk, carol, rob, ada):
+    """In the hour in which the reminder is due, by mail too: not at the end, and not after."""
+    desk.enrol(carol)
+    rejected = desk.fresh(desk.reject(rob, desk.hand_in(carol)))
+    other = desk.reject(rob, desk.hand_in(carol))
+    with acting(actor_of(carol)) as by:
+        case = cases.appeal(assignment_id=other.id, reason=REASON, by=by, now=desk.now)
+    press("14d")
+    press("14d")
+    with acting(actor_of(carol)):
+        told = Notice.objects.get(key=f"appeal:{rejected.id}")
+    due = rejected.appeal_due_at - dt.timedelta(hours=72)
+    assert due <= told.created_at < due + dt.timedelta(hours=1)
+    assert told.created_at < told.due_at
+    with acting(actor_of(ada)):
+        near = Notice.objects.get(user=ada, key=f"case:{case.id}:decision")
+    due = case.due_at - dt.timedelta(hours=48)
+    assert due <= near.created_at < due + dt.timedelta(hours=1)
+    with acting(system()):
+        letter = Letter.objects.get(id=told.letter_id)
+        assert letter.sent_at is not None
+        assert letter.sent_at < rejected.appeal_due_at
+    assert desk.fresh(rejected).state == "final"
+
+
+def test_reminders_beyond_what_a_move_stops_for_come_with_the_midnight(
+    desk, carol, rob, monkeypatch
+):
+    monkeypatch.setattr(time_machine, "MOST_REMINDERS", 0)
+    desk.enrol(carol)
+    row = desk.fresh(desk.reject(rob, desk.hand_in(carol)))
+    press("14d")
+    press("14d")
+    with acting(actor_of(carol)):
+        told = Notice.objects.get(key=f"appeal:{row.id}")
+    assert (told.created_at.hour, told.created_at.minute) == (0, 0)
+    assert told.created_at < told.due_at
 
 
 def test_a_payout_arrives_at_the_bank(double, desk, acme, alice, carol):

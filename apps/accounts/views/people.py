@@ -7,7 +7,6 @@ from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -16,6 +15,7 @@ from apps.accounts import actions as accounts
 from apps.accounts import permissions, queries
 from apps.accounts.forms import CredentialForm, DecisionForm, NameForm, ProfileForm, ZoneForm
 from apps.accounts.models import ContributorProfile, Credential
+from apps.accounts.views.lists import PEOPLE, people_asked
 from apps.core import ratelimit
 from apps.core.errors import WagefileError
 from apps.core.forms import show_refusal, status_of
@@ -123,11 +123,10 @@ def credentials(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def staff_list(request: HttpRequest) -> HttpResponse:
-    search = request.GET.get("q", "").strip()
-    rows = queries.people(request.actor, search=search)
+    form, rows = people_asked(request)
     context = {
-        "search": search,
-        "page": Paginator(rows, 50).get_page(request.GET.get("page")),
+        "form": form,
+        "page": PEOPLE.page(request, rows),
         "waiting": queries.credentials_waiting(request.actor)[:50],
     }
     return render(request, "accounts/staff_list.html", context)

@@ -5,7 +5,7 @@ from apps.cases.actions.bad_faith import open_bad_faith
 from apps.cases.actions.deactivations import finish_notices, propose_deactivation
 from apps.cases.actions.decisions import answer, decide, lapse
 from apps.cases.actions.disputes import dispute, pay
-from apps.cases.actions.reminders import remind
+from apps.cases.actions.reminders import next_reminder, remind
 from apps.cases.actions.tickets import (
     answer_ticket,
     ask_for_link,
@@ -27,6 +27,7 @@ __all__ = [
     "forget",
     "lapse",
     "mail_out",
+    "next_reminder",
     "open_bad_faith",
     "open_ticket",
     "pay",

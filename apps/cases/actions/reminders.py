@@ -3,16 +3,27 @@
 import datetime as dt
 import uuid
 
+from django.db.models import Min
 from django.urls import reverse
 
 from apps.accounts.queries import staff_ids
 from apps.cases.actions import records
 from apps.cases.enums import CaseState
+from apps.cases.models import Case
 from apps.cases.permissions import is_by_contributor
 from apps.core.errors import NotAllowed
 from apps.core.tenancy import Actor
 from apps.notices import actions as notices
 from apps.notices.enums import Kind as Notices
+from apps.work.actions.reminders import hours
+
+
+def next_reminder(*, after: dt.datetime, until: dt.datetime) -> dt.datetime | None:
+    """When the next people are reminded of a case, as things stand; for staff."""
+    span = hours("case")
+    near = Case.objects.open().filter(due_at__gt=after + span, due_at__lte=until + span)
+    first = near.aggregate(first=Min("due_at"))["first"]
+    return first - span if first else None
 
 
 def remind(*, case_id: uuid.UUID, by: Actor, now: dt.datetime) -> None:

@@ -3,19 +3,17 @@
 import uuid
 
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from apps.cases import queries
+from apps.cases.views.lists import CASES, CaseFilter, filtered
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
 from apps.organizations.enums import Permission
 from apps.organizations.models import Organization
 from apps.organizations.permissions import check
-
-PAGE = 30
 
 
 @login_required
@@ -25,6 +23,7 @@ def organization(request: HttpRequest, org_id: uuid.UUID) -> HttpResponse:
     mine = Organization.objects.filter(id__in=request.actor.org_ids)
     org = get_object_or_404(mine, id=org_id)
     check(request.actor, Permission.VIEW, org_id=org.id)
-    rows = queries.of_organization(request.actor, org.id)
-    page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
-    return render(request, "cases/organization.html", {"page": page, "org": org})
+    form = CaseFilter(request.GET)
+    rows = filtered(queries.of_organization(request.actor, org.id), form)
+    page = CASES.page(request, rows, hidden=["person"])
+    return render(request, "cases/organization.html", {"page": page, "org": org, "form": form})

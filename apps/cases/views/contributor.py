@@ -4,7 +4,6 @@ import uuid
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_http_methods, require_safe
@@ -12,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from apps.cases import actions as cases
 from apps.cases import queries, rules
 from apps.cases.forms import AppealForm
+from apps.cases.views.lists import CASES, CaseFilter, filtered
 from apps.core.errors import WagefileError
 from apps.core.forms import show_refusal, status_of
 from apps.core.htmx import render
@@ -19,14 +19,14 @@ from apps.core.http import HttpRequest
 from apps.work.enums import AssignmentState
 from apps.work.models import Assignment
 
-PAGE = 30
-
 
 @login_required
 @require_safe
 def mine(request: HttpRequest) -> HttpResponse:
-    page = Paginator(queries.of_contributor(request.actor), PAGE).get_page(request.GET.get("page"))
-    return render(request, "cases/mine.html", {"page": page})
+    form = CaseFilter(request.GET)
+    rows = filtered(queries.of_contributor(request.actor), form)
+    context = {"page": CASES.page(request, rows, hidden=["person"]), "form": form}
+    return render(request, "cases/mine.html", context)
 
 
 @login_required

@@ -16,6 +16,7 @@ from apps.cases.enums import CaseKind
 from apps.cases.forms import BadFaithForm, DecideForm, ProposeForm
 from apps.cases.models import Case
 from apps.cases.permissions import why_not_open_bad_faith
+from apps.cases.views.lists import WAITING
 from apps.cases.views.page import bound_decision, case_page
 from apps.core.errors import WagefileError
 from apps.core.forms import show_refusal, status_of
@@ -33,11 +34,11 @@ def show_list(request: HttpRequest, seen: Seen) -> HttpResponse:
     kind = request.GET.get("kind", "")
     if kind not in CaseKind.values:
         kind = ""
-    waiting = list(queries.open_by_deadline(request.actor, kind)[:SHOWN])
+    waiting = WAITING.page(request, queries.open_by_deadline(request.actor, kind))
     decided = list(queries.lately_decided(request.actor, kind)[:SHOWN])
     for case in [*waiting, *decided]:
         seen.add("case", case.id, case.org_id)
-    context = {"waiting": waiting, "decided": decided, "kind": kind, "kinds": CaseKind.choices}
+    context = {"page": waiting, "decided": decided, "kind": kind, "kinds": CaseKind.choices}
     return render(request, "cases/staff.html", context)
 
 

@@ -6,7 +6,6 @@ from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_http_methods, require_safe
@@ -17,6 +16,13 @@ from apps.cases import queries
 from apps.cases.enums import TicketState, Topic
 from apps.cases.forms import ContactForm, LetterForm, LinkForm
 from apps.cases.models import Ticket
+from apps.cases.views.lists import (
+    TICKETS,
+    TICKETS_WAITING,
+    OwnTicketFilter,
+    TicketFilter,
+    filtered,
+)
 from apps.core import ratelimit
 from apps.core.errors import WagefileError
 from apps.core.forms import show_refusal, status_of
@@ -109,8 +115,9 @@ def by_link(request: HttpRequest, link: str) -> HttpResponse:
 @require_safe
 def mine(request: HttpRequest) -> HttpResponse:
     rows = Ticket.objects.visible_to(request.actor).filter(user_id=request.actor.person_id)
-    page = Paginator(rows.order_by("-last_at"), PAGE).get_page(request.GET.get("page"))
-    return render(request, "contact/mine.html", {"page": page})
+    form = OwnTicketFilter(request.GET)
+    page = TICKETS.page(request, filtered(rows, form), hidden=["from"])
+    return render(request, "contact/mine.html", {"page": page, "form": form})
 
 
 @login_required
@@ -145,13 +152,14 @@ def _page(
 def staff_list(request: HttpRequest, seen: Seen) -> HttpResponse:
     """What waits for an answer, by the time that was promised, and what was answered lately."""
     rows = Ticket.objects.visible_to(request.actor).select_related("user")
-    page = Paginator(
-        rows.filter(state=TicketState.WAITING).order_by("due_at", "id"), PAGE
-    ).get_page(request.GET.get("page"))
+    form = TicketFilter(request.GET)
+    waiting = filtered(rows.filter(state=TicketState.WAITING), form)
+    page = TICKETS_WAITING.page(request, waiting)
     answered = list(rows.filter(state=TicketState.ANSWERED).order_by("-last_at")[:PAGE])
-    for row in [*page.object_list, *answered]:
+    for row in [*page, *answered]:
         seen.add("ticket", row.id)
-    return render(request, "contact/staff.html", {"page": page, "answered": answered})
+    context = {"page": page, "answered": answered, "form": form}
+    return render(request, "contact/staff.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,9 +1,11 @@
 """The demo's clock is moved, and everything whose moment passes is carried out, in order.
 
 The way is cut into stops: each midnight, each moment of the calendar (Monday's settlement), the
-target. At a stop the clock and the stand-in for Stripe show that moment, and all sweeps run until
-nothing is due; then what the calendar has for that moment; then the sweeps again. So a settlement
-counts what was decided before its Monday, and nothing that a later stop decides.
+hours in which somebody is reminded of a deadline, the target. At a stop the clock and the stand-in
+for Stripe show that moment, and all sweeps run until nothing is due; then what the calendar has for
+that moment; then the sweeps again; then reminders are told and mailed. So a settlement counts what
+was decided before its Monday, and nothing that a later stop decides, and whoever a move takes past
+a deadline was reminded of it first.
 
 A move is a row. Whatever dies on the way, the next ring of `pages.keep_time` goes on from the last
 finished stop.
@@ -19,6 +21,8 @@ from celery import current_app
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 
+from apps.cases import actions as cases
+from apps.cases.tasks import remind_all as remind_of_cases
 from apps.cases.tasks import sweep_all as sweep_cases
 from apps.core import clock, ratelimit
 from apps.core.errors import Conflict, Invalid, NotThere
@@ -31,6 +35,8 @@ from apps.payments import actions as payments
 from apps.scoring import actions as scoring
 from apps.scoring.enums import RunState
 from apps.scoring.models import ScoringRun
+from apps.work import actions as work
+from apps.work.tasks import remind_all as remind_of_work
 from apps.work.tasks import request_all, settle_at, take_all
 from apps.work.tasks import sweep_all as sweep_work
 
@@ -44,6 +50,9 @@ STEPS = {
 TO_MONDAY = "monday"
 MOVES_AN_HOUR = 60
 MOST_ROUNDS = 50
+# Stops that are there for a reminder; beyond these it comes with the next midnight, which is still
+# before the deadline: reminders come a day before it or earlier.
+MOST_REMINDERS = 24
 MOST_FAILURES = 3
 PATIENCE_SECONDS = 120.0  # for scores that another worker computes
 WEBHOOK_SECONDS = 10
@@ -51,7 +60,15 @@ WEBHOOK_SECONDS = 10
 OWN = ("work.sweep", "cases.sweep", "payments.push_outbox", "payments.take_events")
 # Tasks of beat that a round does itself, or that have nothing to do with the time of the demo.
 DONE_IN_ROUNDS = frozenset(
-    {*OWN, "work.request_scores", "work.take_scores", "scoring.requeue", "pages.keep_time"}
+    {
+        *OWN,
+        "work.request_scores",
+        "work.take_scores",
+        "work.remind",
+        "cases.remind",
+        "scoring.requeue",
+        "pages.keep_time",
+    }
 )
 UNDER_WAY = "The clock is being moved already; wait until it has arrived."
 
@@ -129,8 +146,11 @@ def _carry_on(move: ClockMove) -> int:
     # Answers that are in now are scored before time passes, as they would be while it does.
     _say(move, "scores of what is in")
     _score(clock.now())
-    count = 0
-    for moment in stops(after=move.reached, until=move.target):
+    count = reminders = 0
+    while move.reached < move.target:
+        moment = stops(after=move.reached, until=move.target)[0]
+        if reminders < MOST_REMINDERS and (hour := _reminders_hour(move.reached, moment)):
+            moment, reminders = hour, reminders + 1
         _stop(move, moment)
         move.reached = moment
         move.save(update_fields=["reached"])
@@ -174,6 +194,23 @@ def stops(*, after: dt.datetime, until: dt.datetime) -> list[dt.datetime]:
     return sorted(moment for moment in found | {until} if after < moment <= until)
 
 
+def _reminders_hour(after: dt.datetime, until: dt.datetime) -> dt.datetime | None:
+    """The end of the first hour in between in which somebody is to be reminded, if there is one.
+
+    Asked anew at each stop: what one decides has deadlines of its own.
+    """
+    with acting(Actor(kind="staff")):
+        found = [
+            each(after=after, until=until) for each in (work.next_reminder, cases.next_reminder)
+        ]
+    first = min((moment for moment in found if moment), default=None)
+    if first is None:
+        return None
+    hour = first.replace(minute=0, second=0, microsecond=0)
+    hour += dt.timedelta(hours=1) if hour < first else dt.timedelta()
+    return hour if after < hour < until else None
+
+
 def calendar(*, after: dt.datetime, until: dt.datetime) -> list[tuple[dt.datetime, str]]:
     """(moment, task) of settings.CALENDAR after `after` until `until`, in order."""
     found = []
@@ -200,6 +237,8 @@ def _stop(move: ClockMove, moment: dt.datetime) -> None:
     if _keep_calendar(moment, say=lambda task: _say(move, f"{where}: {task}")):
         _rounds(clock.now())
     _say(move, f"{where}: notices")
+    remind_of_work(now=clock.now())
+    remind_of_cases(now=clock.now())
     _others(only_notices=True, log_name=where)
 
 
@@ -276,7 +315,7 @@ def _wait_for_scores() -> None:
 
 
 def _others(*, log_name: str, only_notices: bool = False) -> None:
-    """The rest of what beat rings: notices and reminders at each stop, everything at the end."""
+    """The rest of what beat rings: notices at each stop, everything at the end."""
     current_app.loader.import_default_modules()
     calendar_tasks = {entry["task"] for entry in settings.CALENDAR.values()}
     for entry in settings.CELERY_BEAT_SCHEDULE.values():

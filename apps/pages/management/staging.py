@@ -31,7 +31,7 @@ def check_is_simulated() -> None:
         raise CommandError(message)
 
 
-def double(path: str, **body: object) -> dict:
+def double(path: str, /, **body: object) -> dict:
     """Call the stand-in for Stripe on its own address; only a demo or a test ever does."""
     try:
         return gateway.double(path, **body)

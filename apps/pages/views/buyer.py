@@ -2,14 +2,12 @@
 
 import math
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, F, Min, Q, Sum
-from django.db.models.functions import Least
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
@@ -20,18 +18,14 @@ from apps.core.templatetags.wagefile import minutes
 from apps.organizations.enums import Permission
 from apps.organizations.permissions import can
 from apps.projects import permissions, queries
-from apps.projects.enums import ItemPurpose, ItemState, ProjectState
-from apps.projects.models import Item, Project
-from apps.projects.rules import Kind
+from apps.projects.enums import ProjectState
+from apps.projects.models import Project
 from apps.projects.views.gates import seen
 from apps.scoring.enums import RunState
 from apps.scoring.models import ScoringRun
-from apps.work.enums import AssignmentState
-from apps.work.models import Assignment, EarningLine, Enrolment
-from apps.work.queries import seats
+from apps.work.queries import progress, seats
+from apps.work.queries.progress import BINS_AN_ESTIMATE
 
-S = AssignmentState
-BINS, BINS_AN_ESTIMATE = 13, 4
 Z_90 = 1.6449  # of a two-sided 90% interval
 UNFINISHED = frozenset({RunState.QUEUED, RunState.RUNNING})
 
@@ -89,47 +83,28 @@ def project_live(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
         "can_review": can(request.actor, Permission.DECIDE_VERDICTS, org_id=project.org_id),
         "can_release": can(request.actor, Permission.RELEASE, org_id=project.org_id),
     }
+    counts = progress.of_project(project)
     context |= _scores(project)
     if not is_partial or part == "progress":
-        context |= _progress(project)
+        context |= _progress(project, counts)
     if not is_partial or part == "scores":
-        context["times"] = _times(project)
+        context["times"] = _times(project, counts["times"])
     return render(request, "pages/project.html", context, partial=part)
 
 
-def _progress(project: Project) -> dict:
-    work = Q(kind=Kind.WORK)
-    states = Assignment.objects.filter(project=project).aggregate(
-        open=Count("id", filter=work & Q(state=S.CLAIMED)),
-        waiting=Count("id", filter=Q(state=S.SUBMITTED)),
-        oldest=Min("review_due_at", filter=Q(state=S.SUBMITTED)),
-        rework=Count("id", filter=Q(state=S.REWORK)),
-        accepted=Count("id", filter=work & Q(state__in=[S.ACCEPTED, S.OVERTURNED])),
-        rejected=Count("id", filter=work & Q(state__in=[S.REJECTED, S.FINAL])),
-        qualification=Count("id", filter=Q(kind=Kind.QUALIFICATION, state=S.ACCEPTED)),
-    )
-    items = Item.objects.filter(
-        project=project, purpose=ItemPurpose.WORK, state=ItemState.ACTIVE
-    ).aggregate(
-        items=Count("id"),
-        answers=Sum("overlap", default=0),
-        taken=Sum(F("overlap") - F("open_slots"), default=0),
-        broken=Count("id", filter=Q(broken_reports__gt=0)),
-    )
-    funds = _funds(project)
+def _progress(project: Project, counts: dict) -> dict:
+    funds = _funds(project, counts)
     return {
-        "states": states,
-        "taken_share": items["taken"] / items["answers"] if items["answers"] else 0,
-        "items": items,
-        "people": Enrolment.objects.filter(project=project).count(),
+        "counts": counts,
+        "taken_share": counts["taken"] / counts["answers"] if counts["answers"] else 0,
         "funds": funds,
         "answers_parts": [
-            ("Accepted", states["accepted"]),
-            ("Waiting for review", states["waiting"]),
-            ("In hand", states["open"]),
-            ("In rework", states["rework"]),
-            ("Rejected", states["rejected"]),
-            ("Not begun", items["answers"] - items["taken"]),
+            ("Accepted", counts["accepted"]),
+            ("Waiting for review", counts["waiting"]),
+            ("In hand", counts["open"]),
+            ("In rework", counts["rework"]),
+            ("Rejected", counts["rejected"]),
+            ("Not begun", counts["answers"] - counts["taken"]),
         ],
         "budget_parts": _budget_parts(funds),
         "seats": seats.seats_of(project),
@@ -146,11 +121,8 @@ def _budget_parts(funds: Funds) -> list[tuple[str, int]]:
     return [*parts, ("Free for qualification seats", funds.for_seats)] if funds.for_seats else parts
 
 
-def _funds(project: Project) -> Funds:
+def _funds(project: Project, counts: dict) -> Funds:
     account = queries.funds(project)
-    paid = EarningLine.objects.filter(project=project).aggregate(
-        net=Sum("net", default=0), fee=Sum("fee", default=0)
-    )
     return Funds(
         put_in=account.put_in,
         held=account.balance,
@@ -158,8 +130,8 @@ def _funds(project: Project) -> Funds:
         free=account.free,
         for_seats=account.seats.available,
         paid=account.gone,
-        net=paid["net"],
-        fee=paid["fee"],
+        net=counts["net"],
+        fee=counts["fee"],
         wallet=queries.wallet(project.org, project.currency).available,
     )
 
@@ -197,23 +169,15 @@ def _scores(project: Project) -> dict:
     }
 
 
-def _times(project: Project) -> dict:
+def _times(project: Project, counts: Sequence[int]) -> dict:
     """How long answers took, in quarters of the buyer's own estimate; the last bin is open."""
-    estimate = (project.criteria.body if project.criteria else {})["task"]["estimate_seconds"]
-    rows = (
-        Assignment.objects.filter(project=project, kind=Kind.WORK, submitted_at__isnull=False)
-        .annotate(bin=Least(F("active_seconds") * BINS_AN_ESTIMATE / estimate, BINS - 1))
-        .values_list("bin")
-        .annotate(Count("id"))
-        .order_by("bin")
-    )
-    counts = dict(rows)
     if not counts:
         return {}
-    starts = [place * estimate / BINS_AN_ESTIMATE for place in range(BINS)]
+    estimate = project.criteria_in_force.body["task"]["estimate_seconds"]
+    starts = [place * estimate / BINS_AN_ESTIMATE for place in range(len(counts))]
     labels = [*(f"{start:.0f} s" for start in starts[:-1]), f"{starts[-1]:.0f} s +"]
     return {
-        "bins": [(label, counts.get(place, 0)) for place, label in enumerate(labels)],
+        "bins": list(zip(labels, counts, strict=True)),
         "marker": (BINS_AN_ESTIMATE, f"your estimate, {minutes(estimate)}"),
     }
 

@@ -4,7 +4,8 @@ import datetime as dt
 import itertools
 
 from django import forms
-from django.core.paginator import Paginator
+
+from apps.core.tables import Page
 
 
 class SampleForm(forms.Form):
@@ -60,7 +61,10 @@ def context(*, now: dt.datetime) -> dict:
                  zip(itertools.count(8, 2), [1, 3, 9, 21, 34, 28, 15, 6, 2], strict=False)],
         "marker": (2.0, "floor $12"),
         "spark": [value for _, value in WEEKS],
-        "page": Paginator(range(100), 10).get_page(3),
+        "page": Page(
+            rows=[], heads=[], orders=[], kept=[], first_url="#pages", previous_url="#pages",
+            next_url="#pages", words="Page 3 of 10",
+        ),
         "rows": [
             ("Ines", "accepted", 4200, 630, 4830), ("Tomas", "submitted", 1850, 278, 2128),
             ("Amara", "rework", 900, 135, 1035),

@@ -48,10 +48,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_POST
 def appearance(request: HttpRequest) -> HttpResponse:
     """Light, dark, or the system's again: kept in a cookie, which the next page is written by."""
-    there = request.POST.get("next", "")
-    if not url_has_allowed_host_and_scheme(there, allowed_hosts={request.get_host()}):
-        there = reverse("home")
-    response = HttpResponseRedirect(there)
+    response = HttpResponseRedirect(_back(request))
     chosen = request.POST.get("theme", "")
     if chosen in THEMES:
         response.set_cookie(
@@ -61,6 +58,16 @@ def appearance(request: HttpRequest) -> HttpResponse:
     else:
         response.delete_cookie(THEME_COOKIE, samesite="Lax")
     return response
+
+
+def _back(request: HttpRequest) -> str:
+    """Where the reader was: a list that htmx has sorted since has another address than its page
+    was written for, so what the browser says goes before what the form says.
+    """
+    for there in (request.headers.get("Referer", ""), request.POST.get("next", "")):
+        if url_has_allowed_host_and_scheme(there, allowed_hosts={request.get_host()}):
+            return there
+    return reverse("home")
 
 
 @require_safe

@@ -6,14 +6,13 @@ Every page here leaves evidence of whose rows it showed.
 import uuid
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.db.models import Count, Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.accounts.models import ContributorProfile, User
-from apps.accounts.queries import people as all_people
+from apps.accounts.views.lists import PEOPLE, people_asked
 from apps.audit.views import Seen, staff_only
 from apps.cases import queries as cases
 from apps.cases.enums import CaseKind
@@ -22,6 +21,7 @@ from apps.core.errors import WagefileError
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
 from apps.core.regions import COUNTRIES
+from apps.core.tables import Column, Table
 from apps.pages import checks
 from apps.pages.queries import books
 from apps.payments.enums import CallState
@@ -35,6 +35,7 @@ from apps.work.enums import VerdictOutcome
 from apps.work.models import Assignment, Verdict
 
 SHOWN = 25
+REJECTIONS = Table(Column("decided", "Decided", "decided_at"), sort="-decided", size=SHOWN)
 
 
 @require_safe
@@ -100,10 +101,8 @@ def rejections(request: HttpRequest, seen: Seen, project_id: uuid.UUID) -> HttpR
         .annotate(count=Count("id"), people=Count("contributor", distinct=True))
         .order_by("-count")
     )
-    page = Paginator(
-        verdicts.select_related("decided_by").order_by("-decided_at", "-id"), SHOWN
-    ).get_page(request.GET.get("page"))
-    for verdict in page.object_list:
+    page = REJECTIONS.page(request, verdicts.select_related("decided_by"))
+    for verdict in page:
         seen.add("verdict", verdict.id, project.org_id)
     context = {"project": project, "page": page, "by_reviewer": list(by_reviewer)}
     return render(request, "pages/staff_rejections.html", context)
@@ -113,12 +112,11 @@ def rejections(request: HttpRequest, seen: Seen, project_id: uuid.UUID) -> HttpR
 @staff_only
 def people(request: HttpRequest, seen: Seen) -> HttpResponse:
     """Search by name or address."""
-    search = request.GET.get("q", "").strip()
-    rows = all_people(request.actor, search=search)
-    page = Paginator(rows, SHOWN).get_page(request.GET.get("page"))
-    for person in page.object_list:
+    form, rows = people_asked(request)
+    page = PEOPLE.page(request, rows, hidden=["what"])
+    for person in page:
         seen.add("person", person.id)
-    return render(request, "pages/staff_people.html", {"page": page, "search": search})
+    return render(request, "pages/staff_people.html", {"page": page, "form": form})
 
 
 @require_safe

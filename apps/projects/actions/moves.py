@@ -20,7 +20,7 @@ def locked(project_id: uuid.UUID, *, by: Actor) -> Project:
     """The project, locked until the end of the transaction. NotThere for a foreign one."""
     found = (
         Project.objects.visible_to(by)
-        .select_for_update(of=("self",))
+        .select_for_update(of=("self",), no_key=True)
         .select_related("org", "criteria")
         .filter(id=project_id)
         .first()

@@ -21,7 +21,13 @@ from apps.projects.queries.criteria import (
     terms,
 )
 from apps.projects.queries.funds import Funds, funds, held, wallet
-from apps.projects.queries.problems import ItemCounts, item_counts, problems, version_problems
+from apps.projects.queries.problems import (
+    ItemCounts,
+    item_counts,
+    problems,
+    shown_counts,
+    version_problems,
+)
 
 __all__ = [
     "DECISION_QUESTIONS",
@@ -44,6 +50,7 @@ __all__ = [
     "seat_costs",
     "seats_of",
     "sha256_of",
+    "shown_counts",
     "terms",
     "version_problems",
     "version_seats",

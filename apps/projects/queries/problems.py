@@ -9,9 +9,17 @@ from django.db.models import Count, Q
 from apps.core import clock
 from apps.core.errors import WagefileError
 from apps.core.money import written
+from apps.core.tables import has_many
 from apps.projects import rules
 from apps.projects.enums import ImportState, Layer, Unit, Visibility
-from apps.projects.models import CriteriaVersion, GoldAnswer, Item, ItemImport, Project
+from apps.projects.models import (
+    CriteriaVersion,
+    GoldAnswer,
+    Item,
+    ItemImport,
+    Project,
+    ProjectFigures,
+)
 from apps.projects.queries.costs import minimum_budget, seats_of, version_seats
 from apps.projects.queries.criteria import (
     DECISION_QUESTIONS,
@@ -55,6 +63,15 @@ def item_counts(project: Project) -> ItemCounts:
             qualification_gold=Count("id", filter=qualification & gold),
         )
     )
+
+
+def shown_counts(project: Project) -> ItemCounts:
+    """For a page: of very many items, as `projects.publish_figures` has last counted them."""
+    if has_many(Item.objects.filter(project=project)):
+        figures = ProjectFigures.objects.filter(project=project).first()
+        if figures is not None and "item_counts" in figures.body:
+            return ItemCounts(**figures.body["item_counts"])
+    return item_counts(project)
 
 
 def problems(project: Project, *, now: dt.datetime | None = None) -> list[str]:

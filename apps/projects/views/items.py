@@ -6,7 +6,6 @@ import uuid
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -15,6 +14,7 @@ from apps.core import blobs
 from apps.core.errors import NotThere, WagefileError
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
+from apps.core.tables import Column, Table
 from apps.organizations.enums import Permission
 from apps.organizations.permissions import can
 from apps.projects import actions, permissions, queries
@@ -23,7 +23,25 @@ from apps.projects.forms.pages import ItemFilterForm, PicturesForm, UploadForm
 from apps.projects.models import Item, ItemImport
 from apps.projects.views.gates import managed, seen
 
-PAGE_SIZE = 50
+ITEMS = Table(
+    Column("item", "Item", "external_id"),
+    Column("content", "Content"),
+    Column("for", "For"),
+    Column("state", "State"),
+    Column("open", "Answers open", is_number=True),
+    Column("gold", "Known answer"),
+    Column("broken", "Reported broken", is_number=True),
+    Column("added", "Added", "id"),
+    sort="added",
+    size=50,
+)
+PICTURES = Table(
+    Column("name", "Name", "name"),
+    Column("size", "Size", is_number=True),
+    Column("added", "Added", "created_at"),
+    sort="name",
+    size=50,
+)
 UNFINISHED = frozenset({ImportState.QUEUED, ImportState.RUNNING})
 
 
@@ -32,7 +50,7 @@ UNFINISHED = frozenset({ImportState.QUEUED, ImportState.RUNNING})
 def index(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
     """The items, a page at a time. Known answers are for those who see answers anyway."""
     project = seen(request, project_id)
-    rows = Item.objects.visible_to(request.actor).filter(project=project).order_by("id")
+    rows = Item.objects.visible_to(request.actor).filter(project=project)
     form = ItemFilterForm(request.GET)
     if form.is_valid():
         wanted = form.cleaned_data
@@ -45,15 +63,15 @@ def index(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
         if wanted["gold"]:
             rows = rows.filter(gold__isnull=wanted["gold"] == "no")
     sees_gold = can(request.actor, Permission.SEE_ANSWERS, org_id=project.org_id)
-    rows = rows.select_related("gold")
-    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    hidden = ("added",) if sees_gold else ("added", "gold")
+    page = ITEMS.page(request, rows.select_related("gold"), hidden=hidden)
     context = {
         "project": project,
         "page": page,
         "shown": [_shown(item, sees_gold=sees_gold) for item in page],
         "form": form,
         "sees_gold": sees_gold,
-        "counts": queries.item_counts(project),
+        "counts": queries.shown_counts(project),
         "imports": project.imports.order_by("-created_at")[:20],
         "pictures": project.assets.count(),
         "can_manage": permissions.can_manage(request.actor, project),
@@ -216,6 +234,6 @@ def pictures(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
                 status = refusal.status
         else:
             status = 422
-    page = Paginator(project.assets.order_by("name"), PAGE_SIZE).get_page(request.GET.get("page"))
+    page = PICTURES.page(request, project.assets.all())
     context = {"project": project, "form": form, "report": report, "page": page}
     return render(request, "projects/pictures.html", context, status=status)

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
@@ -13,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from apps.core.errors import WagefileError
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
+from apps.core.tables import Column, Table
 from apps.organizations.enums import Permission
 from apps.organizations.models import Organization
 from apps.organizations.permissions import can
@@ -24,7 +24,15 @@ from apps.projects.queries import pictures
 from apps.projects.views.gates import managed, seen, visible
 from apps.tasktypes import registry
 
-PAGE_SIZE = 25
+PROJECTS = Table(
+    Column("title", "Project", "title"),
+    Column("state", "State"),
+    Column("organization", "Organization"),
+    Column("layer", "Work layer"),
+    Column("begun", "Begun", "created_at"),
+    sort="-begun",
+    size=25,
+)
 
 
 @login_required
@@ -34,11 +42,8 @@ def index(request: HttpRequest) -> HttpResponse:
     state = request.GET.get("state", "")
     if state in ProjectState.values:
         rows = rows.filter(state=state)
-    page = Paginator(rows.order_by("-created_at", "-id"), PAGE_SIZE).get_page(
-        request.GET.get("page")
-    )
     context = {
-        "page": page,
+        "page": PROJECTS.page(request, rows),
         "state": state,
         "states": ProjectState.choices,
         "can_create": _organizations(request).exists(),

@@ -4,7 +4,7 @@ from apps.work.actions.bad_faith import reject_bad_faith, resume_review, stop_re
 from apps.work.actions.claim import claim, enrol
 from apps.work.actions.clock import Clock, beat, clock_of, save_draft
 from apps.work.actions.figures import refresh_figures
-from apps.work.actions.reminders import due_reminders, remind
+from apps.work.actions.reminders import due_reminders, next_reminder, remind
 from apps.work.actions.scores import request_scores, take_scores
 from apps.work.actions.seats import add as add_seats
 from apps.work.actions.settlement import close_when_done, settle
@@ -36,6 +36,7 @@ __all__ = [
     "give_back",
     "hold_until",
     "lapse",
+    "next_reminder",
     "overturn",
     "refresh_figures",
     "reject",

@@ -81,9 +81,12 @@ def reject_bad_faith(
     with transaction.atomic():
         row = _stopped(assignment_id, by, now)
         verdicts.check_grounds(row, criterion, note, evidence)
-        project = Project.objects.select_for_update(of=("self",)).get(id=row.project_id)
+        project = Project.objects.select_for_update(of=("self",), no_key=True).get(
+            id=row.project_id
+        )
         row.review_stopped_until = now
         verdicts.carry_out_rejection(
+            project,
             row,
             _answer_of(row),
             criterion=criterion,
@@ -93,7 +96,6 @@ def reject_bad_faith(
             now=now,
             is_bad_faith=True,
         )
-        verdicts.reopen_if_funded(project, row)
         days = money.body_of(row.criteria_id)["windows"]["appeal_days"]
         title = "An answer of yours was rejected for bad faith"
         body = f"You can appeal for {days} days; somebody else decides. {note.strip()}"

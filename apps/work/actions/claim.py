@@ -156,7 +156,7 @@ def claim(
     An open claim is returned again, so that a repeated request takes nothing twice. `item` names an
     external id and is for assigned projects only.
     """
-    with transaction.atomic():
+    with transaction.atomic(), ledger.last():
         scene = _scene(project_id, by)
         while scene.open_claim:
             already = _open_claim(scene, scene.open_claim, now)

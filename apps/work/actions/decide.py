@@ -170,7 +170,13 @@ def accept_all(
 
 
 def reject(
-    assignment: Assignment, row: Verdict, *, appeal_due_at: dt.datetime, by: Actor, now: dt.datetime
+    assignment: Assignment,
+    row: Verdict,
+    *,
+    appeal_due_at: dt.datetime,
+    opens_slot: bool,
+    by: Actor,
+    now: dt.datetime,
 ) -> None:
     """Reject: the kill fee posts, the difference stays held for an appeal.
 
@@ -191,7 +197,7 @@ def reject(
         data = {"criterion": row.criterion, "bad_faith": is_bad_faith}
         return entries, rows, event(a, "assignment.rejected", **data)
 
-    _carry_out([assignment], [step(assignment)], by=by, now=now)
+    _carry_out([assignment], [step(assignment)], by=by, now=now, opens_slots=opens_slot)
 
 
 def overturn(

@@ -12,6 +12,7 @@ from apps.projects.models import Item
 from apps.projects.rules import Kind
 from apps.work.enums import AssignmentState
 from apps.work.models import Assignment, EarningLine, Enrolment
+from apps.work.queries import progress
 
 S = AssignmentState
 
@@ -30,6 +31,26 @@ WITH earned AS (
 )
 SELECT count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY hourly),
   percentile_cont(0.25) WITHIN GROUP (ORDER BY hourly) FROM rate
+"""
+
+# The sums of each person, written where they have changed.
+_EARNINGS = """
+INSERT INTO work_earnings AS known (id, org_id, project_id, contributor_id, currency,
+  gross, fee, net, active_seconds, assignments)
+SELECT gen_random_uuid(), p.org_id, p.id, a.contributor_id, p.currency,
+  coalesce(e.gross, 0), coalesce(e.fee, 0), coalesce(e.net, 0), a.seconds, a.count
+FROM projects_project p CROSS JOIN (
+  SELECT contributor_id, sum(active_seconds) AS seconds, count(*) FROM work_assignment
+  WHERE project_id = %(project)s GROUP BY 1
+) a LEFT JOIN (
+  SELECT contributor_id, sum(gross) AS gross, sum(fee) AS fee, sum(net) AS net
+  FROM work_earningline WHERE project_id = %(project)s GROUP BY 1
+) e USING (contributor_id)
+WHERE p.id = %(project)s
+ON CONFLICT (contributor_id, project_id) DO UPDATE SET gross = excluded.gross, fee = excluded.fee,
+  net = excluded.net, active_seconds = excluded.active_seconds, assignments = excluded.assignments
+WHERE (known.net, known.gross, known.active_seconds, known.assignments)
+  <> (excluded.net, excluded.gross, excluded.active_seconds, excluded.assignments)
 """
 
 
@@ -84,6 +105,9 @@ def refresh_figures(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> di
         "net": sums["net"] or 0,
         "fee": sums["fee"] or 0,
         "gross": sums["gross"] or 0,
+        progress.KEY: progress.counted(project_id),
     }
+    with connection.cursor() as cursor:
+        cursor.execute(_EARNINGS, {"project": project_id})
     projects.store_figures(project_id=project_id, body=body, offer_figures=offer, by=by, now=now)
     return body

@@ -271,9 +271,12 @@ def no_longer_unreviewed(assignments: Iterable[Assignment]) -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE work_enrolment e SET unreviewed_held = e.unreviewed_held - r.amount "
-            "FROM jsonb_to_recordset(%s::jsonb) AS r(project uuid, person uuid, amount bigint) "
-            "WHERE e.project_id = r.project AND e.contributor_id = r.person",
+            "WITH found AS MATERIALIZED (SELECT e.id, r.amount FROM work_enrolment e "
+            "JOIN jsonb_to_recordset(%s::jsonb) AS r(project uuid, person uuid, amount bigint) "
+            "ON e.project_id = r.project AND e.contributor_id = r.person "
+            "ORDER BY e.id FOR NO KEY UPDATE OF e) "
+            "UPDATE work_enrolment e SET unreviewed_held = e.unreviewed_held - f.amount "
+            "FROM found f WHERE e.id = f.id",
             [
                 json.dumps(
                     [

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Min
+from django.db.models import Min, QuerySet
 from django.urls import reverse
 
 from apps.core.errors import NotAllowed
@@ -43,6 +43,31 @@ def due_reminders(*, now: dt.datetime) -> list[Due]:
             [now, *spans],
         )
         return cursor.fetchall()
+
+
+def next_reminder(*, after: dt.datetime, until: dt.datetime) -> dt.datetime | None:
+    """When the next person is reminded of a deadline of their own, as things stand; for staff.
+
+    Reviewers are not counted: theirs is one a day, whatever hour it is.
+    """
+    moments = [
+        _first(Assignment.objects.filter(**rows), "next_due_at", hours(what), after, until)
+        for what, rows in (
+            ("rework", {"state": AssignmentState.REWORK}),
+            ("appeal", {"state": AssignmentState.REJECTED, "held_until": None}),
+        )
+    ]
+    moments.append(_first(Enrolment.objects.all(), "retake_at", dt.timedelta(), after, until))
+    return min((moment for moment in moments if moment), default=None)
+
+
+def _first(
+    rows: QuerySet, field: str, span: dt.timedelta, after: dt.datetime, until: dt.datetime
+) -> dt.datetime | None:
+    """The first moment in between that is `span` before the field of a row."""
+    bounds = {f"{field}__gt": after + span, f"{field}__lte": until + span}
+    first = rows.filter(**bounds).aggregate(first=Min(field))["first"]
+    return first - span if first else None
 
 
 def remind(*, what: str, id: uuid.UUID, by: Actor, now: dt.datetime) -> None:  # noqa: A002

@@ -14,6 +14,7 @@ from django.db.models import F, Q
 
 from apps.core import blobs
 from apps.core.tenancy import Actor
+from apps.ledger import actions as ledger
 from apps.projects.models import GoldAnswer, Project
 from apps.projects.rules import Kind
 from apps.scoring import actions as scoring
@@ -41,7 +42,7 @@ _SCHEMA = pa.schema(
 def request_scores(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> ScoringRun | None:
     """Ask for a run over all answers, if some are unscored and no run is under way."""
     with transaction.atomic():
-        project = Project.objects.select_for_update(of=("self",)).get(id=project_id)
+        project = Project.objects.select_for_update(of=("self",), no_key=True).get(id=project_id)
         runs = ScoringRun.objects.filter(project_id=project_id)
         busy = runs.filter(
             Q(state__in=[RunState.QUEUED, RunState.RUNNING])
@@ -161,21 +162,28 @@ _STORE = """
 UPDATE work_submission s SET scored_at = %s, scores = r.scores
 FROM jsonb_to_recordset(%s::jsonb) AS r(id uuid, scores jsonb) WHERE s.id = r.id
 """
+# Enrolments are locked in the order of their ids, here and in `money.no_longer_unreviewed`.
 _STANDING = """
-UPDATE work_enrolment e SET gold_count = r.gold, gold_correct = r.correct, gold_lower = r.lower
-FROM jsonb_to_recordset(%s::jsonb) AS r(person uuid, gold integer, correct integer, lower numeric)
-WHERE e.project_id = %s AND e.contributor_id = r.person
+WITH found AS MATERIALIZED (
+  SELECT e.id, r.gold, r.correct, r.lower FROM work_enrolment e
+  JOIN jsonb_to_recordset(%s::jsonb) AS r(person uuid, gold integer, correct integer, lower numeric)
+    ON e.contributor_id = r.person
+  WHERE e.project_id = %s ORDER BY e.id FOR NO KEY UPDATE OF e)
+UPDATE work_enrolment e SET gold_count = f.gold, gold_correct = f.correct, gold_lower = f.lower
+FROM found f WHERE e.id = f.id
 """
 _BATCH = 5_000
 
 
 def take_scores(*, run_id: uuid.UUID, by: Actor, now: dt.datetime) -> int:
     """Write a finished run's scores onto the answers; then book what waited for them."""
-    with transaction.atomic():
+    with transaction.atomic(), ledger.last():
         run = ScoringRun.objects.select_for_update(of=("self",)).get(id=run_id)
         if run.state != RunState.DONE or run.handled_at is not None:
             return 0
         scores = pq.read_table(io.BytesIO(blobs.read(run.scores_sha256))).to_pylist()
+        # Assignments come before enrolments, in everything that locks both.
+        waiting = _waiting(run.project_id)
         with connection.cursor() as cursor:
             for start in range(0, len(scores), _BATCH):
                 batch = [_score(row) for row in scores[start : start + _BATCH]]
@@ -185,7 +193,7 @@ def take_scores(*, run_id: uuid.UUID, by: Actor, now: dt.datetime) -> int:
             cursor.execute(_STANDING, [json.dumps(workers), run.project_id])
         run.handled_at = now
         run.save(update_fields=["handled_at"])
-        _book_waiting(run.project_id, by=by, now=now)
+        _book(waiting, by=by, now=now)
         return len(scores)
 
 
@@ -220,12 +228,16 @@ def _standing(row: dict) -> dict:
     }
 
 
-def _book_waiting(project_id: uuid.UUID, *, by: Actor, now: dt.datetime) -> None:
-    rows: Sequence[Assignment] = list(
+def _waiting(project_id: uuid.UUID) -> list[Assignment]:
+    """Locked: what a person has accepted, and the scores are still to come."""
+    return list(
         Assignment.objects.select_for_update(of=("self",))
         .filter(project_id=project_id, state=S.SUBMITTED, accept_requested_at__isnull=False)
         .order_by("id")
     )
+
+
+def _book(rows: Sequence[Assignment], *, by: Actor, now: dt.datetime) -> None:
     # An hour that was over before the scores came has decided at its own end.
     windows.settle_overdue(rows, now=now)
     submissions = decide.latest_submissions(rows)

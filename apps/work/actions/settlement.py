@@ -44,9 +44,10 @@ def settle(*, project_id: uuid.UUID, by: Actor, now: dt.datetime, is_last: bool 
         .distinct()
     )
     count = 0
-    for contributor_id in sorted(people):
-        with transaction.atomic():
-            count += _settle_person(project_id, contributor_id, by=by, now=now, is_last=is_last)
+    with transaction.atomic(), ledger.last():
+        for contributor_id in sorted(people):
+            with ledger.kept():
+                count += _settle_person(project_id, contributor_id, by=by, now=now, is_last=is_last)
     return count
 
 
@@ -202,7 +203,7 @@ def _pay_out_of(
 def close_when_done(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> bool:
     """Settle a closing project for the last time once nothing in it is open; True when closed."""
     with transaction.atomic():
-        project = Project.objects.select_for_update(of=("self",)).get(id=project_id)
+        project = Project.objects.select_for_update(of=("self",), no_key=True).get(id=project_id)
         if project.state != ProjectState.CLOSING:
             return False
         if Assignment.objects.filter(project_id=project_id, state__in=STILL_OPEN).exists():

@@ -153,19 +153,28 @@ def reject(
         if row.kind != Kind.WORK:
             raise Conflict("A qualification is paid whatever its result; it cannot be rejected.")
         check_grounds(row, criterion, note, evidence)
-        project = Project.objects.select_for_update(of=("self",)).get(id=row.project_id)
+        project = Project.objects.select_for_update(of=("self",), no_key=True).get(
+            id=row.project_id
+        )
         _check_breaker(project, row, now=now)
         carry_out_rejection(
-            row, submission, criterion=criterion, note=note, evidence=evidence, by=by, now=now
+            project,
+            row,
+            submission,
+            criterion=criterion,
+            note=note,
+            evidence=evidence,
+            by=by,
+            now=now,
         )
         _trip_breaker(project, money.body_of(row.criteria_id), by=by, now=now)
         title = "An answer of yours was rejected"
         told.contributor(row, Notices.REJECTED, title, note, due_at=row.appeal_due_at, now=now)
-        reopen_if_funded(project, row)
         return row
 
 
 def carry_out_rejection(
+    project: Project,
     row: Assignment,
     submission: Submission,
     *,
@@ -190,7 +199,14 @@ def carry_out_rejection(
         is_bad_faith=is_bad_faith,
     )
     days = money.body_of(row.criteria_id)["windows"]["appeal_days"]
-    decide.reject(row, verdict, appeal_due_at=now + dt.timedelta(days=days), by=by, now=now)
+    decide.reject(
+        row,
+        verdict,
+        appeal_due_at=now + dt.timedelta(days=days),
+        opens_slot=_is_funded_again(project),
+        by=by,
+        now=now,
+    )
 
 
 def check_grounds(row: Assignment, criterion: str, note: str, evidence: str) -> None:
@@ -207,8 +223,8 @@ def check_grounds(row: Assignment, criterion: str, note: str, evidence: str) -> 
         raise Invalid("Show the evidence: what in the answer misses the line.", field="evidence")
 
 
-def reopen_if_funded(project: Project, row: Assignment) -> None:
-    """The slot opens again only if another full maximum can be reserved."""
+def _is_funded_again(project: Project) -> bool:
+    """Whether the slot of a rejected answer can open again: another full maximum is free."""
     held = find_account(
         Purpose.HELD, currency=project.currency, holder=project.org_id, scope=project.id
     )
@@ -216,8 +232,7 @@ def reopen_if_funded(project: Project, row: Assignment) -> None:
     again = rules.max_cost(
         terms, kind=Kind.WORK, triggers=frozenset(), cap_seconds=terms.paid_seconds_max
     )
-    if held.available >= again.total:
-        decide.return_slots([row])
+    return held.available >= again.total
 
 
 def _check_breaker(project: Project, row: Assignment, *, now: dt.datetime) -> None:
@@ -282,7 +297,7 @@ def unfreeze_rejections(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -
     """An administrator has looked at the rejections."""
     with transaction.atomic():
         check_is_staff(by)
-        project = Project.objects.select_for_update(of=("self",)).get(id=project_id)
+        project = Project.objects.select_for_update(of=("self",), no_key=True).get(id=project_id)
         project.rejections_frozen_at = None
         project.save(update_fields=["rejections_frozen_at"])
         audit.record(

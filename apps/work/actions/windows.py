@@ -27,7 +27,7 @@ def lapse(*, assignment_ids: Sequence[uuid.UUID], by: Actor, now: dt.datetime) -
     """Settle what is overdue among these; how many rows were looked at. Called by the sweep."""
     if not by.is_system:
         raise NotAllowed("Deadlines are kept by the marketplace itself.")
-    with transaction.atomic():
+    with transaction.atomic(), ledger.last():
         rows = list(
             Assignment.objects.select_for_update(of=("self",), skip_locked=True)
             .filter(id__in=assignment_ids, next_due_at__lte=now)
@@ -46,11 +46,12 @@ def keeps_deadlines[**P, T](action: Callable[P, T]) -> Callable[P, T]:
     @wraps(action)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            return action(*args, **kwargs)
+            with ledger.last():
+                return action(*args, **kwargs)
         except WagefileError:
             now = cast("dt.datetime", kwargs["now"])
             due = Q(id=kwargs.get("assignment_id")) | Q(submissions=kwargs.get("submission_id"))
-            with transaction.atomic():
+            with transaction.atomic(), ledger.last():
                 rows = Assignment.objects.filter(due, next_due_at__lte=now)
                 ids = list(rows.values_list("id", flat=True))
                 locked = Assignment.objects.select_for_update(of=("self",)).filter(id__in=ids)
@@ -61,16 +62,20 @@ def keeps_deadlines[**P, T](action: Callable[P, T]) -> Callable[P, T]:
 
 
 def settle_overdue(rows: Sequence[Assignment], *, now: dt.datetime) -> None:
-    """Carry out every deadline of these locked rows that has passed at `now`."""
+    """Carry out every deadline of these locked rows that has passed at `now`.
+
+    What it books is kept, within `ledger.last`, until the caller has locked what it needs.
+    """
     due = [row for row in rows if row.next_due_at is not None and row.next_due_at <= now]
     if not due:
         return
     by = decide.silence(due[0].org_id)
-    _lapse_rework([row for row in due if row.state == S.REWORK], now=now)
-    _expire([row for row in due if row.state == S.CLAIMED], by=by, now=now)
-    submitted = [row for row in due if row.state == S.SUBMITTED and _acceptance_time(row) <= now]
-    decide.accept_all(submitted, decider=Decider.SILENCE, by=by, now=now, at=_acceptance_time)
-    _end_rejections([row for row in due if row.state == S.REJECTED], by=by, now=now)
+    with ledger.kept():
+        _lapse_rework([row for row in due if row.state == S.REWORK], now=now)
+        _expire([row for row in due if row.state == S.CLAIMED], by=by, now=now)
+        over = [row for row in due if row.state == S.SUBMITTED and _acceptance_time(row) <= now]
+        decide.accept_all(over, decider=Decider.SILENCE, by=by, now=now, at=_acceptance_time)
+        _end_rejections([row for row in due if row.state == S.REJECTED], by=by, now=now)
 
 
 def deadline(moment: dt.datetime | None) -> dt.datetime:

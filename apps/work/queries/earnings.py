@@ -5,16 +5,18 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db.models import Count, F, QuerySet, Sum
 from django.db.models.functions import TruncWeek
 from django.utils import timezone
 from django.utils.formats import date_format
 
 from apps.core.money import half_even
+from apps.core.tables import has_many
 from apps.core.tenancy import Actor
 from apps.ledger.enums import Purpose
 from apps.ledger.queries import find_account
-from apps.work.models import Assignment, EarningLine
+from apps.work.models import Assignment, EarningLine, Earnings
 
 STATEMENT_COLUMNS = (
     "at", "project", "project_title", "assignment", "kind", "reason", "criteria_version",
@@ -75,13 +77,8 @@ def lines(actor: Actor) -> QuerySet[EarningLine]:
 
 def balances(actor: Actor) -> list[Balance]:
     """One for each currency in which something was earned."""
-    currencies = (
-        EarningLine.objects.of_contributor(actor)
-        .order_by("currency")
-        .values_list("currency", flat=True)
-        .distinct()
-    )
-    return [_balance(currency, actor) for currency in currencies]
+    known = [_balance(currency, actor) for currency in settings.WAGEFILE["floor_per_hour"]]
+    return sorted((each for each in known if each.earned), key=lambda each: each.currency)
 
 
 def _balance(currency: str, actor: Actor) -> Balance:
@@ -125,8 +122,26 @@ def by_week(actor: Actor, now: dt.datetime) -> list[Weeks]:
 
 
 def by_project(actor: Actor, *, only: uuid.UUID | None = None) -> list[ProjectEarnings]:
-    """Everything earned and all active time, per project; the latest project first."""
+    """Everything earned and all active time, per project; the latest project first.
+
+    Of somebody who has done very much, as `work.figures` has last added it up.
+    """
     chosen = {} if only is None else {"project_id": only}
+    if has_many(Assignment.objects.of_contributor(actor).filter(**chosen)):
+        known = Earnings.objects.of_contributor(actor).filter(**chosen).select_related("project")
+        return [
+            ProjectEarnings(
+                project_id=row.project_id,
+                title=row.project.title,
+                currency=row.currency,
+                gross=row.gross,
+                fee=row.fee,
+                net=row.net,
+                active_seconds=row.active_seconds,
+                assignments=row.assignments,
+            )
+            for row in known.order_by("-project_id")
+        ]
     times = {
         row["project_id"]: row
         for row in Assignment.objects.of_contributor(actor)

@@ -4,8 +4,9 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, Prefetch, QuerySet
+from django.db.models import Prefetch, QuerySet
 
+from apps.core.tables import number_of
 from apps.core.tenancy import Actor
 from apps.tasktypes import registry
 from apps.work.enums import AssignmentState
@@ -58,11 +59,11 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many of the contributor's own assignments are where."""
+    """How many of the contributor's own assignments are where: 17, or "1,000+"."""
 
-    waiting: int
-    accepted: int
-    rejected: int
+    waiting: int | str = 0
+    accepted: int | str = 0
+    rejected: int | str = 0
 
 
 def assignments(actor: Actor) -> QuerySet[Assignment]:
@@ -83,18 +84,13 @@ def assignments(actor: Actor) -> QuerySet[Assignment]:
 
 
 def counts(actor: Actor) -> Counts:
-    """Over everything ever taken, whatever page of it is read; one query."""
-    states = dict(
-        Assignment.objects.of_contributor(actor)
-        .order_by()
-        .values_list("state")
-        .annotate(Count("id"))
-    )
+    """Over everything ever taken, whatever page of it is read; each counted up to a bound."""
+    mine = Assignment.objects.of_contributor(actor)
+    settled = (AssignmentState.ACCEPTED, AssignmentState.OVERTURNED)
     return Counts(
-        waiting=states.get(AssignmentState.SUBMITTED, 0),
-        accepted=states.get(AssignmentState.ACCEPTED, 0)
-        + states.get(AssignmentState.OVERTURNED, 0),
-        rejected=states.get(AssignmentState.REJECTED, 0),
+        waiting=number_of(mine.filter(state=AssignmentState.SUBMITTED)),
+        accepted=number_of(mine.filter(state__in=settled)),
+        rejected=number_of(mine.filter(state=AssignmentState.REJECTED)),
     )
 
 

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
-from django.db.models import Count, F, Min, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.crypto import salted_hmac
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.core.errors import WagefileError
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
+from apps.core.tables import MOST_COUNTED, Column, Table
 from apps.organizations.enums import Permission
 from apps.organizations.permissions import can, check
 from apps.projects.models import Project
@@ -26,11 +27,21 @@ from apps.projects.views.gates import visible
 from apps.tasktypes import registry
 from apps.work import actions as work
 from apps.work.enums import AssignmentState
-from apps.work.models import Assignment, Submission
+from apps.work.models import DECIDED, Submission
 from apps.work.permissions import can_decide
+from apps.work.queries import review
 
 S = AssignmentState
 PAGE_SIZE = 50
+ALL = Table(
+    Column("project", "Project", "title"),
+    Column("organization", "Organization", "org__name"),
+    Column("waiting", "Waiting", "waiting", is_number=True),
+    Column("due", "Next deadline", "due"),
+    sort="due",
+    size=PAGE_SIZE,
+    is_long=False,
+)
 
 
 def pseudonym(project_id: uuid.UUID, contributor_id: uuid.UUID) -> str:
@@ -78,7 +89,32 @@ _FLAGS = {
 _STATES = {
     "": [S.SUBMITTED],
     "rework": [S.REWORK],
-    "decided": [S.ACCEPTED, S.REJECTED, S.OVERTURNED, S.FINAL],
+    "decided": DECIDED,
+}
+
+
+def _queue_of(label: str, order: str, sort: str) -> Table:
+    """A queue in one state; its last column is what it is sorted by.
+
+    Everything of the order is the assignment's, as its index is; one item is answered by one
+    contributor once.
+    """
+    return Table(
+        Column("item", "Item"),
+        Column("answer", "Answer"),
+        Column("contributor", "Contributor"),
+        Column("scores", "Scores"),
+        Column("when", label, f"assignment__{order} assignment__item_id"),
+        sort=sort,
+        size=PAGE_SIZE,
+        key="assignment__contributor_id",
+    )
+
+
+QUEUES = {
+    "": _queue_of("Accepted by silence", "review_due_at", "when"),
+    "rework": _queue_of("Second round due", "rework_due_at", "when"),
+    "decided": _queue_of("Decided", "ended_at", "-when"),
 }
 
 
@@ -110,13 +146,12 @@ def everything(request: HttpRequest) -> HttpResponse:
         for org_id in request.actor.org_ids
         if can(request.actor, Permission.SEE_ANSWERS, org_id=org_id)
     ]
-    rows = (
-        Assignment.objects.filter(org_id__in=org_ids, kind=Kind.WORK, state=S.SUBMITTED)
-        .values("project_id", "project__title", "project__org__name")
-        .annotate(waiting=Count("id"), due=Min("review_due_at"))
-        .order_by("due", "project_id")
+    page = ALL.page(request, review.projects_waiting(org_ids))
+    return render(
+        request,
+        "work/buyer_all.html",
+        {"page": page, "may_review": bool(org_ids), "most_counted": MOST_COUNTED},
     )
-    return render(request, "work/buyer_all.html", {"rows": rows, "may_review": bool(org_ids)})
 
 
 @login_required
@@ -137,8 +172,7 @@ def _queue(
     wanted = form.cleaned_data if form.is_valid() else {}
     state = wanted.get("state", "")
     rows = rows_of(request, project, wanted)
-    order = "-assignment__ended_at" if state == "decided" else "assignment__review_due_at"
-    page = Paginator(rows.order_by(order, "id"), PAGE_SIZE).get_page(request.GET.get("page"))
+    page = QUEUES[state].page(request, rows, path=reverse("work:review", args=[project.id]))
     task = project.criteria.body["task"] if project.criteria else {}
     shown = [_row(each, task, request) for each in page]
     context = {
@@ -148,6 +182,7 @@ def _queue(
         "rows": shown,
         "refusals": refusals,
         "is_waiting": state == "",
+        "state": state,
         "can_decide": can(request.actor, Permission.DECIDE_VERDICTS, org_id=project.org_id),
     }
     return render(request, "work/buyer_queue.html", context, status=status)
@@ -158,10 +193,10 @@ def rows_of(request: HttpRequest, project: Project, wanted: dict) -> QuerySet[Su
     rows = (
         Submission.objects.visible_to(request.actor)
         .filter(
-            project=project,
             kind=Kind.WORK,
             undone_at=None,
             undo_until__lte=request.now,
+            assignment__project=project,
             assignment__state__in=_STATES[wanted.get("state", "")],
         )
         .select_related("assignment", "item")

@@ -4,7 +4,6 @@ import uuid
 from decimal import Decimal
 
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
@@ -13,6 +12,7 @@ from apps.core.errors import NotThere, WagefileError
 from apps.core.forms import show_refusal
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
+from apps.core.tables import Column, Table
 from apps.projects.rules import Terms
 from apps.work import actions as work
 from apps.work.enums import EnrolmentState
@@ -22,17 +22,19 @@ from apps.work.queries import desk as desks
 from apps.work.queries import earnings, offers
 from apps.work.queries.offers import OfferView
 
-PAGE = 20
+BOARD = Table(
+    Column("published", "Published", "project_id"), sort="-published", key="project_id", size=20
+)
 
 
 @require_GET
 def board(request: HttpRequest) -> HttpResponse:
     """Every listed, live offer; public, and with one's own gaps and projects when signed in."""
     reader = offers.Reader(request.actor)
-    page = Paginator(offers.listed(), PAGE).get_page(request.GET.get("page"))
+    page = BOARD.page(request, offers.listed())
     context = {
         "page": page,
-        "offers": offers.views(list(page.object_list), reader),
+        "offers": offers.views(page.rows, reader),
         "in_hand": desks.in_hand(request.actor) if request.actor.user_id else [],
         "has_profile": reader.profile is not None,
     }
