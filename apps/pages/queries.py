@@ -1,13 +1,15 @@
 """What the dashboards show, read from all floors. Everything through `visible_to`."""
 
+import uuid
 from dataclasses import dataclass
 
-from django.db.models import F, OuterRef, Sum
+from django.db.models import Count, F, OuterRef, Q, Sum, Window
+from django.db.models.functions import RowNumber
 
 from apps.accounts import queries as accounts
 from apps.accounts.models import ContributorProfile, Credential
 from apps.cases.models import Case
-from apps.core.tables import number_of, said
+from apps.core.tables import said
 from apps.core.tenancy import Actor
 from apps.ledger.enums import Purpose
 from apps.ledger.queries import AccountRow, accounts_of
@@ -22,7 +24,7 @@ from apps.work.models import Assignment, Enrolment
 from apps.work.queries import history
 from apps.work.queries.desk import in_hand
 from apps.work.queries.earnings import Balance, balances
-from apps.work.queries.review import is_waiting_in, number_waiting, waiting_in
+from apps.work.queries.review import is_waiting_in, waiting_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class OrganizationRow:
     role: str
     projects: list[ProjectRow]
     to_review: int | str
-    live: int | str
+    live: int
     wallet: int | None
     can_create: bool
 
@@ -50,35 +52,42 @@ def buyer_dashboard(actor: Actor, *, shown: int = 8) -> list[OrganizationRow]:
     """Each own organization with its newest projects, those that wait for verdicts before them."""
     if not actor.org_ids:
         return []
+    projects = (
+        Project.objects.visible_to(actor)
+        .filter(org_id__in=actor.org_ids)
+        .annotate(waiting=waiting_in(OuterRef("id")))
+    )
+    place = Window(RowNumber(), partition_by="org_id", order_by=["-waits", "-created_at"])
+    first = projects.annotate(waits=is_waiting_in(OuterRef("id"))).annotate(place=place)
+    by_org: dict[uuid.UUID, list[ProjectRow]] = {org_id: [] for org_id in actor.org_ids}
+    for project in first.filter(place__lte=shown).order_by("place"):
+        by_org[project.org_id].append(ProjectRow(project, said(project.waiting)))
+    sums = {
+        org_id: (waiting, live)
+        for org_id, waiting, live in projects.values_list("org_id")
+        .annotate(total=Sum("waiting"), live=Count("id", filter=Q(state=ProjectState.LIVE)))
+        .order_by()
+    }
     wallets = {
         (row.holder_id, row.currency): row.available
         for row in accounts_of(Purpose.WALLET, actor.org_ids)
     }
-    return [
-        _organization_row(
-            org, wallet=wallets.get((org.id, org.currency), 0), actor=actor, shown=shown
+    rows = []
+    for org in Organization.objects.visible_to(actor).order_by("name"):
+        waiting, live = sums.get(org.id, (0, 0))
+        sees_money = can(actor, Permission.SEE_MONEY, org_id=org.id)
+        rows.append(
+            OrganizationRow(
+                org=org,
+                role=actor.roles[org.id],
+                projects=by_org[org.id],
+                to_review=said(waiting),
+                live=live,
+                wallet=wallets.get((org.id, org.currency), 0) if sees_money else None,
+                can_create=can(actor, Permission.MANAGE_PROJECTS, org_id=org.id),
+            )
         )
-        for org in Organization.objects.visible_to(actor).order_by("name")
-    ]
-
-
-def _organization_row(
-    org: Organization, *, wallet: int, actor: Actor, shown: int
-) -> OrganizationRow:
-    projects = Project.objects.visible_to(actor).filter(org_id=org.id)
-    first = projects.annotate(
-        waits=is_waiting_in(OuterRef("id")), waiting=waiting_in(OuterRef("id"))
-    ).order_by("-waits", "-created_at")
-    sees_money = can(actor, Permission.SEE_MONEY, org_id=org.id)
-    return OrganizationRow(
-        org=org,
-        role=actor.roles[org.id],
-        projects=[ProjectRow(each, said(each.waiting)) for each in first[:shown]],
-        to_review=number_waiting(org.id),
-        live=number_of(projects.filter(state=ProjectState.LIVE)),
-        wallet=wallet if sees_money else None,
-        can_create=can(actor, Permission.MANAGE_PROJECTS, org_id=org.id),
-    )
+    return rows
 
 
 @dataclass(frozen=True, slots=True)

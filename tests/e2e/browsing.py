@@ -21,6 +21,8 @@ DESK = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32,}|cs_test_\w+")
 POLL_MS = 200
+# For a worker on a busy machine; nothing here says how fast anything is.
+PATIENCE = 120
 # What axe found, short enough for a person: rule, where, and why.
 AXE = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations.flatMap(
   (found) => found.nodes.map((at) => `axe ${found.id}: ${at.target.join(" ")}: ` +
@@ -51,7 +53,7 @@ class Person:
         self.context = browser.new_context(
             viewport=DESK, base_url=url, accept_downloads=True, reduced_motion="reduce"
         )
-        self.context.set_default_timeout(20_000)
+        self.context.set_default_timeout(PATIENCE * 1000)
         self.page, self.phone = Counted(self._window(), self.hands), self._window()
         self.phone.set_viewport_size(PHONE)
 
@@ -187,7 +189,7 @@ class Person:
         """Wait until the page says so."""
         self.page.locator("main").get_by_text(text).first.wait_for()
 
-    def reloads_until(self, text: str, *, seconds: float = 30) -> None:
+    def reloads_until(self, text: str, *, seconds: float = PATIENCE) -> None:
         """A page without polling, loaded again until it says so."""
         end = time.monotonic() + seconds
         while text not in self.page.inner_text("main"):
@@ -239,7 +241,7 @@ def axe_core() -> str:
     return (node.MODULES / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
 
-def until[Found](find: Callable[[], Found | None], *, seconds: float = 30) -> Found:
+def until[Found](find: Callable[[], Found | None], *, seconds: float = PATIENCE) -> Found:
     """What `find` gives as soon as it is not None."""
     end = time.monotonic() + seconds
     while (found := find()) is None:

@@ -133,9 +133,9 @@ def scores_appear_by_themselves(story):
     berta.reads("Nothing is scored yet")
     page.evaluate("window.notReloaded = true")
     story.house.advance(seconds=61)
-    page.get_by_text("Over 4 answers, finished").wait_for(timeout=60_000)
-    page.get_by_text("answers to gold items are right").wait_for(timeout=30_000)
-    page.get_by_role("link", name="Review the queue").wait_for(timeout=30_000)
+    page.get_by_text("Over 4 answers, finished").wait_for()
+    page.get_by_text("answers to gold items are right").wait_for()
+    page.get_by_role("link", name="Review the queue").wait_for()
     assert page.evaluate("window.notReloaded") is True
     berta.look()
 

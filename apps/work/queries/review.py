@@ -4,9 +4,9 @@ import uuid
 from collections.abc import Collection
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, F, Func, IntegerField, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Exists, F, Func, IntegerField, OuterRef, QuerySet, Subquery
 
-from apps.core.tables import MOST_COUNTED, said
+from apps.core.tables import MOST_COUNTED
 from apps.projects.models import Project
 from apps.projects.rules import Kind
 from apps.work.enums import AssignmentState
@@ -22,12 +22,6 @@ def waiting_in(project: OuterRef) -> Func:
 def is_waiting_in(project: OuterRef) -> Exists:
     """Whether any answer of a project waits for a verdict."""
     return Exists(_waiting(project))
-
-
-def number_waiting(org_id: uuid.UUID) -> int | str:
-    """How many answers of an organization wait for a verdict; no project is read beyond a bound."""
-    projects = Project.objects.filter(org_id=org_id).annotate(waiting=waiting_in(OuterRef("id")))
-    return said(projects.aggregate(total=Sum("waiting", default=0))["total"])
 
 
 def projects_waiting(org_ids: Collection[uuid.UUID]) -> QuerySet[Project]:
