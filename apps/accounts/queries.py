@@ -25,6 +25,13 @@ def own_profile(actor: Actor) -> ContributorProfile | None:
     return ContributorProfile.objects.visible_to(actor).filter(user_id=actor.person_id).first()
 
 
+def is_contributor(actor: Actor) -> bool:
+    """Whether the acting person has a contributor profile; staff and visitors have none."""
+    if actor.is_staff or not actor.user_id:
+        return False
+    return ContributorProfile.objects.visible_to(actor).filter(user_id=actor.user_id).exists()
+
+
 def own_credentials(actor: Actor) -> QuerySet[Credential]:
     return (
         Credential.objects.visible_to(actor).filter(user_id=actor.person_id).order_by("created_at")

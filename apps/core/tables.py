@@ -225,7 +225,11 @@ def has_many(rows: QuerySet) -> bool:
 
 def number_of(rows: QuerySet, most: int = MOST_COUNTED) -> int | str:
     """How many rows there are, counted no further than `most`: 17, or "1,000+"."""
-    number = rows.order_by()[: most + 1].count()
+    return said(rows.order_by()[: most + 1].count(), most)
+
+
+def said(number: int, most: int = MOST_COUNTED) -> int | str:
+    """A number that was counted to one beyond `most`: 17, or "1,000+"."""
     return number if number <= most else f"{most:,}+"
 
 

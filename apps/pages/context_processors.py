@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
+from apps.accounts.queries import is_contributor
 from apps.core.tenancy import ANONYMOUS, Actor
 from apps.notices.models import Notice
 from apps.organizations.models import Organization
@@ -88,40 +89,46 @@ PUBLIC = (
 def site(request: HttpRequest) -> dict:
     """The actor, the time and its zone, the appearance, the header's links and counts."""
     actor = getattr(request, "actor", ANONYMOUS)
+    works = SimpleLazyObject(lambda: is_contributor(actor))
     return {
         "actor": actor,
+        "works": works,
         "now": getattr(request, "now", None),
         "zone": timezone.get_current_timezone_name(),
         "theme": theme(request),
+        "site_url": settings.SITE_URL,
         "is_demo": settings.DEMO,
         "time_machine": SimpleLazyObject(lambda: banner(actor)) if settings.DEMO else None,
-        "navigation": SimpleLazyObject(lambda: navigation(actor, request.path)),
-        "bottom_links": SimpleLazyObject(lambda: bottom_links(actor, request.path)),
+        "navigation": SimpleLazyObject(lambda: navigation(actor, works, request.path)),
+        "bottom_links": SimpleLazyObject(lambda: bottom_links(actor, works, request.path)),
         "own_organizations": SimpleLazyObject(lambda: own_organizations(actor)),
         "unread_notices": SimpleLazyObject(lambda: unread_notices(actor)),
     }
 
 
-def navigation(actor: Actor, path: str) -> list[Group]:
-    """The header's groups. Of all links that lead here the longest is the current one."""
-    if actor.is_staff:
-        groups = [STAFF]
-    elif actor.user_id:
-        groups = [BUY, WORK]
-    else:
-        groups = [PUBLIC]
+def navigation(actor: Actor, works: object, path: str) -> list[Group]:
+    """The header's groups: what somebody is decides them, `works` that they have a profile.
+
+    Of all links that lead here the longest is the current one.
+    """
+    groups = [STAFF] if actor.is_staff else [BUY] * bool(actor.org_ids) + [WORK] * bool(works)
+    groups = groups or [PUBLIC]
     urls = {name: reverse(name) for _, links in groups for _, name in links}
     here = [url for url in urls.values() if path.startswith(url)]
     current = max(here, key=len, default=None)
     return [
-        Group(label, [Link(text, urls[name], urls[name] == current) for text, name in links])
+        Group(
+            # One group alone needs no name.
+            label if len(groups) > 1 else "",
+            [Link(text, urls[name], urls[name] == current) for text, name in links],
+        )
         for label, links in groups
     ]
 
 
-def bottom_links(actor: Actor, path: str) -> list[BottomLink]:
-    """For contributors, and for a buyer who is on one of the contributor's pages."""
-    if actor.is_staff or not actor.user_id:
+def bottom_links(actor: Actor, works: object, path: str) -> list[BottomLink]:
+    """A contributor's; who buys as well has them on the contributor's pages only."""
+    if not works:
         return []
     places = [(label, icon, reverse(name)) for label, name, icon in BOTTOM]
     here = [url for _, _, url in places if path.startswith(url)]

@@ -3,79 +3,120 @@
 import uuid
 from dataclasses import dataclass
 
-from django.db.models import F, OuterRef, Sum
+from django.db.models import Count, F, OuterRef, Q, Sum, Window
+from django.db.models.functions import RowNumber
 
 from apps.accounts import queries as accounts
 from apps.accounts.models import ContributorProfile, Credential
 from apps.cases.models import Case
-from apps.core.tables import number_of
+from apps.core.tables import said
 from apps.core.tenancy import Actor
 from apps.ledger.enums import Purpose
-from apps.ledger.queries import AccountRow
+from apps.ledger.queries import AccountRow, accounts_of
+from apps.organizations.enums import Permission
 from apps.organizations.models import Organization
+from apps.organizations.permissions import can
 from apps.payments.models import OutboxCall, StripeBalance, StripeEvent
 from apps.projects.enums import ProjectState
 from apps.projects.models import Offer, Project
-from apps.work.enums import AssignmentState, EnrolmentState
+from apps.work.enums import EnrolmentState
 from apps.work.models import Assignment, Enrolment
-from apps.work.queries.review import waiting_in
+from apps.work.queries import history
+from apps.work.queries.desk import in_hand
+from apps.work.queries.earnings import Balance, balances
+from apps.work.queries.review import is_waiting_in, waiting_in
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectRow:
+    """`to_review` counts as far as a page does: 17, or "1,000+"."""
+
     project: Project
-    to_review: int
+    to_review: int | str
 
 
 @dataclass(frozen=True, slots=True)
 class OrganizationRow:
+    """`wallet` is minor units, None for whoever may not see it; counts are over all projects."""
+
     org: Organization
     role: str
     projects: list[ProjectRow]
+    to_review: int | str
+    live: int
+    wallet: int | None
+    can_create: bool
 
 
 def buyer_dashboard(actor: Actor, *, shown: int = 8) -> list[OrganizationRow]:
-    """Each own organization with its newest projects and what waits for a verdict."""
+    """Each own organization with its newest projects, those that wait for verdicts before them."""
     if not actor.org_ids:
         return []
+    projects = (
+        Project.objects.visible_to(actor)
+        .filter(org_id__in=actor.org_ids)
+        .annotate(waiting=waiting_in(OuterRef("id")))
+    )
+    place = Window(RowNumber(), partition_by="org_id", order_by=["-waits", "-created_at"])
+    first = projects.annotate(waits=is_waiting_in(OuterRef("id"))).annotate(place=place)
     by_org: dict[uuid.UUID, list[ProjectRow]] = {org_id: [] for org_id in actor.org_ids}
-    projects = Project.objects.visible_to(actor).annotate(waiting=waiting_in(OuterRef("id")))
-    for org_id, rows in by_org.items():
-        own = projects.filter(org_id=org_id).order_by("-created_at")[:shown]
-        rows += [ProjectRow(project, project.waiting) for project in own]
-    return [
-        OrganizationRow(org, actor.roles[org.id], by_org[org.id])
-        for org in Organization.objects.visible_to(actor).order_by("name")
-    ]
+    for project in first.filter(place__lte=shown).order_by("place"):
+        by_org[project.org_id].append(ProjectRow(project, said(project.waiting)))
+    sums = {
+        org_id: (waiting, live)
+        for org_id, waiting, live in projects.values_list("org_id")
+        .annotate(total=Sum("waiting"), live=Count("id", filter=Q(state=ProjectState.LIVE)))
+        .order_by()
+    }
+    wallets = {
+        (row.holder_id, row.currency): row.available
+        for row in accounts_of(Purpose.WALLET, actor.org_ids)
+    }
+    rows = []
+    for org in Organization.objects.visible_to(actor).order_by("name"):
+        waiting, live = sums.get(org.id, (0, 0))
+        sees_money = can(actor, Permission.SEE_MONEY, org_id=org.id)
+        rows.append(
+            OrganizationRow(
+                org=org,
+                role=actor.roles[org.id],
+                projects=by_org[org.id],
+                to_review=said(waiting),
+                live=live,
+                wallet=wallets.get((org.id, org.currency), 0) if sees_money else None,
+                can_create=can(actor, Permission.MANAGE_PROJECTS, org_id=org.id),
+            )
+        )
+    return rows
 
 
 @dataclass(frozen=True, slots=True)
 class ContributorDashboard:
     profile: ContributorProfile | None
-    open: list[Assignment]
-    rework: int | str
-    in_review: int | str
-    rejected: int | str
-    qualifying: int
+    in_hand: list[Assignment]
+    counts: history.Counts
+    balances: list[Balance]
+    joined: list[Enrolment]
     cases: list[Case]
 
 
-def contributor_dashboard(actor: Actor) -> ContributorDashboard:
-    """What waits for the person (open, rework, rejections) and for others (verdicts)."""
-    mine = Assignment.objects.of_contributor(actor)
+def contributor_dashboard(actor: Actor, *, shown: int = 6) -> ContributorDashboard:
+    """What waits for the person, what for others, where there is work; nothing without profile."""
+    profile = accounts.own_profile(actor)
+    if profile is None:
+        return ContributorDashboard(None, [], history.Counts(), [], [], [])
     return ContributorDashboard(
-        profile=accounts.own_profile(actor),
-        open=list(
-            mine.filter(state=AssignmentState.CLAIMED)
+        profile=profile,
+        in_hand=in_hand(actor),
+        counts=history.counts(actor),
+        balances=balances(actor),
+        joined=list(
+            Enrolment.objects.of_contributor(actor)
+            .filter(project__state=ProjectState.LIVE)
+            .exclude(state=EnrolmentState.FAILED)
             .select_related("project")
-            .order_by("claimed_at")
+            .order_by("-id")[:shown]
         ),
-        rework=number_of(mine.filter(state=AssignmentState.REWORK)),
-        in_review=number_of(mine.filter(state=AssignmentState.SUBMITTED)),
-        rejected=number_of(mine.filter(state=AssignmentState.REJECTED)),
-        qualifying=Enrolment.objects.of_contributor(actor)
-        .filter(state=EnrolmentState.QUALIFYING)
-        .count(),
         cases=list(
             Case.objects.visible_to(actor)
             .open()

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 from email import policy
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+from django.urls import Resolver404, resolve
 
 from marketplace.runtime import node
 from tests.e2e.hands import Counted
@@ -18,12 +21,15 @@ DESK = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32,}|cs_test_\w+")
 POLL_MS = 200
+# For a worker on a busy machine; nothing here says how fast anything is.
+PATIENCE = 120
 # What axe found, short enough for a person: rule, where, and why.
 AXE = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations.flatMap(
   (found) => found.nodes.map((at) => `axe ${found.id}: ${at.target.join(" ")}: ` +
     [...at.any, ...at.all, ...at.none].slice(0, 1).map((why) => why.message)))"""
-LOOKS = ({DESK["width"]: "light", PHONE["width"]: "dark"},
-         {DESK["width"]: "dark", PHONE["width"]: "light"})  # fmt: skip
+# What changes with the scheme is colours alone.
+CONTRAST = AXE.replace("{resultTypes", '{runOnly: ["color-contrast"], resultTypes')
+SCHEMES = ("light", "dark")
 
 
 class Person:
@@ -43,10 +49,11 @@ class Person:
         self.barriers: list[str] = []
         self.hands: list[str] = []
         self.examined: set[str] = set()
+        self.visited: set[str] = set()
         self.context = browser.new_context(
             viewport=DESK, base_url=url, accept_downloads=True, reduced_motion="reduce"
         )
-        self.context.set_default_timeout(20_000)
+        self.context.set_default_timeout(PATIENCE * 1000)
         self.page, self.phone = Counted(self._window(), self.hands), self._window()
         self.phone.set_viewport_size(PHONE)
 
@@ -94,18 +101,20 @@ class Person:
     def look(self) -> None:
         """The page as it stands, and once more on a phone: fits, has one heading, says no fault.
 
-        axe-core reads each address once: one width in the light, the other in the dark, and the
-        next address the other way round.
+        axe-core reads each address once, at both widths and in both schemes: all rules in one of
+        the schemes, those about colours in the other.
         """
         self._fits(self.page)
+        self.visited.add(page_name(self.page.url))
         self.phone.goto(self.page.url)
         self._fits(self.phone)
         name = IDS.sub("", self.page.url.removeprefix(self.url)).strip("/").replace("/", "_")
         if name not in self.examined:
-            schemes = LOOKS[len(self.examined) % len(LOOKS)]
+            turn = len(self.examined)
             self.examined.add(name)
             for page in (self.page, self.phone):
-                self._examine(page, scheme=schemes[page.viewport_size["width"]])
+                turn += 1
+                self._examine(page, first=SCHEMES[turn % 2], second=SCHEMES[(turn + 1) % 2])
         if "SHOTS" in os.environ:
             self._shoot(re.sub(r"\W+", "_", name) or "home")
         assert not self.faults, "\n".join(self.faults)
@@ -119,13 +128,38 @@ class Person:
         if headings != 1:
             self.faults.append(f"{page.url} has {headings} main headings")
 
-    def _examine(self, page: Any, *, scheme: str) -> None:
-        page.emulate_media(color_scheme=scheme)
+    def _examine(self, page: Any, *, first: str, second: str) -> None:
         page.evaluate(axe_core())
-        where = f"({page.viewport_size['width']} px, {scheme})"
-        for found in page.evaluate(AXE):
-            self.barriers.append(f"{self.name} at {IDS.sub('…', page.url)} {where}: {found}")
+        for scheme, rules in ((first, AXE), (second, CONTRAST)):
+            page.emulate_media(color_scheme=scheme)
+            where = f"({page.viewport_size['width']} px, {scheme})"
+            for found in page.evaluate(rules):
+                self.barriers.append(f"{self.name} at {IDS.sub('…', page.url)} {where}: {found}")
         page.emulate_media(color_scheme="light")
+
+    def look_around(self, seen: set[str]) -> None:
+        """Follow the links from page to page, and look at each page that is not in `seen`.
+
+        A page is its name in the addresses, so that one project stands for all. `seen` grows.
+        """
+        self.go("/", look=False)
+        links = self._links()
+        for path in links:
+            name = page_name(path)
+            if name in seen:
+                continue
+            seen.add(name)
+            self.go(path)
+            # It may have led elsewhere, such as to the password.
+            seen.add(page_name(self.page.url))
+            links.extend(link for link in self._links() if link not in links)
+
+    def _links(self) -> list[str]:
+        """The paths of this site that the page links to; what is downloaded is no page."""
+        return self.page.evaluate(
+            "[...document.querySelectorAll('a[href^=\"/\"]:not([download])')]"
+            ".map((link) => link.getAttribute('href').split('#')[0])"
+        )
 
     def _shoot(self, name: str) -> None:
         folder = Path(os.environ["SHOTS"])
@@ -155,7 +189,7 @@ class Person:
         """Wait until the page says so."""
         self.page.locator("main").get_by_text(text).first.wait_for()
 
-    def reloads_until(self, text: str, *, seconds: float = 30) -> None:
+    def reloads_until(self, text: str, *, seconds: float = PATIENCE) -> None:
         """A page without polling, loaded again until it says so."""
         end = time.monotonic() + seconds
         while text not in self.page.inner_text("main"):
@@ -190,6 +224,14 @@ class Person:
         self.page.wait_for_url(lambda url: "/login/" not in url)
 
 
+def page_name(url: str) -> str:
+    """The name of an address in urls.py, such as `work:offer`; "" for what is not ours."""
+    try:
+        return resolve(urlsplit(url).path).view_name
+    except Resolver404:
+        return ""
+
+
 @functools.cache
 def axe_core() -> str:
     """axe-core's source, from npm by the lock file."""
@@ -199,7 +241,7 @@ def axe_core() -> str:
     return (node.MODULES / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
 
-def until[Found](find: Callable[[], Found | None], *, seconds: float = 30) -> Found:
+def until[Found](find: Callable[[], Found | None], *, seconds: float = PATIENCE) -> Found:
     """What `find` gives as soon as it is not None."""
     end = time.monotonic() + seconds
     while (found := find()) is None:

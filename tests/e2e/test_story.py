@@ -20,6 +20,7 @@ from tests.e2e.buying import (
     buyer_uploads_items,
     buyer_writes_the_project,
 )
+from tests.e2e.hands import Keys
 from tests.e2e.quick import a_hurried_buyer_publishes
 from tests.e2e.served import Served, served
 from tests.e2e.working import (
@@ -132,9 +133,9 @@ def scores_appear_by_themselves(story):
     berta.reads("Nothing is scored yet")
     page.evaluate("window.notReloaded = true")
     story.house.advance(seconds=61)
-    page.get_by_text("Over 4 answers, finished").wait_for(timeout=60_000)
-    page.get_by_text("answers to gold items are right").wait_for(timeout=30_000)
-    page.get_by_role("link", name="Review the queue").wait_for(timeout=30_000)
+    page.get_by_text("Over 4 answers, finished").wait_for()
+    page.get_by_text("answers to gold items are right").wait_for()
+    page.get_by_role("link", name="Review the queue").wait_for()
     assert page.evaluate("window.notReloaded") is True
     berta.look()
 
@@ -185,11 +186,14 @@ def contributor_reworks_appeals_and_disputes(story):
     cora.look()
     page.keyboard.press("Enter")
     page.wait_for_url(f"**{story.url('desk')}")
-    cora.go(reverse("work:history"))
-    cora.follow("Appeal this rejection")
+    keys = Keys(page)
+    keys.follow("My work")
     cora.look()
-    cora.fill(reason=REASON)
-    cora.press("File the appeal")
+    keys.follow("Appeal this rejection")
+    cora.look()
+    keys.to("textbox", "Why")
+    page.keyboard.type(REASON)
+    keys.press("File the appeal")
     cora.reads(REASON)
     cora.look()
     cora.go(reverse("work:earnings"))
@@ -283,8 +287,10 @@ def contributor_is_paid_out(story):
     cora, page = story.cora, story.cora.page
     # What was paid in is available at Stripe some days later.
     story.house.double("clock", advance_seconds=3 * 86400)
-    cora.go("/payments/payouts/")
-    cora.press("Pay me out")
+    cora.go("/")
+    keys = Keys(page)
+    keys.follow("Payouts")
+    keys.press("Pay me out")
     cora.reads("is reserved and on its way to you")
     cora.look()
     cora.reloads_until("At your Stripe account")
@@ -344,10 +350,13 @@ def everybody_looks_around(story):
                  "/terms/", "/accessibility/", "/contact/", "/contact/link/",
                  "/styleguide/", "/notices/outbox/"):  # fmt: skip
         story.nobody.go(path)
+    everybody = (story.berta, story.cora, story.ada, story.adam, story.bill, story.nobody)
+    seen: set[str] = set().union(*(each.visited for each in everybody))
+    for each in (story.berta, story.cora, story.ada, story.nobody):
+        each.look_around(seen)
     for path in (f"/projects/{story.project}/live/", "/o/new/"):
         with story.cora.refused(404):
             story.cora.page.goto(path)
-    everybody = (story.berta, story.cora, story.ada, story.adam, story.bill, story.nobody)
     for each in everybody:
         assert not each.faults, "\n".join(each.faults)
     barriers = [line for each in everybody for line in each.barriers]

@@ -55,3 +55,11 @@ def test_a_state_is_said_in_words():
 
 def test_a_state_is_escaped():
     assert "<script>" not in wagefile.state_badge("<script>")
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0, "0%"), (0.001, "1%"), (0.649, "65%"), (0.9999, "99%"), (1, "100%")],
+)
+def test_a_share_is_whole_only_when_it_is(share, text):
+    assert wagefile.percent(share) == text

@@ -3,13 +3,15 @@
 from html.parser import HTMLParser
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.template.loader import render_to_string
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from apps.core.tenancy import acting
+from apps.accounts.models import ContributorProfile
+from apps.core.tenancy import Actor, acting
 from apps.notices import actions as notices
 from apps.notices.enums import Kind
 from apps.organizations import actions as organizations
@@ -60,6 +62,7 @@ def sound(response, status: int = 200) -> Page:
     return page
 
 
+PLACES = ["projects:list", "work:board", "work:earnings", "people:staff-list"]
 PUBLIC = [
     "home",
     "pages:accessibility",
@@ -140,18 +143,53 @@ def test_asking_for_the_password_again(client_of, carol):
     sound(client.get(answer.url))
 
 
-def test_the_header_follows_the_person(client_of, carol, ada):
-    def header(client: Client) -> str:
-        return client.get(reverse("pages:rules")).content.decode().split("</header>")[0]
+def test_the_header_follows_what_somebody_is(client_of, gus, acme, alice, carol, ada, now):
+    """Places of a buyer, of a contributor and of the staff; a newcomer has the public ones."""
 
-    assert reverse("account_login") in header(Client())
-    assert reverse("organizations:list") in header(client_of(carol))
-    assert reverse("people:staff-list") not in header(client_of(carol))
-    assert reverse("people:staff-list") in header(client_of(ada))
+    def header(client: Client) -> set[str]:
+        text = client.get(reverse("pages:rules")).content.decode()
+        main = text.split('aria-label="Main"')[1].split("</nav>")[0]
+        return {name for name in PLACES if f'href="{reverse(name)}"' in main}
+
+    assert header(Client()) == {"work:board"}
+    assert header(client_of(gus)) == {"work:board"}
+    assert header(client_of(alice)) == {"projects:list"}
+    assert header(client_of(carol)) == {"work:board", "work:earnings"}
+    assert header(client_of(ada)) == {"people:staff-list"}
+    with acting(Actor(kind="person", user_id=alice.id)):
+        ContributorProfile.objects.create(
+            user=alice, region="US", languages=["en"], adult_confirmed_at=now
+        )
+    assert header(client_of(alice)) == {"projects:list", "work:board", "work:earnings"}
 
 
-def test_the_current_link_is_marked_once(client_of, carol):
-    page = sound(client_of(carol).get(reverse("organizations:list")))
+def test_home_offers_what_one_is_not_yet_to_newcomers_only(client_of, gus, acme, alice, carol):
+    def found(client: Client) -> bool:
+        main = client.get(reverse("home")).content.decode().split("<main")[1]
+        return reverse("organizations:new") in main
+
+    assert found(client_of(gus))
+    assert not found(client_of(carol))
+    assert not found(client_of(alice))
+
+
+def test_a_link_to_a_page_says_what_it_leads_to(client, db):
+    text = client.get(reverse("pages:fees")).content.decode()
+    assert '<meta property="og:title" content="Fees">' in text
+    assert f'<link rel="canonical" href="{settings.SITE_URL}{reverse("pages:fees")}">' in text
+
+
+def test_the_front_page_computes_an_example(client, db):
+    """40 cents for a minute that took two and a half are topped up to the floor."""
+    answer = client.get("/", {"pay": "0.40", "seconds": "150"}, headers={"HX-Request": "true"})
+    assert "$0.69" in answer.text and "<html" not in answer.text
+    answer = client.get("/", {"pay": "nothing"})
+    assert answer.status_code == 422
+    assert "$0.69" not in answer.text
+
+
+def test_the_current_link_is_marked_once(client_of, acme, alice):
+    page = sound(client_of(alice).get(reverse("organizations:list")))
     assert page.current.count(reverse("organizations:list")) == 1
 
 

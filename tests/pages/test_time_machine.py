@@ -90,6 +90,7 @@ def test_silence_pays_at_its_deadline_and_monday_settles_at_its_own(desk, carol)
     row = desk.fresh(row)
     assert row.state == "accepted"
     assert ("silence", 1) in found(move)
+    assert any(what == "earned" for what, _, _ in move.found)
     with acting(STAFF):
         assert Verdict.objects.get(assignment=row).decided_at == due
         assert not Settlement.objects.exists()

@@ -65,6 +65,13 @@ def minutes(seconds: float | None) -> str:
 
 
 @register.filter
+def percent(share: float) -> str:
+    """A share of 1 as `65%`; what is not quite all is not written as 100%, nor a little as 0%."""
+    whole = 100 * share
+    return f"{min(99, max(1, round(whole))) if 0 < whole < 100 else round(whole)}%"
+
+
+@register.filter
 def moment(at: dt.datetime | None) -> str:
     """A point in time where the reader is, with its zone: `3 Mar 2026, 10:00 CET`."""
     if at is None:

@@ -4,15 +4,16 @@ import datetime as dt
 from collections.abc import Iterator
 
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.db.models import Count
+from django.db.models import Count, Sum
 
 from apps.cases.enums import CaseKind, CaseState
 from apps.cases.models import Case
+from apps.core.money import written
 from apps.core.tenancy import Actor, acting
 from apps.payments.enums import FundingState, PayoutState
 from apps.payments.models import Funding, Payout
 from apps.work.enums import AssignmentState, Decider, VerdictOutcome
-from apps.work.models import Assignment, Settlement, Verdict
+from apps.work.models import Assignment, EarningLine, Settlement, Verdict
 
 # (what, how many, text); `what` says which page has more of it.
 Found = tuple[str, int, str]
@@ -68,6 +69,10 @@ def _settlements(span: tuple[dt.datetime, dt.datetime]) -> Iterator[Found]:
 
 
 def _money(span: tuple[dt.datetime, dt.datetime]) -> Iterator[Found]:
+    earned = EarningLine.objects.filter(at__range=span).order_by("currency").values("currency")
+    for row in earned.annotate(lines=Count("id"), net_sum=Sum("net"), fee_sum=Sum("fee")):
+        net, fee = (written(row[key], row["currency"]) for key in ("net_sum", "fee_sum"))
+        yield "earned", row["lines"], f"{net} earned by contributors, and {fee} fee on it"
     paid = Payout.objects.filter(state=PayoutState.PAID, paid_at__range=span).count()
     begun = Payout.objects.filter(
         created_at__range=span, state__in=[PayoutState.REQUESTED, PayoutState.TRANSFERRED]

@@ -50,6 +50,7 @@ class Funds:
 
     @property
     def gross(self) -> int:
+        """As booked."""
         return self.net + self.fee
 
 
@@ -84,10 +85,11 @@ def project_live(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
         "can_release": can(request.actor, Permission.RELEASE, org_id=project.org_id),
     }
     counts = progress.of_project(project)
+    context |= _scores(project)
     if not is_partial or part == "progress":
         context |= _progress(project, counts)
     if not is_partial or part == "scores":
-        context |= _scores(project, counts)
+        context["times"] = _times(project, counts["times"])
     return render(request, "pages/project.html", context, partial=part)
 
 
@@ -95,6 +97,7 @@ def _progress(project: Project, counts: dict) -> dict:
     funds = _funds(project, counts)
     return {
         "counts": counts,
+        "taken_share": counts["taken"] / counts["answers"] if counts["answers"] else 0,
         "funds": funds,
         "rates": _rates(project),
         "answers_parts": [
@@ -141,7 +144,7 @@ def _funds(project: Project, counts: dict) -> Funds:
     )
 
 
-def _scores(project: Project, counts: dict) -> dict:
+def _scores(project: Project) -> dict:
     """The latest run as it stands, and the figures of the last one that finished."""
     runs = ScoringRun.objects.filter(project=project).order_by("-created_at", "-id")
     latest = runs.first()
@@ -164,7 +167,6 @@ def _scores(project: Project, counts: dict) -> dict:
             (float(settings.WAGEFILE["alpha_tentative"]), "tentative"),
             (float(settings.WAGEFILE["alpha_reliable"]), "reliable"),
         ],
-        "times": _times(project, counts["times"]),
         "alpha_reason": agreement.get("reason") or "",
         "band": band(alpha),
         "gold": _gold(figures.get("gold")),

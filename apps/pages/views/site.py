@@ -11,11 +11,13 @@ from django.views.decorators.http import require_POST, require_safe
 from drf_spectacular.generators import SchemaGenerator
 
 from apps.accounts.permissions import check_staff
+from apps.core.forms import status_of
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
 from apps.organizations.queries import open_invitations_to
 from apps.pages import queries
 from apps.pages.context_processors import THEME_COOKIE, THEMES
+from apps.pages.forms import CURRENCY, ExampleForm
 from apps.pages.views import samples
 
 
@@ -32,8 +34,15 @@ def home(request: HttpRequest) -> HttpResponse:
             "invitations": open_invitations_to(actor),
         }
         return render(request, "pages/dashboard.html", context)
-    context = {"offers": queries.offers_open(), "numbers": numbers()}
-    return render(request, "pages/front.html", context)
+    form = ExampleForm(request.GET.dict())
+    context = {
+        "offers": queries.offers_open(),
+        "numbers": numbers(),
+        "form": form,
+        "example": form.example() if form.is_valid() else None,
+        "currency": CURRENCY,
+    }
+    return render(request, "pages/front.html", context, partial="slip", status=status_of(form))
 
 
 @require_POST

@@ -27,6 +27,7 @@ PERSON_PAGES = {
     "final": "cases:mine",
     "case": "cases:mine",
     "settlement": "work:earnings",
+    "earned": "work:earnings",
     "payout": "payments:payouts",
     "funding": "organizations:list",
 }
@@ -36,6 +37,7 @@ STAFF_PAGES = {
     "final": "cases:staff",
     "case": "cases:staff",
     "settlement": "pages:books",
+    "earned": "pages:books",
     "payout": "pages:books",
     "funding": "pages:books",
 }

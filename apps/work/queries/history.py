@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.db.models import Prefetch, QuerySet
 
+from apps.core.tables import number_of
 from apps.core.tenancy import Actor
 from apps.tasktypes import registry
 from apps.work.enums import AssignmentState
@@ -51,6 +52,19 @@ class Done:
     def net(self) -> int:
         return sum(line.net for line in self.lines)
 
+    @property
+    def currency(self) -> str:
+        return self.lines[0].currency if self.lines else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many of the contributor's own assignments are where: 17, or "1,000+"."""
+
+    waiting: int | str = 0
+    accepted: int | str = 0
+    rejected: int | str = 0
+
 
 def assignments(actor: Actor) -> QuerySet[Assignment]:
     """The contributor's own assignments, the latest first; 6 queries whatever their number."""
@@ -66,6 +80,17 @@ def assignments(actor: Actor) -> QuerySet[Assignment]:
             Prefetch("lines", queryset=EarningLine.objects.order_by("at", "id")),
         )
         .order_by("-claimed_at", "-id")
+    )
+
+
+def counts(actor: Actor) -> Counts:
+    """Over everything ever taken, whatever page of it is read; each counted up to a bound."""
+    mine = Assignment.objects.of_contributor(actor)
+    settled = (AssignmentState.ACCEPTED, AssignmentState.OVERTURNED)
+    return Counts(
+        waiting=number_of(mine.filter(state=AssignmentState.SUBMITTED)),
+        accepted=number_of(mine.filter(state__in=settled)),
+        rejected=number_of(mine.filter(state=AssignmentState.REJECTED)),
     )
 
 

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Collection
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, Func, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, F, Func, IntegerField, OuterRef, QuerySet, Subquery
 
 from apps.core.tables import MOST_COUNTED
 from apps.projects.models import Project
@@ -14,9 +14,14 @@ from apps.work.models import Assignment
 
 
 def waiting_in(project: OuterRef) -> Func:
-    """How many answers of a project wait for a verdict, counted up to MOST_COUNTED."""
-    waiting = _waiting(project).values("id")[:MOST_COUNTED]
+    """How many answers of a project wait for a verdict, counted to one beyond MOST_COUNTED."""
+    waiting = _waiting(project).values("id")[: MOST_COUNTED + 1]
     return Func(ArraySubquery(waiting), function="cardinality", output_field=IntegerField())
+
+
+def is_waiting_in(project: OuterRef) -> Exists:
+    """Whether any answer of a project waits for a verdict."""
+    return Exists(_waiting(project))
 
 
 def projects_waiting(org_ids: Collection[uuid.UUID]) -> QuerySet[Project]:

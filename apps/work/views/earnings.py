@@ -46,6 +46,7 @@ def history(request: HttpRequest) -> HttpResponse:
         "page": page,
         "form": form,
         "rows": histories.done(page.rows, request.now),
+        "counts": histories.counts(request.actor),
         "in_hand": desk.in_hand(request.actor),
     }
     return render(request, "work/history.html", context)
