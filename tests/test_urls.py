@@ -214,7 +214,10 @@ WALK: dict[str, Rule] = {
     "work:qualification": CAROL,
     "work:close": MANAGERS,
     "work:uses": Rule(
-        ok="alice mia fay", post_ok="alice fay", post_forbidden="mia", forbidden=f"rob vic {STAFF}"
+        ok="alice mia fay",
+        forbidden=f"rob vic {STAFF}",
+        post_ok="alice fay",
+        post_forbidden=f"mia rob vic {STAFF}",
     ),
     "work:add-seats": Rule(ok="alice mia fay", forbidden=f"rob vic {STAFF}"),
     "work:review": REVIEWERS,

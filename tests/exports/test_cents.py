@@ -203,7 +203,7 @@ def test_every_amount_of_a_row_leads_to_its_life(
         and "data-label" in table
         and ">Held<" not in table
         and "chart" not in table
-        for cell in re.findall(r'<td class="num".*?</td>', table, re.DOTALL)
+        for cell in re.findall(r'<td class="num\b.*?</td>', table, re.DOTALL)
     ] + re.findall(r'<ul class="plain lines">.*?</ul>', html, re.DOTALL)
     amounts = [cell for cell in of_rows if AMOUNT.search(re.sub(r"<[^>]+>", "", cell))]
     assert amounts, "nothing to follow on this page"

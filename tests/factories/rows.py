@@ -182,5 +182,7 @@ class Side:
         ):
             if isinstance(field, kind):
                 return value
+        if field.name == "currency":
+            return "USD"
         text = uuid.uuid4().hex
         return text[: field.max_length] if field.max_length else text

@@ -80,6 +80,9 @@ FORBIDDEN = re.compile(
 # Names that sound like it, and what they are.
 HARMLESS = {
     "account.EmailConfirmation.email_address": "the e-mail address that is confirmed",
+    "exports.Invoice.facts": "what the invoice of a buying organization says of both companies",
+    "exports.Invoice.tax": "an amount: the tax on the platform's fee",
+    "organizations.BillingDetails.address": "of a buying organization, as its invoices name it",
     "payments.Payout.bank_payout_id": "Stripe's id of the payout to the bank",
 }
 

@@ -476,7 +476,9 @@ def test_the_sweep_counts_what_this_floor_knows(ready, owner, now):
     assert tasks.publish_figures() == 1
     with acting(owner):
         body = Project.objects.get(id=project.id).figures.body
-    assert body["items"] == {"work": 5, "work_gold": 5, "qualification": 2, "qualification_gold": 2}
+    assert body["item_counts"] == {
+        "work": 5, "work_gold": 5, "qualification": 2, "qualification_gold": 2,
+    }  # fmt: skip
     assert body["slots_left"] == 10
     assert body["budget"] == {
         "funded": 500_00, "paid_or_returned": 0, "reserved": 0, "free": 500_00 - 3 * SEAT,

@@ -9,7 +9,7 @@ import pytest
 from apps.accounts.models import ContributorProfile, User
 from apps.core.errors import WagefileError
 from apps.core.tenancy import Actor, acting
-from apps.exports.queries import ledger_totals
+from apps.exports.queries.releases import ledger_totals
 from apps.projects.queries import qualification_exposure
 from apps.work import actions as work
 from apps.work.enums import AssignmentState

@@ -4,6 +4,7 @@ And the lines that follow from no verdict: wind-down when a buyer closes early, 
 """
 
 import csv
+import datetime as dt
 import io
 from html import escape
 from statistics import median, quantiles
@@ -16,7 +17,7 @@ from apps.cases import actions as cases
 from apps.core.errors import Conflict
 from apps.core.money import written
 from apps.core.tenancy import acting
-from apps.exports import queries as exports
+from apps.exports.queries import releases as exports
 from apps.ledger import queries as ledger
 from apps.ledger.enums import Purpose
 from apps.notices.models import Notice
@@ -26,6 +27,7 @@ from apps.projects.rules import BESIDE_THE_CLOCK
 from apps.work import actions as work
 from apps.work.models import Assignment, EarningLine
 from tests.factories import accounts
+from tests.factories.cast import NOW
 from tests.factories.projects import PAY_2, premium
 from tests.work.conftest import STAFF, Desk
 
@@ -304,6 +306,18 @@ def test_both_sides_see_gross_fee_and_net_of_one_transaction_on_one_screen(
         assert said in page, said
 
 
+def months_until(now: dt.datetime) -> set[tuple[int, int]]:
+    """Year and month of every day since the tests' clock began."""
+    days = (NOW + dt.timedelta(days=day) for day in range((now - NOW).days + 1))
+    return {(day.year, day.month) for day in days}
+
+
+def statement(client, month: str) -> list[dict[str, str]]:
+    answer = client.get(reverse("money:statement-csv", args=[month]))
+    text = b"".join(answer.streaming_content).decode()
+    return [row for row in csv.DictReader(io.StringIO(text)) if row["row"] == "line"]
+
+
 def test_the_statement_of_everybody_is_the_ledger(desk, carol, dave, rob, eve, alice, client_of):
     for person in (carol, dave):
         desk.enrol(person)
@@ -316,8 +330,8 @@ def test_the_statement_of_everybody_is_the_ledger(desk, carol, dave, rob, eve, a
     desk.lapse(*open_rows)
     assert desk.close()
     for person in (carol, dave):
-        text = client_of(person).get(reverse("work:statement")).text
-        rows = list(csv.DictReader(io.StringIO(text)))
+        months = (f"{year}-{month:02d}" for year, month in sorted(months_until(desk.now)))
+        rows = [row for month in months for row in statement(client_of(person), month)]
         with acting(STAFF):
             account = ledger.find_account(Purpose.PAYABLE, currency="USD", holder=person.id)
         assert sum(int(row["net"]) for row in rows) == account.credits_posted

@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from apps.core.errors import Conflict, Invalid, NotAllowed, NotThere
 from apps.core.tenancy import acting
-from apps.exports import queries as exports
+from apps.exports.queries import releases as exports
 from apps.ledger import queries as ledger
 from apps.ledger.enums import Purpose
 from apps.notices.models import Notice

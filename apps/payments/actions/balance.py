@@ -43,8 +43,9 @@ A_FEW = 50
 def fetch_balance(*, now: dt.datetime) -> int:
     """Store new balance transactions, book what they carry, store the balance; how many are new."""
     with acting(system()):
-        newest = BalanceTxn.objects.order_by("-created_at").first()
-    seen = gateway.balance_txns(since=newest.created_at - OVERLAP if newest else None)
+        # Since the last list, not since the newest row: news of a dispute stores rows by itself.
+        last = StripeBalance.objects.order_by("-fetched_at").first()
+    seen = gateway.balance_txns(since=last.fetched_at - OVERLAP if last else None)
     with acting(system()):
         told_ids = [txn.id for txn in seen]
         known = set(BalanceTxn.objects.filter(id__in=told_ids).values_list("id", flat=True))

@@ -9,6 +9,7 @@ Money that comes back after a dispute is won goes where it was collected.
 import datetime as dt
 import logging
 import uuid
+from dataclasses import replace
 
 from django.db import connection, transaction
 from django.urls import reverse
@@ -43,8 +44,6 @@ from apps.projects.models import Project
 from apps.projects.queries import funds, wallet
 
 log = logging.getLogger(__name__)
-
-RUNNING = frozenset({ProjectState.LIVE, ProjectState.PAUSED})
 
 
 def check_dispute(*, stripe_id: str, now: dt.datetime) -> Dispute:
@@ -214,7 +213,7 @@ def _sources(org_id: uuid.UUID, currency: str) -> list[AccountRow]:
 def _give_back(org_id: uuid.UUID, currency: str, *, now: dt.datetime) -> None:
     """Stripe gave back more than is owed: the rest goes where it was collected, the last first.
 
-    A project that is closed by now has no use for it: then to the wallet.
+    A project that is closed by now has no use for it, and hands it on to the wallet.
     """
     with transaction.atomic():
         _alone(org_id)
@@ -225,8 +224,10 @@ def _give_back(org_id: uuid.UUID, currency: str, *, now: dt.datetime) -> None:
         for move in moves:
             if move.code == "chargeback_returned":
                 returned[move.reverses_id] = returned.get(move.reverses_id, 0) + move.amount
-        running = set(
-            Project.objects.filter(org_id=org_id, state__in=RUNNING).values_list("id", flat=True)
+        closed = set(
+            Project.objects.filter(org_id=org_id, state=ProjectState.CLOSED).values_list(
+                "id", flat=True
+            )
         )
         entries = []
         for move in reversed(moves):
@@ -235,24 +236,31 @@ def _give_back(org_id: uuid.UUID, currency: str, *, now: dt.datetime) -> None:
             if amount <= 0:
                 continue
             spare -= amount
-            target = move.other_id
-            if move.scope_id and move.scope_id not in running:
-                target = ledger.account(Purpose.WALLET, currency=currency, holder=org_id)
-            entries.append(
-                ledger.Entry(
-                    id=derived(move.id, "returned", returned.get(move.id, 0)),
-                    kind=TransferKind.POSTED,
-                    code="chargeback_returned",
-                    at=now,
-                    amount=amount,
-                    currency=currency,
-                    debit=account.id,
-                    credit=target,
-                    reverses=move.id,
-                    scope=move.scope_id,
-                    subject=org_id,
-                )
+            booking = ledger.Entry(
+                id=derived(move.id, "returned", returned.get(move.id, 0)),
+                kind=TransferKind.POSTED,
+                code="chargeback_returned",
+                at=now,
+                amount=amount,
+                currency=currency,
+                debit=account.id,
+                credit=move.other_id,
+                reverses=move.id,
+                scope=move.scope_id,
+                subject=org_id,
             )
+            entries.append(booking)
+            if move.scope_id in closed:
+                entries.append(
+                    replace(
+                        booking,
+                        id=derived(booking.id, "unspent"),
+                        code="return_unspent",
+                        debit=move.other_id,
+                        credit=ledger.account(Purpose.WALLET, currency=currency, holder=org_id),
+                        reverses=None,
+                    )
+                )
         ledger.post(entries)
 
 

@@ -48,6 +48,8 @@ def refund_unspent(*, org_id: uuid.UUID, amount: int, by: Actor, now: dt.datetim
         org = Organization.objects.visible_to(by).filter(id=org_id).first()
         if org is None:
             raise NotThere("There is no such organization.")
+        if org.frozen_at is not None:
+            raise Conflict(FROZEN)
         parts = split(org, amount)
         if amount > refund_left(org, now=now):
             raise Conflict("Two administrators have to approve a refund of so much.")

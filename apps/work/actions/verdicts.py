@@ -5,7 +5,6 @@ import uuid
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Q
 from django.urls import reverse
 
 from apps.accounts.queries import staff_ids
@@ -265,14 +264,16 @@ def _check_breaker(project: Project, row: Assignment, *, now: dt.datetime) -> No
 
 
 def _trip_breaker(project: Project, body: dict, *, by: Actor, now: dt.datetime) -> None:
-    counts = Assignment.objects.filter(project_id=project.id, kind=Kind.WORK).aggregate(
-        answers=Count("id", filter=~Q(state__in=[S.CLAIMED, S.GIVEN_BACK, S.EXPIRED])),
-        rejected=Count("id", filter=Q(state__in=[S.REJECTED, S.FINAL], is_bad_faith=False)),
-    )
-    if counts["answers"] < settings.WAGEFILE["breaker_minimum_answers"]:
+    work = Assignment.objects.filter(project_id=project.id, kind=Kind.WORK)
+    percent = body["limits"]["breaker_percent"]
+    rejected = work.filter(state__in=[S.REJECTED, S.FINAL], is_bad_faith=False).count()
+    # Of so many answers these are no more than the share; further ones are not counted.
+    least = settings.WAGEFILE["breaker_minimum_answers"]
+    enough = max(least, -(-rejected * 100 // max(1, percent)))
+    answers = work.exclude(state__in=[S.CLAIMED, S.GIVEN_BACK, S.EXPIRED])[:enough].count()
+    if answers < least or rejected * 100 <= answers * percent:
         return
-    if counts["rejected"] * 100 <= counts["answers"] * body["limits"]["breaker_percent"]:
-        return
+    counts = {"answers": answers, "rejected": rejected}
     project.rejections_frozen_at = now
     project.save(update_fields=["rejections_frozen_at"])
     audit.record(
