@@ -77,9 +77,9 @@ class Plans:
     def __call__(self, execute, sql, params, many, context):
         self.count += 1
         if sql.lstrip().upper().startswith("SELECT"):
-            with connection.connection.cursor() as cursor:
-                cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params)
-                (plan,) = cursor.fetchone()
+            cursor = context["cursor"].cursor
+            cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params)
+            (plan,) = cursor.fetchone()
             plan = json.loads(plan) if isinstance(plan, str) else plan
             self.found.append((sql, plan[0]["Plan"]))
         return execute(sql, params, many, context)

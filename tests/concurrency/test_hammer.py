@@ -30,19 +30,19 @@ def house() -> Iterator[Served]:
 
 
 def test_no_cent_is_missing(house):
-    process = subprocess.Popen(
+    waiting, last = list(KILLED_AT), ""
+    with subprocess.Popen(
         [sys.executable, "-m", "tests.concurrency.hammer",
          str(OPERATIONS), str(CLIENTS), str(SEED)],
         cwd=CHECKOUT, env=house.env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdout is not None and process.stderr is not None
-    waiting, last = list(KILLED_AT), ""
-    for line in process.stdout:
-        last = line.strip()
-        if waiting and last.startswith("done ") and int(last.split()[1]) >= waiting[0]:
-            waiting.pop(0)
-            kill(house, "worker")
-    assert process.wait() == 0, process.stderr.read()[-4000:]
+    ) as process:  # fmt: skip
+        assert process.stdout is not None and process.stderr is not None
+        for line in process.stdout:
+            last = line.strip()
+            if waiting and last.startswith("done ") and int(last.split()[1]) >= waiting[0]:
+                waiting.pop(0)
+                kill(house, "worker")
+        assert process.wait() == 0, process.stderr.read()[-4000:]
     assert not waiting, "the worker was not killed as often as it should be"
     report = json.loads(last)
     assert report["faults"] == [], "\n".join(report["faults"])

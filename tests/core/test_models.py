@@ -26,7 +26,9 @@ def test_no_model_has_a_field_for_identity_tax_bank_or_birth_data():
         if not field.auto_created and FORBIDDEN.search(field.name)
     ]
     assert len(own_models()) > 30
-    assert found == []
+    # A buying organization's, as its invoices name it; no contributor has any of them.
+    of_companies = {"organizations.BillingDetails.vat_number", "exports.Invoice.tax"}
+    assert set(found) == of_companies
 
 
 def test_the_pattern_would_find_them():

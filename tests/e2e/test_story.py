@@ -334,11 +334,12 @@ def release_adds_up(story):
 
 
 def cents(text):
-    return int(re.sub(r"\D", "", text))
+    """Of an amount as it is shown; the platform's fee is below nothing where it paid for a case."""
+    return int(re.sub(r"\D", "", text)) * (-1 if "−" in text else 1)
 
 
 def written(amount):
-    return f"{amount // 100}.{amount % 100:02d}"
+    return f"{amount // 100}.{amount % 100:02d}"  # of what contributors earned: never below 0
 
 
 def everybody_looks_around(story):

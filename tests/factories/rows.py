@@ -9,6 +9,7 @@ from django.db import models
 
 from apps.accounts.models import TermsVersion
 from apps.core.ids import uuid7
+from apps.core.money import ISO_4217
 from apps.core.tenancy import Actor, acting, system
 from apps.ledger import actions as ledger
 from apps.ledger.enums import Purpose
@@ -67,6 +68,7 @@ NEEDED = {
     "cases.Ticket": {"user"},
 }
 
+CURRENCIES = itertools.cycle(ISO_4217)
 NUMBERS = itertools.count(1)
 
 
@@ -183,6 +185,6 @@ class Side:
             if isinstance(field, kind):
                 return value
         if field.name == "currency":
-            return "USD"
+            return next(CURRENCIES) if field.primary_key else "USD"
         text = uuid.uuid4().hex
         return text[: field.max_length] if field.max_length else text
