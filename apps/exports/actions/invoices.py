@@ -30,6 +30,7 @@ from apps.organizations.models import Organization
 from apps.organizations.permissions import check
 from apps.organizations.queries import people_with
 from apps.payments.permissions import check_is_system
+from apps.projects.actions.moves import locked
 from apps.projects.models import Project
 
 log = logging.getLogger(__name__)
@@ -245,14 +246,7 @@ def set_project_billing(
 ) -> ProjectBilling:
     """What stands beside this project on invoices from now on."""
     with transaction.atomic():
-        project = (
-            Project.objects.visible_to(by)
-            .select_for_update(of=("self",), no_key=True)
-            .filter(id=project_id)
-            .first()
-        )
-        if project is None:
-            raise NotThere("There is no such project.")
+        project = locked(project_id, by=by)
         check(by, Permission.MOVE_MONEY, org_id=project.org_id)
         row, _ = ProjectBilling.objects.update_or_create(
             project=project,

@@ -33,6 +33,7 @@ from apps.notices.enums import Kind as Notices
 from apps.organizations.enums import Permission
 from apps.organizations.permissions import check
 from apps.organizations.queries import people_with
+from apps.projects.actions.moves import locked
 from apps.projects.enums import ProjectState
 from apps.projects.models import Project
 from apps.scoring import queries as scoring
@@ -44,14 +45,7 @@ TRIES = 3
 def make_release(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Release:
     """Ask for a release; a worker builds it. An unfinished one is returned again."""
     with transaction.atomic():
-        project = (
-            Project.objects.visible_to(by)
-            .select_for_update(of=("self",), no_key=True)
-            .filter(id=project_id)
-            .first()
-        )
-        if project is None:
-            raise NotThere("There is no such project.")
+        project = locked(project_id, by=by)
         check(by, Permission.RELEASE, org_id=project.org_id)
         if project.state == ProjectState.DRAFT:
             raise Conflict("A draft has nothing to release.")
