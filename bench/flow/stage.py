@@ -27,7 +27,7 @@ from django.urls import reverse  # noqa: E402
 
 from apps.accounts.models import User  # noqa: E402
 from apps.core import clock  # noqa: E402
-from apps.core.tenancy import acting, system  # noqa: E402
+from apps.core.tenancy import acting  # noqa: E402
 from apps.organizations.models import Organization  # noqa: E402
 from apps.organizations.queries import actor_of  # noqa: E402
 from apps.pages.management import staging  # noqa: E402
@@ -91,7 +91,7 @@ def _project(org: Organization, owner: User, items: int, gold: int, number: int)
             by=actor,
             now=now,
         )
-    projects.run_import(import_id=load.id, by=system(org.id), now=now)
+    staging.finish_import(load, org, owner)
     with acting(actor_of(owner)):
         row.refresh_from_db()
         terms = Terms.of(queries.draft_body(row))

@@ -1,6 +1,7 @@
 """Making people, organizations and money for a demo or a replay, through the real actions."""
 
 import datetime as dt
+import time
 import uuid
 from collections.abc import Iterable, Sequence
 
@@ -20,8 +21,13 @@ from apps.organizations.queries import actor_of
 from apps.pages import gateway
 from apps.payments import actions as payments
 from apps.payments.models import StripeAccount
+from apps.projects import actions as projects
+from apps.projects.enums import ImportState
+from apps.projects.models import ItemImport
 
 FUNDING_STEP = 90_000_000  # minor units: below what one Checkout session may hold
+# More than Stripe takes of a payment, with its fixed part. Percent, minor units.
+FEE_PERCENT, FEE_FIXED = 5, 1_00
 
 
 def check_is_simulated() -> None:
@@ -99,6 +105,26 @@ def capital(amount: int, *, now: dt.datetime) -> None:
     """The operator's own money at the stand-in: it bears Stripe's fees, nobody else's does."""
     double("topups", amount=amount, currency="usd")
     payments.fetch_balance(now=now)
+
+
+def capital_for_fees(amount: int, *, now: dt.datetime) -> None:
+    """What Stripe may take of `amount` when it is paid in, from the operator's own money."""
+    payments_made = -(-amount // FUNDING_STEP)
+    capital(amount * FEE_PERCENT // 100 + payments_made * FEE_FIXED, now=now)
+
+
+def finish_import(load: ItemImport, org: Organization, owner: User) -> None:
+    """Read the file here, or wait for the worker that was quicker to take it."""
+    while True:
+        projects.run_import(import_id=load.id, by=system(org.id), now=clock.now())
+        with acting(actor_of(owner)):
+            load.refresh_from_db()
+        if load.state == ImportState.DONE:
+            return
+        if load.state not in {ImportState.QUEUED, ImportState.RUNNING}:
+            message = f"The items were not taken: {load.error or load.refused[:3]}"
+            raise CommandError(message)
+        time.sleep(0.2)
 
 
 def contributors(

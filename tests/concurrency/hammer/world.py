@@ -15,7 +15,6 @@ from apps.organizations.queries import actor_of
 from apps.pages.management import staging
 from apps.projects import actions as projects
 from apps.projects import queries
-from apps.projects.enums import ImportState
 from apps.work import actions as work
 
 PEOPLE, PAYABLE_PEOPLE, REVIEWERS, ADMINISTRATORS = 24, 18, 3, 3
@@ -100,12 +99,8 @@ def _project(org: Organization, owner: User, budget: int, *, now: dt.datetime) -
             project_id=project.id, name="items.jsonl", content=_items(), purpose="work", by=actor,
             now=now,
         )  # fmt: skip
-    projects.run_import(import_id=load.id, by=system(org.id), now=clock.now())
+    staging.finish_import(load, org, owner)
     with acting(actor_of(owner)) as actor:
-        load.refresh_from_db()
-        if load.state != ImportState.DONE:
-            message = f"The items were not taken: {load.error or load.refused[:3]}"
-            raise RuntimeError(message)
         projects.publish(project_id=project.id, by=actor, now=now)
     return project.id
 

@@ -2,13 +2,11 @@
 
 import datetime as dt
 import json
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from apps.accounts.models import User
-from apps.core import clock
 from apps.core.tenancy import Actor, acting, system
 from apps.organizations import actions as organizations
 from apps.organizations.models import Organization
@@ -18,8 +16,7 @@ from apps.pages.management.replay.crowd import Crowd
 from apps.projects import actions as projects
 from apps.projects import queries as project_queries
 from apps.projects import rules
-from apps.projects.enums import ImportState
-from apps.projects.models import ItemImport, Project
+from apps.projects.models import Project
 from apps.projects.queries import criteria
 from apps.projects.rules import Kind, Terms
 from apps.work import actions as work
@@ -115,10 +112,7 @@ def build(
             load = projects.start_import(
                 project_id=project.id, name=name, content=rows, purpose=purpose, by=actor, now=now
             )
-        _finish_import(load, org, owner)
-        if load.state != ImportState.DONE:
-            message = f"The items were not taken: {load.error or load.refused[:3]}"
-            raise RuntimeError(message)
+        staging.finish_import(load, org, owner)
     say("money and publishing")
     project = _publish(crowd, project, org, owner, now=now)
     say("people")
@@ -131,17 +125,6 @@ def build(
     return Stage(
         org=org, owner=owner, reviewer=reviewer, staff=staff, project=project, people=by_worker
     )
-
-
-def _finish_import(load: ItemImport, org: Organization, owner: User) -> None:
-    """Read the file here, or wait for the worker that was quicker to take it."""
-    while True:
-        projects.run_import(import_id=load.id, by=system(org.id), now=clock.now())
-        with acting(actor_of(owner)):
-            load.refresh_from_db()
-        if load.state not in {ImportState.QUEUED, ImportState.RUNNING}:
-            return
-        time.sleep(0.5)
 
 
 def _reviewer(org: Organization, owner: User, key: str, *, now: dt.datetime) -> User:
@@ -290,6 +273,7 @@ def _publish(
     # All seats, every answer's maximum at once, and something for slots that a rejection opens
     # again.
     budget = seats + each.total * (len(crowd.answers) + 100)
+    staging.capital_for_fees(budget, now=now)
     staging.fund(org, owner, budget, now=now)
     with acting(actor_of(owner)) as actor:
         projects.save_draft(
