@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from bench import turns
-from gpu_jobs import alpha, tables
+from gpu_jobs import tables
+from gpu_jobs.aggregation.dawid_skene import dawid_skene
+from gpu_jobs.aggregation.labels import UNDECIDED, Labels, accuracy
+from gpu_jobs.aggregation.majority import majority
+from gpu_jobs.agreement import alpha
 from gpu_jobs.answers import Answers, encode
-from gpu_jobs.dawid_skene import dawid_skene
-from gpu_jobs.labels import UNDECIDED, Labels, accuracy
-from gpu_jobs.majority import majority
 
 
 def _labels(answers: Answers, labels: Labels, iterations: int | None = None) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from bench import turns
 def _labels(
     probabilities: pd.DataFrame, labels: pd.Series, gold: pd.Series, iterations: int | None = None
 ) -> dict[str, Any]:
-    """Accuracy with ties (within 1e-9 of the top) split evenly, the rule of `gpu_jobs.labels`."""
+    """Accuracy with ties (within 1e-9 of the top) split evenly, as ours."""
     values = probabilities.to_numpy(dtype=float)
     tied = values >= values.max(axis=1, keepdims=True) - 1e-9
     known = gold.reindex(probabilities.index)

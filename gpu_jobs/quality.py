@@ -17,11 +17,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gpu_jobs import aggregate, alpha, anomaly, backend, gold, kappa, percent, tables
+from gpu_jobs import backend, tables
+from gpu_jobs.aggregation import methods
+from gpu_jobs.aggregation.dawid_skene import MAX_ITER, STOPS, TOL
+from gpu_jobs.aggregation.labels import UNDECIDED
+from gpu_jobs.agreement import alpha, kappa, percent
+from gpu_jobs.anomalies import seconds as anomaly
 from gpu_jobs.answers import LEVELS, NO_GOLD, Answers, cells, encode
 from gpu_jobs.contracts import InputError, Report, Result, Spec
-from gpu_jobs.dawid_skene import MAX_ITER, STOPS, TOL
-from gpu_jobs.labels import UNDECIDED
+from gpu_jobs.gold import posterior as gold
 from gpu_jobs.stages import Stages
 
 COLUMNS = ("submission_id", "item_id", "worker_id", "answer")
@@ -55,7 +59,7 @@ class Params:
         for field in fields(cls):
             _check_type(field.name, values.get(field.name, field.default), field.default)
         params = cls(**values)
-        allowed = {"level": LEVELS, "method": aggregate.METHODS, "stop": STOPS}
+        allowed = {"level": LEVELS, "method": methods.METHODS, "stop": STOPS}
         for name, choices in allowed.items():
             if getattr(params, name) not in choices:
                 raise InputError(f"{name} must be one of {', '.join(choices)}")
@@ -144,7 +148,7 @@ def _agreement(data: _Input) -> dict[str, Any]:
 
 def _labels(data: _Input) -> tuple[dict[str, Any], dict[str, pa.Table]]:
     params = data.params
-    found = aggregate.aggregate(
+    found = methods.aggregate(
         data.answers,
         method=params.method,
         max_iter=params.max_iter,
@@ -154,7 +158,7 @@ def _labels(data: _Input) -> tuple[dict[str, Any], dict[str, pa.Table]]:
     )
     chosen = backend.pick()
     figures = found.figures | {"backend": chosen.name, "device": chosen.device}
-    return figures, {"labels.parquet": aggregate.label_table(data.answers, found.labels)}
+    return figures, {"labels.parquet": methods.label_table(data.answers, found.labels)}
 
 
 def _gold(data: _Input) -> tuple[dict[str, Any], dict[str, pa.Table]]:
@@ -208,7 +212,7 @@ def _anomalies(data: _Input) -> tuple[dict[str, Any], dict[str, pa.Table]]:
 def _scores(data: _Input, workdir: Path) -> tuple[dict[str, Any], dict[str, pa.Table]]:
     """Rows that did not enter (blank, or a repeat that lost) have no scores but their time."""
     answers, rows = data.answers, data.table.num_rows
-    labels = aggregate.read_labels(workdir / "labels.parquet", answers)
+    labels = methods.read_labels(workdir / "labels.parquet", answers)
     counts = cells(answers.item, answers.value, len(answers.classes))
     others = percent.agreement_of_each(answers, counts)
     columns = {

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpu_jobs import alpha
-from gpu_jobs.alpha import alpha_of
+from gpu_jobs.agreement import alpha
+from gpu_jobs.agreement.alpha import alpha_of
 from gpu_jobs.answers import LEVELS, cells
 from gpu_jobs.contracts import InputError
 

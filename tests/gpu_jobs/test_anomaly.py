@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpu_jobs.anomaly import LEAST_SPREAD, time_anomalies
+from gpu_jobs.anomalies.seconds import LEAST_SPREAD, time_anomalies
 
 
 def _plain(item, seconds):

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpu_jobs import aggregate, dawid_skene
+from gpu_jobs.aggregation import dawid_skene
+from gpu_jobs.aggregation import methods as aggregate
+from gpu_jobs.aggregation.dawid_skene import TooLargeError
+from gpu_jobs.aggregation.labels import UNDECIDED, accuracy
 from gpu_jobs.contracts import InputError
-from gpu_jobs.dawid_skene import TooLargeError
-from gpu_jobs.labels import UNDECIDED, accuracy
 
 rows_of_a_crowd = st.lists(
     st.tuples(st.integers(0, 9), st.integers(0, 4), st.integers(0, 2)), min_size=1, max_size=60

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import beta
 
 from gpu_jobs.contracts import InputError
-from gpu_jobs.gold import gold_scores
+from gpu_jobs.gold.posterior import gold_scores
 
 
 def test_standing_interval_and_lower_bound(crowd):

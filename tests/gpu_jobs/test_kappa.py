@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
+from gpu_jobs.agreement.kappa import kappas, summary
 from gpu_jobs.contracts import InputError
-from gpu_jobs.kappa import kappas, summary
 
 
 def _random_rows(seed, *, items=40, workers=6, share=0.7):

@@ -1,7 +1,7 @@
 import pytest
 
-from gpu_jobs.labels import UNDECIDED, accuracy
-from gpu_jobs.majority import majority
+from gpu_jobs.aggregation.labels import UNDECIDED, accuracy
+from gpu_jobs.aggregation.majority import majority
 
 
 def test_shares_are_probabilities(crowd):

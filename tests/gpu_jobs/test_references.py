@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from gpu_jobs.alpha import alpha_of
-from gpu_jobs.dawid_skene import dawid_skene
-from gpu_jobs.kappa import kappas
-from gpu_jobs.labels import accuracy
-from gpu_jobs.majority import majority
+from gpu_jobs.aggregation.dawid_skene import dawid_skene
+from gpu_jobs.aggregation.labels import accuracy
+from gpu_jobs.aggregation.majority import majority
+from gpu_jobs.agreement.alpha import alpha_of
+from gpu_jobs.agreement.kappa import kappas
 
 pytestmark = pytest.mark.data
 

@@ -27,10 +27,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpu_jobs import backend
+from gpu_jobs.aggregation.labels import Labels, choose
+from gpu_jobs.aggregation.majority import shares
 from gpu_jobs.answers import Answers, cells
 from gpu_jobs.contracts import InputError
-from gpu_jobs.labels import Labels, choose
-from gpu_jobs.majority import shares
 
 MAX_ITER = 100
 TOL = 1e-5

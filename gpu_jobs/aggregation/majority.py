@@ -6,8 +6,8 @@ by the rule of `labels`. Sparse: O(answers), never items × classes.
 
 import numpy as np
 
+from gpu_jobs.aggregation.labels import Labels, choose
 from gpu_jobs.answers import Answers, Cells, cells
-from gpu_jobs.labels import Labels, choose
 
 
 def majority(answers: Answers) -> Labels:

@@ -1,0 +1,1 @@
+"""One answer an item from many, with a probability for each."""

@@ -1,0 +1,1 @@
+"""How far the answers of different people agree, beyond chance, with intervals."""

@@ -1,0 +1,1 @@
+"""Signals that something is unusual: reasons to look, never verdicts."""
