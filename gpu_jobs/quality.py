@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from gpu_jobs import backend, tables
 from gpu_jobs.aggregation import methods
-from gpu_jobs.aggregation.dawid_skene import MAX_ITER, STOPS, TOL
+from gpu_jobs.aggregation.em import MAX_ITER, STOPS, TOL
 from gpu_jobs.aggregation.labels import UNDECIDED
 from gpu_jobs.agreement import alpha, kappa, percent
 from gpu_jobs.anomalies import seconds as anomaly

@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Any
 
 from gpu_jobs import tables
-from gpu_jobs.aggregation.dawid_skene import MAX_ITER, STOPS, TOL
+from gpu_jobs.aggregation.em import MAX_ITER, STOPS, TOL
 from gpu_jobs.aggregation.methods import METHODS, Aggregation, aggregate, label_table
 from gpu_jobs.answers import Answers
 from gpu_jobs.contracts import InputError

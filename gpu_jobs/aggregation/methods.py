@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from gpu_jobs import tables
-from gpu_jobs.aggregation.dawid_skene import MAX_ITER, STOPS, TOL, TooLargeError, dawid_skene
+from gpu_jobs.aggregation.dawid_skene import TooLargeError, dawid_skene
+from gpu_jobs.aggregation.em import MAX_ITER, STOPS, TOL
 from gpu_jobs.aggregation.labels import UNDECIDED, Labels, accuracy
 from gpu_jobs.aggregation.majority import majority
 from gpu_jobs.answers import NO_GOLD, Answers
