@@ -20,7 +20,8 @@ from gpu_jobs.answers import Answers
 class Tally:
     """n answers of W workers to I items in C classes, in the order of `Answers`.
 
-    item, worker, value: (n,) codes. workers, items, classes: how many. A *pair* is a (worker,
+    item, worker, value: (n,) codes. workers, items, classes: how many. machine: bool (W,), which
+    workers are no people, or None when all are. A *pair* is a (worker,
     answer) that occurs, a *cell* an (item, answer) that occurs; both are numbered in that order.
     """
 
@@ -30,13 +31,15 @@ class Tally:
     items: int
     workers: int
     classes: int
+    machine: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.item)
 
     @classmethod
-    def of(cls, answers: Answers) -> "Tally":
+    def of(cls, answers: Answers, machine: np.ndarray | None = None) -> "Tally":
         return cls(
+            machine=machine,
             item=answers.item,
             worker=answers.worker,
             value=answers.value,
@@ -54,6 +57,7 @@ class Tally:
             items=self.items,
             workers=self.workers,
             classes=self.classes,
+            machine=self.machine,
         )
 
     @cached_property
@@ -93,8 +97,16 @@ class Tally:
 
     @cached_property
     def shares(self) -> np.ndarray:
-        """float64 (cells,): the share of the item's answers that fell into the cell."""
-        return self.cells.count / np.maximum(self.of_item, 1)[self.cells.owner]
+        """float64 (cells,): the share of the item's answers that fell into the cell. Only people
+        count where one has answered.
+        """
+        cells = self.cells
+        votes = cells.count.astype(np.float64)
+        if self.machine is not None:
+            human = ~self.machine[self.worker]
+            people = np.bincount(cells.code[human], minlength=len(cells)).astype(np.float64)
+            votes = np.where(cells.sum(people)[cells.owner] > 0, people, votes)
+        return votes / np.maximum(cells.sum(votes), 1)[cells.owner]
 
     def dense(self, of_cells: np.ndarray) -> np.ndarray:
         """float64 (C, I) with a value a cell, zero elsewhere."""
