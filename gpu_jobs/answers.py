@@ -18,6 +18,8 @@ REPEATS = ("keep", "reject", "last")
 LEVELS = ("nominal", "ordinal", "interval", "ratio")
 NO_GOLD = -1
 GOLD_NEVER_ANSWERED = -2
+LARGEST = 1e100
+"""Squares and sums of larger numbers would leave the range of float64."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def positions(answers: Answers, level: str) -> np.ndarray:
 
     nominal: any distinct numbers. ordinal: the order given, else as numbers, else as text.
     interval, ratio: the numbers themselves; raises InputError when a class is none (for ratio:
-    or is below zero).
+    or is below zero) or lies beyond LARGEST.
     """
     if level not in LEVELS:
         raise InputError(f"level must be one of {', '.join(LEVELS)}, not {level!r}")
@@ -121,6 +123,8 @@ def positions(answers: Answers, level: str) -> np.ndarray:
     if numbers is None:
         wrong = next(text for text in answers.classes if as_numbers([text]) is None)
         raise InputError(f"column answer: {wrong!r} is not a number, and level {level} needs one")
+    if len(numbers) and np.abs(numbers).max() > LARGEST:
+        raise InputError(f"column answer: level {level} needs numbers up to {LARGEST:g}")
     if level == "ratio" and len(numbers) and numbers.min() < 0:
         raise InputError("column answer: level ratio needs numbers that are not below zero")
     return numbers
