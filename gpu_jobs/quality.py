@@ -151,8 +151,8 @@ def _labels(data: _Input) -> tuple[dict[str, Any], dict[str, pa.Table]]:
     found = methods.aggregate(
         data.answers,
         method=params.method,
-        max_iter=params.max_iter,
-        tol=params.tol,
+        max_iter=params.max_iter if params.method in methods.EM else None,
+        tol=params.tol if params.method in methods.EM else None,
         stop=params.stop,
         fall_back=True,
     )

@@ -1,7 +1,9 @@
 """Which method fits this crowd: by gold where there is enough of it, else by held-out answers.
 
-By gold, with at least GOLD items: every candidate is fitted to all answers and to no gold; the one
-with the most right labels is taken. `accuracy_held_out` is what such a choice is worth on an item
+By gold, with at least GOLD items: every candidate is fitted to all answers and to no gold. The one
+with the most right labels is taken, unless the one that explains the answers best (below) is
+right on as many gold items but one: a single item decides nothing, and with 30 items the most
+right is often so by luck. `accuracy_held_out` is what such a choice is worth on an item
 that had no say in it: for each gold item the choice is made again by all the others, and that
 method's label is counted (leave one out; nothing needs fitting again, as no fit saw any gold).
 
@@ -34,6 +36,8 @@ GOLD = 30
 FOLDS = 5
 CHANCE = 0.01
 LEVEL = 0.05
+ONE_ITEM = 1.0
+ROUNDING = 1e-9
 CANDIDATES = ("majority", "one-coin", "mace", "dawid-skene-map", "dawid-skene", "glad")
 """From few parameters to many; of equals the first is taken."""
 
@@ -92,20 +96,20 @@ def choose_method(answers: Answers, *, tally: Tally, how: Settings) -> Choice:
         except InputError as error:
             unfit[name] = str(error)
     held_out = held_out_likelihood(answers, tally, how, tuple(fitted))
-    explains = max(fitted, key=lambda name: held_out[name])
+    most = max(held_out.values())
+    explains = next(name for name in fitted if held_out[name] >= most - ROUNDING)
     known = answers.gold != NO_GOLD
     accuracies = worth = against = None
     chosen, by = explains, "held-out likelihood"
     if known.sum() >= GOLD:
-        credits = np.stack([credit(fit.labels, answers.gold)[known] for fit in fitted.values()])
-        right = credits.sum(axis=1)
-        # A difference by rounding of split ties is none.
-        chosen = list(fitted)[int(np.argmax(right >= right.max() - 1e-9))]
+        worths = np.stack([credit(fit.labels, answers.gold)[known] for fit in fitted.values()])
+        right = worths.sum(axis=1)
+        favourite = list(fitted).index(explains)
+        chosen = list(fitted)[int(_best(right[:, None], favourite)[0])]
         by = "gold"
         accuracies = dict(zip(fitted, (right / known.sum()).tolist(), strict=True))
-        others = right[:, None] - credits
-        again = np.argmax(others >= others.max(axis=0) - 1e-9, axis=0)
-        worth = float(credits[again, np.arange(credits.shape[1])].mean())
+        again = _best(right[:, None] - worths, favourite)
+        worth = float(worths[again, np.arange(worths.shape[1])].mean())
         against = versus(fitted[explains].labels, fitted["majority"].labels, answers.gold)
     helps = (
         versus(fitted[chosen].labels, fitted["majority"].labels, answers.gold).better < LEVEL
@@ -124,6 +128,14 @@ def choose_method(answers: Answers, *, tally: Tally, how: Settings) -> Choice:
         helps=helps,
         unfit=unfit,
     )
+
+
+def _best(right: np.ndarray, favourite: int) -> np.ndarray:
+    """int64 (m,): for each column of right (methods, m) the row that is taken."""
+    top = right.max(axis=0)
+    # A difference by rounding of split ties is none.
+    first = np.argmax(right >= top - ROUNDING, axis=0)
+    return np.where(right[favourite] >= top - ONE_ITEM - ROUNDING, favourite, first)
 
 
 def held_out_likelihood(

@@ -59,6 +59,7 @@ def folds(tally: Tally, count: int) -> np.ndarray:
     """int64 (n,): a fold of each answer, all of the same size but for one answer."""
     prints = fingerprints(tally)
     key = mixed(mixed(prints.item[tally.item]) + prints.worker[tally.worker])
+    key = mixed(key + prints.value[tally.value])
     fold = np.empty(len(tally), dtype=np.int64)
     fold[np.argsort(key, kind="stable")] = np.arange(len(tally)) % count
     return fold

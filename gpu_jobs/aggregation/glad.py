@@ -134,9 +134,7 @@ class _Fit:
         # ln of a given wrong answer: −softplus(αβ) − ln(C − 1).
         decayed = np.exp(-np.abs(product))
         wrong = np.maximum(product, 0).sum() + np.log1p(decayed).sum()
-        self.log_likelihood = float(
-            self.now.log_norm.sum() - wrong - len(tally) * self.others
-        )
+        self.log_likelihood = float(self.now.log_norm.sum() - wrong - len(tally) * self.others)
         off = point - MEAN
         value = self.log_likelihood - float(off @ off + len(off) * np.log(2 * np.pi)) / 2
         hit = np.where(product >= 0, 1.0, decayed) / (1 + decayed)

@@ -91,19 +91,21 @@ def mace(
     if variant not in VARIANTS or starts < 1:
         raise InputError(f"variant must be {' or '.join(VARIANTS)}, and starts 1 or more")
     tally = tally or Tally.of(answers)
-    best: tuple[_Fit, em.Climb] | None = None
-    total = 0
-    for start in range(starts if len(tally) else 1):
+
+    def fitted(start: int) -> tuple[_Fit, em.Climb]:
         fit = _Fit(tally, variant)
         fit.begin(start, seed)
-        done = em.climb(fit.step, answers=len(tally), max_iter=max_iter, tol=tol)
-        total += done.iterations
+        return fit, em.climb(fit.step, answers=len(tally), max_iter=max_iter, tol=tol)
+
+    best, done = fitted(0)
+    total = done.iterations
+    for start in range(1, starts if len(tally) else 1):
+        fit, climbed = fitted(start)
+        total += climbed.iterations
         # A later start must be better by more than rounding, so that no rounding chooses.
-        if best is None or fit.bound > best[0].bound + 1e-9 * abs(best[0].bound):
-            best = fit, done
-    assert best
-    fit, done = best
-    return fit.result(answers, done, starts=starts, total=total)
+        if fit.bound > best.bound + 1e-9 * abs(best.bound):
+            best, done = fit, climbed
+    return best.result(answers, done, starts=starts, total=total)
 
 
 class _Fit:
@@ -122,9 +124,12 @@ class _Fit:
         habit = np.full(len(pairs), 1 / max(tally.classes, 1))
         if start >= 2:
             prints = fingerprints(tally)
-            draw = uniform(prints.worker, 2 * (seed + start)), uniform(
-                mixed(prints.worker[pairs.owner]) + prints.value[pairs.value],
-                2 * (seed + start) + 1,
+            draw = (
+                uniform(prints.worker, 2 * (seed + start)),
+                uniform(
+                    mixed(prints.worker[pairs.owner]) + prints.value[pairs.value],
+                    2 * (seed + start) + 1,
+                ),
             )
             trust = 0.05 + 0.9 * draw[0]
             habit = habit * (0.5 + draw[1])
@@ -194,9 +199,7 @@ class _Fit:
     def result(self, answers: Answers, done: em.Climb, *, starts: int, total: int) -> Mace:
         pairs, classes = self.pairs, max(self.tally.classes, 1)
         knew, spammed = self._counts()
-        first, second = (
-            (TRUST_PRIOR, HABIT_PRIOR) if self.is_vb else (SMOOTHING / classes,) * 2
-        )
+        first, second = (TRUST_PRIOR, HABIT_PRIOR) if self.is_vb else (SMOOTHING / classes,) * 2
         trust = (knew + first) / (self.given + 2 * first)
         whole = spammed + classes * second
         spammed_pair = np.maximum(pairs.count - self.knew_pair, 0)

@@ -80,18 +80,18 @@ class Tally:
 
     @cached_property
     def pairs_of_items(self) -> backend.Incidence:
-        """items × pairs."""
+        """Items × pairs."""
         return backend.pick().incidence(self.item, self.pairs.code, (self.items, len(self.pairs)))
 
     @cached_property
     def workers_of_cells(self) -> backend.Incidence:
-        """cells × workers."""
+        """Cells × workers."""
         shape = (len(self.cells), self.workers)
         return backend.pick().incidence(self.cells.code, self.worker, shape)
 
     @cached_property
     def pairs_of_cells(self) -> backend.Incidence:
-        """cells × pairs."""
+        """Cells × pairs."""
         shape = (len(self.cells), len(self.pairs))
         return backend.pick().incidence(self.cells.code, self.pairs.code, shape)
 
