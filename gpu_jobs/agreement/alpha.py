@@ -26,7 +26,7 @@ from typing import Literal, cast
 import krippendorff
 import numpy as np
 
-from gpu_jobs.agreement.bootstrap import RESAMPLES, Interval, Kinds, interval, kinds_of
+from gpu_jobs.agreement.bootstrap import RESAMPLES, Interval, Kinds, each_item, interval, kinds_of
 from gpu_jobs.agreement.disagreement import (
     MATRIX,
     Intervals,
@@ -89,23 +89,33 @@ def alpha_of_typed(
     resamples: int = RESAMPLES,
     seed: int = 0,
     pairs: int = SAMPLE,
+    unit: np.ndarray | None = None,
+    kept: np.ndarray | None = None,
 ) -> Alpha:
     """Alpha by the level of the type (or the one given), or by its distance where it has none.
 
-    pairs: the sample of D_e where the values are too many. Raises InputError for a level that is
-    asked of a type without one.
+    pairs: the sample of D_e where the values are too many. unit: int64 (n,) from 0, what the
+    answers belong together by, the item if not given. kept: positions of the answers that enter,
+    all if not given. Raises InputError for a level that is asked of a type without one.
     """
-    if typed.level is not None:
-        chosen = level or typed.level
-        return alpha_of(answers, level=chosen, resamples=resamples, seed=seed)
-    if level is not None:
+    if typed.level is None and level is not None:
         raise InputError(f"type {typed.type} has a distance of its own and takes no level")
-    value = typed.code[answers.value]
-    counts = cells(answers.item, value, len(typed.values)) if len(answers) else None
+    chosen = level or typed.level
+    if chosen is not None:
+        scale, same = np.unique(positions(answers, chosen), return_inverse=True)
+        value, values = same[answers.value], len(scale)
+    else:
+        value, values = typed.code[answers.value], len(typed.values)
+    together = answers.item if unit is None else unit
+    if kept is not None:
+        value, together = value[kept], together[kept]
+    counts = cells(together, value, values) if len(value) else None
+    if chosen is not None:
+        return alpha_of_counts(counts, scale=scale, level=chosen, resamples=resamples, seed=seed)
     return alpha_by_distance(
         counts,
         distance=typed.distance,
-        values=len(typed.values),
+        values=values,
         name=typed.type,
         resamples=resamples,
         seed=seed,
@@ -127,7 +137,8 @@ def alpha_of_counts(
             f"level ratio compares every two of {len(scale):,} distinct answers; "
             f"more than {RATIO_VALUES:,} are refused"
         )
-    kinds = kinds_of(pairable, values=len(scale), together=resamples > 0)
+    make = kinds_of if resamples else each_item
+    kinds = make(pairable, values=len(scale))
     models: dict[str, Callable[[], Model]] = {
         "nominal": lambda: Nominal.of(kinds),
         "ordinal": lambda: Ordinal.of(kinds),

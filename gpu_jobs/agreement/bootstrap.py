@@ -45,10 +45,21 @@ class Kinds:
         return weights @ (self.counts.toarray() if small else self.counts)
 
 
+def each_item(counts: Cells, *, values: int) -> Kinds:
+    """Every item a kind of its own, in the order of items: enough where nothing is drawn."""
+    length = np.bincount(counts.item)
+    length = length[length > 0]
+    start = np.concatenate([[0], np.cumsum(length)])
+    data = (counts.count.astype(np.float64), counts.value, start)
+    table = sparse.csr_array(data, shape=(len(length), values))
+    size = np.add.reduceat(data[0], start[:-1]) if len(length) else np.empty(0)
+    return Kinds(counts=table, size=size, times=np.ones(len(length), dtype=np.int64))
+
+
 def kinds_of(counts: Cells, *, values: int, together: bool = True) -> Kinds:
     """From cells sorted by (item, value), value < `values`. together: equal items are one kind."""
-    _, item = np.unique(counts.item, return_inverse=True)
-    length = np.bincount(item) if len(item) else np.zeros(0, dtype=np.int64)
+    items = each_item(counts, values=values)
+    length = np.diff(items.counts.indptr).astype(np.int64)
     first = offsets(length)
     most = int(counts.count.max(initial=0)) + 1
     word = counts.value * most + counts.count
@@ -64,14 +75,7 @@ def kinds_of(counts: Cells, *, values: int, together: bool = True) -> Kinds:
         _, member, times = np.unique(code, return_index=True, return_counts=True)
     else:
         member, times = np.argsort(code, kind="stable"), np.ones(len(code), dtype=np.int64)
-    start = np.concatenate([[0], np.cumsum(length)])
-    data = (counts.count.astype(np.float64), counts.value, start)
-    table = sparse.csr_array(data, shape=(len(length), values))[member]
-    return Kinds(
-        counts=table,
-        size=np.asarray(table.sum(axis=1), dtype=np.float64).ravel(),
-        times=times.astype(np.int64),
-    )
+    return Kinds(counts=items.counts[member], size=items.size[member], times=times.astype(np.int64))
 
 
 def draws(

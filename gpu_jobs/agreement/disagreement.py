@@ -180,16 +180,24 @@ class Sampled:
 
 def within(kinds: Kinds, distance: Distance) -> np.ndarray:
     """Σ over ordered pairs of answers of one item of their distance ÷ (answers − 1): (P,)."""
-    counts = kinds.counts
-    length = np.diff(counts.indptr).astype(np.int64)
+    length = np.diff(kinds.counts.indptr)
     owner = np.repeat(np.arange(len(length)), length)
-    after = counts.indptr[1:][owner] - np.arange(len(owner)) - 1
-    total = np.zeros(len(length))
+    weight = kinds.counts.data * apart(kinds, distance)
+    total = np.bincount(owner, weights=weight, minlength=len(length))
+    return total / np.maximum(kinds.size - 1, 1)
+
+
+def apart(kinds: Kinds, distance: Distance) -> np.ndarray:
+    """Of each cell (item, value) the sum of its distances to all answers of the item: (cells,)."""
+    counts = kinds.counts
+    owner = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+    after = counts.indptr[1:][owner].astype(np.int64) - np.arange(len(owner)) - 1
+    total = np.zeros(len(owner))
     value = counts.indices.astype(np.int64)
     for part in blocks(after, size=_BLOCK):
         left, right = spread(np.arange(part.start, part.stop) + 1, after[part])
         left += part.start
-        apart = distance.between(value[left], value[right])
-        weight = 2 * counts.data[left] * counts.data[right] / (kinds.size[owner[left]] - 1)
-        total += np.bincount(owner[left], weights=weight * apart, minlength=len(length))
+        each = distance.between(value[left], value[right])
+        total += np.bincount(left, weights=each * counts.data[right], minlength=len(owner))
+        total += np.bincount(right, weights=each * counts.data[left], minlength=len(owner))
     return total
