@@ -22,6 +22,7 @@ from gpu_jobs.aggregation.glad import Glad
 from gpu_jobs.aggregation.labels import UNDECIDED, Labels, accuracy
 from gpu_jobs.aggregation.mace import Mace
 from gpu_jobs.aggregation.majority import majority
+from gpu_jobs.aggregation.ordinal import Ordinal
 from gpu_jobs.aggregation.tally import Tally
 from gpu_jobs.answers import NO_GOLD, Answers
 from gpu_jobs.contracts import InputError
@@ -101,6 +102,30 @@ def aggregate(
     return Aggregation(fit.labels, figures | said)
 
 
+def ordinal_figures(
+    answers: Answers, fit: Ordinal, machine: np.ndarray | None = None
+) -> dict[str, Any]:
+    """Figures of the method "ordinal": as of the others, with biases and spreads in steps."""
+    tally = Tally.of(answers, machine)
+    vote = majority(answers, tally=tally)
+    said: dict[str, Any] = {
+        "majority_accuracy": accuracy(vote, answers.gold),
+        "differs_from_majority": int((vote.label != fit.labels.label).sum()),
+        "log_posterior": fit.log_posterior,
+        "priors": dict(zip(answers.classes, fit.priors.tolist(), strict=True)),
+        "bias": _quartiles(fit.bias),
+        "spread": _quartiles(fit.spread),
+    }
+    if machine is not None:
+        said["non_human"] = _non_human(answers, tally, fit.labels, machine)
+    return _figures(answers, fit, "ordinal") | said
+
+
+def _quartiles(values: np.ndarray) -> list[float] | None:
+    """Least, lower quartile, median, upper quartile and greatest."""
+    return np.quantile(values, [0, 0.25, 0.5, 0.75, 1]).tolist() if len(values) else None
+
+
 def label_table(answers: Answers, labels: Labels, non_human: np.ndarray | None = None) -> pa.Table:
     """item_id, answer (null when undecided), probability, n (answers to the item); with
     machines among the workers also n_non_human, how many of the n are theirs.
@@ -140,7 +165,7 @@ def machines(answers: Answers, ids: list[str]) -> np.ndarray:
     return np.isin(np.array(answers.workers, dtype=object), list(ids))
 
 
-def _figures(answers: Answers, fit: Fit, method: str) -> dict[str, Any]:
+def _figures(answers: Answers, fit: Fit | Ordinal, method: str) -> dict[str, Any]:
     known = answers.gold != NO_GOLD
     return {
         "method": method,
