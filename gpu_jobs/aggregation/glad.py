@@ -96,6 +96,11 @@ def glad(
     )
 
 
+def log_posterior_at(tally: Tally, ability: np.ndarray, log_beta: np.ndarray) -> float:
+    """What `glad` raises, at any α (W,) and b (I,): to compare another fit with it."""
+    return _Fit(tally).rise(np.concatenate([ability, log_beta]))[0]
+
+
 def _logistic(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-np.clip(x, -_FAR, _FAR)))
 

@@ -108,6 +108,12 @@ def mace(
     return best.result(answers, done, starts=starts, total=total)
 
 
+def log_likelihood_at(tally: Tally, trust: np.ndarray, habit: np.ndarray) -> float:
+    """Of the answers, at any θ (W,) in (0, 1) and ξ (P,) of the pairs: to compare another fit."""
+    fit = _Fit(tally, "em")
+    return fit.likelihood_at(trust, habit)
+
+
 class _Fit:
     """log_knows, log_spams (W,): E ln θ and E ln(1 − θ). log_habit (P,): E ln ξ."""
 
@@ -196,6 +202,12 @@ class _Fit:
         habit += (gammaln(spammed + whole) - gammaln(whole)).sum() if whole else 0.0
         return float(trust + habit)
 
+    def likelihood_at(self, trust: np.ndarray, habit: np.ndarray) -> float:
+        self.log_knows, self.log_spams = np.log(trust), np.log1p(-trust)
+        self.log_habit = np.log(habit)
+        self._expect()
+        return self._chance + float(self.now.log_norm.sum())
+
     def result(self, answers: Answers, done: em.Climb, *, starts: int, total: int) -> Mace:
         pairs, classes = self.pairs, max(self.tally.classes, 1)
         knew, spammed = self._counts()
@@ -205,12 +217,7 @@ class _Fit:
         spammed_pair = np.maximum(pairs.count - self.knew_pair, 0)
         habit = (spammed_pair + second) / whole[pairs.owner]
         labels, posterior_kept = self.now.labels(answers), self.now
-        self.log_knows, self.log_spams, self.log_habit = (
-            np.log(trust),
-            np.log1p(-trust),
-            np.log(habit),
-        )
-        self._expect()
+        log_likelihood = self.likelihood_at(trust, habit) if len(answers) else 0.0
         return Mace(
             labels=labels,
             posterior=posterior_kept,
@@ -223,6 +230,6 @@ class _Fit:
             all_iterations=total,
             starts=starts,
             converged=done.converged,
-            log_likelihood=self._chance + float(self.now.log_norm.sum()) if len(answers) else 0.0,
+            log_likelihood=log_likelihood,
             bound=self.bound,
         )
