@@ -100,7 +100,7 @@ def main() -> None:
                 done[name] = log_likelihood_at(tally, trust, habit[pairs.owner, pairs.value])
         return {"after": lambda: done}
 
-    named = {name: fitted(name) for name in METHODS} | {
+    named = {f"fit {name}": fitted(name) for name in METHODS} | {
         f"{method} {count}": steps(method, count)
         for method in ("dawid-skene", "glad", "mace")
         for count in STEPS

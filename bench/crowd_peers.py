@@ -34,11 +34,14 @@ def _labels(
     }
 
 
+NAMES = ("majority", "dawid-skene", "one-coin", "glad", "mace", "mace-em")
 STEPS = (1, 2, 3, 5, 12)
 
 
 def _new(name: str, steps: int | None = None) -> Any:
     """With its defaults; with `steps` as many iterations as that, if it lets itself be held."""
+    if name == "majority":
+        return MajorityVote()
     if name == "dawid-skene":
         return DawidSkene(n_iter=steps or 100, tol=1e-5 if steps is None else -1.0)
     if name == "one-coin":
@@ -114,7 +117,7 @@ def main() -> None:
 
         return run
 
-    named = {name: fitted(name) for name in ("one-coin", "glad", "mace", "mace-em")} | {
+    named = {f"fit {name}": fitted(name) for name in NAMES} | {
         f"{name} {count}": steps(name, count)
         for name in ("dawid-skene", "glad", "mace")
         for count in STEPS

@@ -34,7 +34,10 @@ def lines(found: Methods) -> list[str]:
         "",
         *page.table(
             ["method", *crowds],
-            [[NAMES[method], *(_cell(found, crowd, method) for crowd in crowds)] for method in OURS],
+            [
+                [NAMES[method], *(_cell(found, crowd, method) for crowd in crowds)]
+                for method in OURS
+            ],
         ),
         "",
         *_published(crowds),
@@ -45,10 +48,10 @@ def lines(found: Methods) -> list[str]:
         "### An iteration",
         "",
         (
-            "Seconds an iteration, from the slope between few and many, so that reading, coding and"
-            " the start are in neither; one thread each, in turns. An iteration of GLAD is one E-step"
-            " and one gradient here, and an E-step with up to 25 conjugate gradients at crowd-kit's;"
-            " the next table has what both need in all."
+            "Seconds an iteration, from the slope between few and many, so that reading, coding"
+            " and the start are in neither; one thread each, in turns. An iteration of GLAD is one"
+            " E-step and one gradient here, and an E-step with up to 25 conjugate gradients at"
+            " crowd-kit's; the next table has what both need in all."
         ),
         "",
         *page.table(
@@ -151,8 +154,8 @@ def _auto(found: Methods, crowds: list[str]) -> list[str]:
     ]
     return [
         (
-            f"Mean over the crowds: auto {mean('auto'):.4f}, {held_out:.4f} on gold that had no say;"
-            f" without any gold, by held-out answers, {without:.4f}; the best fixed method,"
+            f"Mean over the crowds: auto {mean('auto'):.4f}, {held_out:.4f} on gold that had no"
+            f" say; without any gold, by held-out answers, {without:.4f}; the best fixed method,"
             f" {NAMES[best]}, {fixed[best]:.4f}."
         ),
         "",
