@@ -32,7 +32,7 @@ from gpu_jobs.contracts import InputError
 
 STRENGTH = 5.0
 MAX_ITER = 200
-TOL = 1e-6
+TOL = 1e-4
 _FLOOR = 1e-6
 
 
