@@ -43,7 +43,7 @@ def climb(step: Callable[[], float], *, answers: int, max_iter: int, tol: float)
     while done < max_iter and not converged:
         reached = step()
         done += 1
-        converged = (reached - last) / answers < tol
+        converged = bool((reached - last) / answers < tol)
         last = reached
     return Climb(done, converged, last if done else 0.0)
 

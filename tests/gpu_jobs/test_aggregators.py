@@ -1,5 +1,6 @@
 """One-coin, GLAD, MACE, priors and the choice, against plain loops and published figures."""
 
+import json
 from itertools import pairwise, product
 
 import numpy as np
@@ -274,6 +275,7 @@ def test_nothing_depends_on_names_or_row_order(crowd, name, rows, data):
 def test_degenerate_crowds_have_an_answer(crowd, name, rows):
     answers = crowd(rows)
     found = methods.aggregate(answers, method=name)
+    json.dumps(found.figures, allow_nan=False)
     assert len(found.labels.label) == len(answers.items)
     assert np.all(np.isfinite(found.labels.probability))
     assert np.all((found.labels.probability > 0) & (found.labels.probability <= 1 + 1e-12))
@@ -463,5 +465,6 @@ def test_ducks_agree_with_each_other_against_the_gold(load):
 def test_accuracy_of_all_fits_is_that_of_their_labels(small):
     for name in FITS:
         found = methods.aggregate(small, method=name)
+        json.dumps(found.figures, allow_nan=False)
         assert found.figures["accuracy"] == accuracy(found.labels, small.gold)
         assert found.figures["accuracy"] > 0.6
