@@ -427,3 +427,19 @@ def test_parsed_answers_do_not_depend_on_how_they_are_written():
     assert sets.parse('["b", "a", "a"]') == sets.parse("a | b")
     assert rankings.parse("a > b = c") == rankings.parse('["a", ["c", "b"]]')
     assert keypoints.parse("[[1, 2]]") == keypoints.parse('{"points": {"0": [1.0, 2.0]}}')
+
+
+def test_names_that_never_recur_are_refused(monkeypatch):
+    monkeypatch.setattr(pairs, "DENSE", 5)
+    with pytest.raises(InputError, match="3 different names of points in 3 answers are too many"):
+        keypoints.Keypoints.of([(1.0, ((name, 0.0, 0.0),)) for name in "abc"])
+    with pytest.raises(InputError, match="3 different rubric lines"):
+        rubrics.Rubrics.of([((name, 1.0),) for name in "abc"])
+
+
+def test_long_transcripts_afford_fewer_pairs():
+    short, long = (transcripts.Transcripts.of(["a " * n]) for n in (10, 500))
+    assert pairs.affordable(short) == pairs.SAMPLE
+    assert 2_000 <= pairs.affordable(long) < pairs.SAMPLE
+    assert pairs.affordable(transcripts.Transcripts.of([])) == pairs.SAMPLE
+    assert pairs.affordable(sets.Sets.of([("a",)])) == pairs.SAMPLE
