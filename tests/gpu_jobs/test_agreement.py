@@ -40,7 +40,7 @@ def test_nobody_repeated_anything(crowd):
 
 
 def test_wilsons_interval_of_a_textbook():
-    """81 of 263: (.255, .366) (Brown, Cai & DasGupta 2001 compare it on such counts)."""
+    """81 of 263: (.2553, .3662), in R. Newcombe, "Two-sided confidence intervals" (1998)."""
     low, high = wilson(np.array([81 / 263]), np.array([263]))
     assert (low[0], high[0]) == (pytest.approx(0.2553, abs=5e-4), pytest.approx(0.3662, abs=5e-4))
 

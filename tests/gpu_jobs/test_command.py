@@ -212,7 +212,6 @@ def test_json_lines_read_like_csv(tmp_path, inside, file):
     for row in rows:
         row["seconds"] = 3.5
         row["note"] = {"any": ["thing"]}
-    rows[0]["item_id"] = "a"
     mixed = _jsonl(tmp_path / "mixed.ndjson", rows)
     wanted = json.loads(inside("agree", file)[1])
     assert json.loads(inside("agree", texts)[1]) == wanted
