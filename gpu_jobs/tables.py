@@ -18,13 +18,15 @@ import pyarrow.parquet
 from gpu_jobs.contracts import InputError, RowError
 
 REQUIRED = ("item_id", "worker_id", "answer")
-OPTIONAL = ("gold", "at")
+OPTIONAL = ("gold", "at", "kind")
+PEOPLE = ("", "human", "person")
+"""What column `kind` says of a person; anything else is a model or a labelling function."""
 _BLOCK = 16 * 2**20
 """Bytes; a row may not be longer than a block, and texts beside the answers can be long."""
 
 
 def read_crowd(path: Path, *, gold: Path | None = None) -> pa.Table:
-    """Table of strings item_id, worker_id, answer[, gold, at] from CSV, Parquet or JSON Lines.
+    """Table of strings item_id, worker_id, answer[, gold, at, kind] from CSV, Parquet, JSON Lines.
 
     Which of them says the name: .parquet, .pq; .jsonl, .ndjson; else CSV. Blank answers and golds
     become null. gold: a file of item_id and gold, which stands in the place of a column gold; its
@@ -38,6 +40,22 @@ def read_crowd(path: Path, *, gold: Path | None = None) -> pa.Table:
         line_of=_lines_of(path),
     )
     return table if gold is None else _with_gold(table, gold)
+
+
+def machine_ids(table: pa.Table) -> set[str]:
+    """Workers that column `kind` says are no people. Raises InputError for one who is both."""
+    if "kind" not in table.column_names:
+        return set()
+    lowered = pc.fill_null(pc.utf8_lower(pc.utf8_trim_whitespace(table["kind"])), "")
+    human = pc.is_in(lowered, value_set=pa.array(PEOPLE, pa.string()))
+    people = set(table["worker_id"].filter(human).unique().to_pylist())
+    machines = set(table["worker_id"].filter(pc.invert(human)).unique().to_pylist())
+    both = sorted(people & machines)
+    if both:
+        raise InputError(
+            f"column kind: worker {both[0]!r} is a person in one row and not in another"
+        )
+    return machines
 
 
 def read_items(path: Path) -> pa.Table:

@@ -34,9 +34,6 @@ def add(commands: "argparse._SubParsersAction[Any]", common: argparse.ArgumentPa
     join.add_argument("--tol", type=float, help="the method has one of its own")
     join.add_argument("--stop", choices=STOPS, default=STOPS[0])
     join.add_argument("--seed", type=int, default=0, help="of random starts")
-    join.add_argument(
-        "--non-human", metavar="ID,ID", help="workers that are no people: models, functions"
-    )
     join.add_argument("--out", type=Path, metavar="LABELS", help=".csv or .parquet")
     join.set_defaults(command=run)
 
@@ -45,7 +42,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if options.out and options.out.suffix.lower() not in {".csv", ".parquet"}:
         raise InputError(f"--out must end in .csv or .parquet, not {options.out.name!r}")
     answers = crowd_files.read(options)
-    non_human = machines(answers, options.non_human.split(",")) if options.non_human else None
+    non_human = machines(answers, sorted(options.machines)) if options.machines else None
     task = None
     if options.type not in CLASSES:
         task = crowd_files.task(answers, options)

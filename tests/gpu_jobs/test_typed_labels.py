@@ -422,3 +422,24 @@ def test_pandalm_ranks_its_models(reference, capsys):
     assert strengths == sorted(strengths, reverse=True)
     best = found["competitors"][0]
     assert best["name"] == "llama-7b" and best["wins"] > 2 * best["losses"]
+
+
+def test_a_column_says_who_is_no_person(tmp_path, capsys):
+    path = tmp_path / "crowd.csv"
+    rows = ["a,p,x,human", "a,q,y,", "a,m,y,model", "b,p,x,Human", "b,q,x,", "b,m,y,model"]
+    path.write_text("item_id,worker_id,answer,kind\n" + "\n".join(rows) + "\n", encoding="utf-8")
+
+    def printed(*options):
+        assert main([*options[:1], str(path), *options[1:]]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    agreed = printed("agree", "--resamples", "0")
+    assert (agreed["non_human_left_out"], agreed["answers"], agreed["workers"]) == (2, 4, 2)
+    assert agreed["percent_agreement"] == 0.5
+    assert agreed["missing"] == 0
+    joined = printed("aggregate", "--method", "majority")
+    assert joined["non_human"]["answers"] == 2 and joined["answers"] == 6
+    assert printed("aggregate", "--non-human", "m,q")["non_human"]["workers"] == 2
+    path.write_text("item_id,worker_id,answer,kind\na,p,x,human\nb,p,x,model\n", encoding="utf-8")
+    assert main(["aggregate", str(path)]) == 2
+    assert "is a person in one row, none" in capsys.readouterr().err
