@@ -10,7 +10,8 @@ was given most often to the item, then in all, then the first in the order of `c
 
 Source: L. Kaufman, P. Rousseeuw, "Clustering by means of medoids" (1987).
 
-Shapes: n answers, D pairs (item, distinct answer). O(pairs of distinct answers within items).
+Shapes: n answers, W workers, I items. O(pairs of answers within items), of which more than PAIRS
+are refused.
 """
 
 from dataclasses import dataclass
@@ -18,12 +19,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpu_jobs.aggregation.tally import Tally
+from gpu_jobs.contracts import InputError
 from gpu_jobs.distances.pairs import Distance
 
 DRAWN = 5.0
 """Answers' worth of the mean that every worker's weight is drawn to."""
 _BLOCK = 2_000_000
 COMMON = 200
+PAIRS = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,11 @@ def medoid(
 def _within(first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Positions of every two members of the same group; group g is first[g] … first[g + 1]."""
     size = np.diff(first)
+    pairs = int((size * (size - 1) // 2).sum())
+    if pairs > PAIRS:
+        raise InputError(
+            f"{pairs:,} pairs of answers to the same item are to be compared, more than {PAIRS:,}"
+        )
     after = np.repeat(first[1:], size) - np.arange(size.sum()) - 1
     left = np.repeat(np.arange(size.sum()), after)
     right = left + 1 + np.arange(len(left)) - np.repeat(np.cumsum(after) - after, after)

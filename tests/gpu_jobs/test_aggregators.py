@@ -442,6 +442,24 @@ def test_never_below_crowd_kit_by_more_than_one_item(load, name, method, peer):
 
 
 @pytest.mark.data
+@pytest.mark.parametrize(
+    ("name", "figures"),
+    [
+        ("bluebird", (0.889, 0.889, 0.583, 0.722, 0.861, 0.889)),
+        ("rte", (0.9275, 0.929, 0.925, 0.926, 0.926, 0.929)),
+        ("polarity", (0.915, 0.916, 0.917, 0.917, 0.918, 0.918)),
+        ("music", (0.769, 0.791, 0.793, 0.796, 0.800, 0.800)),
+        ("ducks", (0.600, 0.6125, 0.588, 0.596, 0.604, 0.688)),
+    ],
+)
+def test_the_table_of_the_documentation(load, name, figures):
+    answers = load(name)
+    order = ("dawid-skene", "dawid-skene-map", "one-coin", "glad", "mace", "auto")
+    found = [methods.aggregate(answers, method=method).figures["accuracy"] for method in order]
+    assert found == pytest.approx(figures, abs=0.0006)
+
+
+@pytest.mark.data
 def test_auto_is_at_least_as_good_as_the_best_fixed_method(load):
     total = dict.fromkeys(["auto", *choice.CANDIDATES], 0.0)
     for name in ("bluebird", "rte", "polarity", "music", "ducks"):

@@ -424,6 +424,40 @@ def test_pandalm_ranks_its_models(reference, capsys):
     assert best["name"] == "llama-7b" and best["wins"] > 2 * best["losses"]
 
 
+def _random_text(kind, draw):
+    if kind == "transcript":
+        return " ".join(draw.choice(["a", "b", "c"], draw.integers(1, 5)).tolist())
+    start = draw.integers(0, 8, draw.integers(0, 3))
+    if kind == "spans":
+        return json.dumps([[int(a), int(a + 3)] for a in start])
+    if kind == "masks":
+        return json.dumps([draw.integers(0, 2, 12).tolist()])
+    return json.dumps([[int(a), 0, int(a + 5), 4] for a in start])
+
+
+@pytest.mark.parametrize("kind", ["transcript", "spans", "masks", "boxes"])
+@pytest.mark.parametrize("seed", range(6))
+def test_names_and_rows_change_no_written_or_drawn_label(crowd, kind, seed):
+    draw = np.random.default_rng(seed)
+    rows = [(i, w, _random_text(kind, draw)) for i in range(6) for w in range(draw.integers(1, 5))]
+    one, first = _labelled(crowd, [(f"i{i}", f"w{w}", text) for i, w, text in rows], kind)
+    of_item, of_worker = draw.permutation(6), draw.permutation(5)
+    moved = [(f"x{of_item[i]}", f"y{of_worker[w]}", text) for i, w, text in rows]
+    two, second = _labelled(crowd, [moved[k] for k in draw.permutation(len(moved))], kind)
+    sure = dict(zip(two, second.probability, strict=True))
+    for i in range(6):
+        mine, theirs = one[f"i{i}"], two[f"x{of_item[i]}"]
+        if kind == "boxes":
+            mine, theirs = (
+                np.array([box["box"] for box in json.loads(each)]).reshape(-1, 4)
+                for each in (mine, theirs)
+            )
+            assert mine == pytest.approx(theirs, abs=1e-9)
+        else:
+            assert mine == theirs
+        assert first.probability[i] == pytest.approx(sure[f"x{of_item[i]}"], abs=1e-9)
+
+
 def test_a_column_says_who_is_no_person(tmp_path, capsys):
     path = tmp_path / "crowd.csv"
     rows = ["a,p,x,human", "a,q,y,", "a,m,y,model", "b,p,x,Human", "b,q,x,", "b,m,y,model"]
