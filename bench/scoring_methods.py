@@ -7,13 +7,17 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from sklearn.metrics import cohen_kappa_score
 
 from bench import turns
 from gpu_jobs import tables
+from gpu_jobs.agreement.kappa import kappas
+from gpu_jobs.answers import encode
 
 PEERS = ("majority", "dawid-skene", "one-coin", "glad", "mace", "mace-em")
 OURS = (*PEERS, "dawid-skene-map", "auto")
@@ -61,6 +65,8 @@ class Methods:
     iterations: list[Iteration] = field(default_factory=list)
     scaling: list[dict[str, float]] = field(default_factory=list)
     others: dict[str, dict[str, Any]] = field(default_factory=dict)
+    intervals: list[str] = field(default_factory=list)
+    kappas: dict[str, float] = field(default_factory=dict)
 
 
 def run(python: Path, crowds: dict[str, Path], data: Path, folder: Path) -> Methods:
@@ -103,7 +109,45 @@ def run(python: Path, crowds: dict[str, Path], data: Path, folder: Path) -> Meth
         )
         found.scaling.append(json.loads(done.stdout))
     found.others = _others(data)
+    print("-> scoring: intervals of alpha, kappas", flush=True)
+    found.intervals = _said_by("bench.intervals")
+    if "bluebird" in crowds:
+        found.kappas = _kappas(crowds["bluebird"])
     return found
+
+
+def _said_by(module: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", module],
+        cwd=turns.ROOT,
+        env={**os.environ, **turns.ONE_THREAD},
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
+    return done.stdout.strip().splitlines()
+
+
+def _kappas(path: Path) -> dict[str, float]:
+    """Cohen's kappa of every two workers, beside scikit-learn called for each pair."""
+    answers = encode(tables.read_crowd(path), repeats="reject")
+    start = process_time()
+    ours = kappas(answers)
+    mine = process_time() - start
+    size = len(answers.items)
+    # The crowd is complete, so that each worker is a column.
+    table = np.empty((len(answers.workers), size), dtype=np.int64)
+    table[answers.worker, answers.item] = answers.value
+    start = process_time()
+    theirs = [
+        cohen_kappa_score(table[a], table[b]) for a, b in zip(ours.first, ours.second, strict=True)
+    ]
+    return {
+        "pairs": len(theirs),
+        "ours": mine,
+        "peer": process_time() - start,
+        "difference": float(np.nanmax(np.abs(ours.kappa - np.array(theirs)))),
+    }
 
 
 def _iteration(
