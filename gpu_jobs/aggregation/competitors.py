@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from gpu_jobs import svg
 from gpu_jobs.aggregation.bradley_terry import (
     FIRST,
     SECOND,
@@ -60,6 +61,21 @@ class Standing:
                 for i in self.order
             ],
         }
+
+    def plot(self) -> str:
+        """SVG: strengths from the strongest, with 95% intervals."""
+        fit = self.fit
+        reach = None if fit.deviation is None else 1.96 * fit.deviation
+        rows = [
+            svg.Bar(
+                label=self.names[i],
+                value=float(fit.strength[i]),
+                low=None if reach is None else float(fit.strength[i] - reach[i]),
+                high=None if reach is None else float(fit.strength[i] + reach[i]),
+            )
+            for i in self.order
+        ]
+        return svg.bars("Strength", rows)
 
     def table(self) -> pa.Table:
         """competitor, strength, deviation, wins, losses, ties; the strongest first."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from gpu_jobs import tables
+from gpu_jobs import svg, tables
 from gpu_jobs.aggregation import choice
 from gpu_jobs.aggregation.dawid_skene import DawidSkene, TooLargeError
 from gpu_jobs.aggregation.em import STOPS
@@ -45,6 +45,16 @@ class Aggregation:
 
     labels: Labels
     figures: dict[str, Any]
+
+    def plot(self, answers: Answers) -> str:
+        """SVG: of the items with each label (rows) the share of each answer given (columns)."""
+        size = len(answers.classes)
+        decided = self.labels.label[answers.item] != UNDECIDED
+        cell = self.labels.label[answers.item[decided]] * size + answers.value[decided]
+        table = np.bincount(cell, minlength=size * size).reshape(size, size).astype(np.float64)
+        whole = table.sum(axis=1, keepdims=True)
+        shares = np.divide(table, whole, out=np.full_like(table, np.nan), where=whole > 0)
+        return svg.heat_map("Answers given, by label", answers.classes, shares)
 
 
 def aggregate(

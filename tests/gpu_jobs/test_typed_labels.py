@@ -1,6 +1,7 @@
 """Labels of numbers, ordered classes, comparisons and drawn or written answers."""
 
 import json
+import xml.etree.ElementTree as ET
 from itertools import combinations
 
 import numpy as np
@@ -266,6 +267,16 @@ def test_standings_of_pairs_and_rankings(crowd):
     standing = competitors.of_rankings(ranked, typed(ranked, "ranking"))
     assert standing.names[standing.order[0]] == "x"
     assert standing.wins.tolist() == [3, 0, 0]
+    picture = ET.fromstring(standing.plot())  # noqa: S314 — made by this program
+    assert {"x", "y", "z"} <= set(picture.itertext())
+
+
+def test_a_picture_of_answers_by_label(crowd):
+    answers = crowd([("a", "1", "x"), ("a", "2", "x"), ("a", "3", "y"), ("b", "1", "y")])
+    found = methods.aggregate(answers, method="majority")
+    picture = ET.fromstring(found.plot(answers))  # noqa: S314 — made by this program
+    said = " ".join(picture.itertext())
+    assert "0.667" in said and "0.333" in said
 
 
 # Written and drawn answers
