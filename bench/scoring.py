@@ -18,8 +18,8 @@ DATA = turns.ROOT.parent / "shared" / "data"
 SETS = ("rte", "bluebird", "polarity", "music", "ducks")
 METHODS = ("majority", "dawid-skene", "alpha")
 CROWD_KIT = "1.4.2"
-PAIRS = 3
-SECONDS = 20
+PAIRS = 5
+SECONDS = 40
 """A method of one crowd starts no other pair after this long."""
 ITEMS, OVERLAP, WORKERS, CLASSES, SEED = 200_000, 5, 2_000, 4, 20
 GENERATED = f"generated, {ITEMS * OVERLAP:,} answers"

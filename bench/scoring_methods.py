@@ -31,7 +31,7 @@ PUBLISHED = {
 ITERATED = {
     # method: (items, overlap, workers, classes), iterations of ours, of theirs
     "dawid-skene": ((100_000, 10, 1_000, 4), (5, 25), (2, 5)),
-    "glad": ((3_000, 10, 300, 2), (5, 25), (1, 2)),
+    "glad": ((9_000, 10, 300, 2), (5, 25), (1, 2)),
     "mace": ((100_000, 10, 1_000, 4), (5, 25), (2, 5)),
 }
 ROUNDS = {"dawid-skene": 3, "glad": 1, "mace": 3}

@@ -82,7 +82,8 @@ def lines(found: Methods) -> list[str]:
         "### Size",
         "",
         (
-            "Dawid–Skene, 1,000 workers, 4 classes, ten answers an item; CPU seconds and the peak"
+            "Dawid–Skene, 1,000 workers, 4 classes, ten answers an item; CPU seconds (an iteration:"
+            " the median of five slopes between one iteration and four) and the peak"
             " memory of a process of its own, of which the second figure was there before the fit:"
             " the interpreter, its libraries and the codes."
         ),
