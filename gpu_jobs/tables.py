@@ -16,15 +16,24 @@ from gpu_jobs.contracts import InputError
 REQUIRED = ("item_id", "worker_id", "answer")
 
 
-def read_crowd(path: Path) -> pa.Table:
-    """Table of strings item_id, worker_id, answer[, gold] from CSV or Parquet (by its name).
+def read_crowd(path: Path, *, beside: Sequence[str] = ()) -> pa.Table:
+    """Table of strings item_id, worker_id, answer[, gold] from CSV or Parquet (by its name), with
+    those of the columns `beside` that are there.
 
     Blank answers and golds become null. Raises InputError when the file cannot be read, lacks
     a column or has a blank id.
     """
     parquet = path.suffix.lower() in {".parquet", ".pq"}
     table = read_parquet(path) if parquet else _read_csv(path)
-    return clean(table, required=REQUIRED, optional=("gold",), csv_path=None if parquet else path)
+    wanted = ("gold", *beside)
+    return clean(table, required=REQUIRED, optional=wanted, csv_path=None if parquet else path)
+
+
+def read_columns(path: Path, *, required: Sequence[str], optional: Sequence[str] = ()) -> pa.Table:
+    """The named columns as strings, from CSV or Parquet; errors as `read_crowd`."""
+    parquet = path.suffix.lower() in {".parquet", ".pq"}
+    table = read_parquet(path) if parquet else _read_csv(path)
+    return clean(table, required=required, optional=optional, csv_path=None if parquet else path)
 
 
 def read_parquet(path: Path) -> pa.Table:
@@ -74,6 +83,17 @@ def write_csv(table: pa.Table, path: Path) -> None:
     waiting = path.with_name(path.name + ".part")
     pyarrow.csv.write_csv(table, waiting)
     _settle(waiting, path)
+
+
+def write_named(table: pa.Table, path: Path) -> None:
+    """As CSV or Parquet, by the name; raises InputError for another name or a place that refuses."""
+    writers = {".csv": write_csv, ".parquet": write_parquet}
+    if path.suffix.lower() not in writers:
+        raise InputError(f"--out must end in .csv or .parquet, not {path.name!r}")
+    try:
+        writers[path.suffix.lower()](table, path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def write_text(text: str, path: Path) -> None:

@@ -1,0 +1,120 @@
+"""All signals about all workers of one file, and the flags that two families together make.
+
+What is not there is not judged: without times no haste, without an order no runs and no drift,
+without texts no near-duplicates. Where a signal would not fit into memory it is left out and
+named in `absent`, with the reason.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gpu_jobs.aggregation.labels import choose
+from gpu_jobs.anomalies import (
+    chance,
+    copying,
+    drift,
+    duplicates,
+    haste,
+    patterns,
+    seconds,
+    spammers,
+)
+from gpu_jobs.anomalies.peers import others, row_sums
+from gpu_jobs.anomalies.signals import Flags, Signal, combine
+from gpu_jobs.answers import Answers
+from gpu_jobs.contracts import InputError
+from gpu_jobs.online.standing import Standing, likelihoods, standing
+
+
+@dataclass(frozen=True)
+class Survey:
+    """signals: by name. flags: see `signals.combine`. absent: name → why it was not computed.
+    copied: pairs with shared errors, None where that is absent.
+    """
+
+    signals: dict[str, Signal]
+    flags: Flags
+    absent: dict[str, str]
+    copied: copying.Copying | None
+
+
+def survey(
+    answers: Answers,
+    *,
+    order: np.ndarray | None = None,
+    times: np.ndarray | None = None,
+    texts: list[str | None] | None = None,
+    fit: Standing | None = None,
+    seed: int = 0,
+) -> Survey:
+    """order, times (seconds, NaN unknown), texts: (n,), as the answers stand in `answers`.
+    fit: standing matrices, made here where they are not given. seed: of the MinHash functions.
+    """
+    workers = len(answers.workers)
+    found: list[Signal] = []
+    absent: dict[str, str] = {}
+    copied: copying.Copying | None = None
+    agreed = chance.chance(answers)
+    found += [chance.below_chance(agreed), chance.at_chance(agreed)]
+    shapes = patterns.patterns(answers, order=order)
+    found.append(patterns.one_class(shapes))
+    if order is not None:
+        found.append(patterns.straight_lining(shapes))
+    try:
+        fit = standing(answers) if fit is None else fit
+        rest = spammers.counts_without_self(answers, fit.posterior, likelihoods(answers, fit.error))
+        found.append(spammers.spamming(spammers.spammers(answers, rest)))
+    except InputError as error:
+        absent["spammer score"] = str(error)
+        fit = None
+    truth = truth_of(answers, fit)
+    if order is not None:
+        found.append(_drift(answers, order))
+    try:
+        copied = copying.shared_errors(answers, truth)
+        found.append(copying.copying(copied))
+    except InputError as error:
+        absent["shared errors"] = str(error)
+    if times is not None:
+        slow_or_fast = seconds.time_anomalies(answers.item, times)
+        found.append(haste.haste(slow_or_fast, answers.worker, workers=workers))
+    if texts is not None:
+        alike = duplicates.near_duplicates(
+            texts, answers.worker, answers.item, workers=workers, seed=seed
+        )
+        found.append(duplicates.copied_texts(alike))
+    missing = {"haste": times, "straight-lining": order, "drift": order}
+    missing |= {"near-duplicate texts": texts}
+    absent |= {name: "the file does not say" for name, given in missing.items() if given is None}
+    return Survey(
+        signals={signal.name: signal for signal in found},
+        flags=combine(found, workers),
+        absent=absent,
+        copied=copied,
+    )
+
+
+def truth_of(answers: Answers, fit: Standing | None) -> np.ndarray:
+    """int64 (I,): the gold where it is a class, else the label of the fit, negative where tied."""
+    if fit is None:
+        return answers.gold
+    item, value = np.nonzero(fit.posterior > 0)
+    label = choose(item, value, fit.posterior[item, value], answers).label
+    return np.where(answers.gold >= 0, answers.gold, label)
+
+
+def _drift(answers: Answers, order: np.ndarray) -> Signal:
+    """Right is what the gold says; without gold, the share of the *others* who said the same,
+    so that nobody's own answer makes them right.
+    """
+    counts = others(answers)
+    of_others = row_sums(counts)
+    same = np.asarray(counts[np.arange(len(answers)), answers.value]).ravel()
+    right = np.divide(same, of_others, out=np.full(len(answers), np.nan), where=of_others > 0)
+    gold = answers.gold[answers.item]
+    right = np.where(gold >= 0, (gold == answers.value).astype(np.float64), right)
+    known = ~np.isnan(right)
+    worker, workers = answers.worker[known], len(answers.workers)
+    level = drift.own_level(worker, answers.item[known], right[known], workers=workers)
+    return drift.drifting(drift.drift(worker, right[known], level, order[known], workers=workers))

@@ -1,0 +1,162 @@
+"""Who labelled, against whom the data shows: gaps between groups, with intervals, never of persons.
+
+Groups of items (whom or what the data shows): the share of each answer beside its share among the
+truths, and the error rate, by group. Groups of people are cells of voluntary self-description
+(age band, region, first language, …). A cell is shown only with at least 10 *people*; smaller ones
+are suppressed, and where just one would be missing from a total, the next smallest goes too, since
+it could be had by subtraction (L. Willenborg, T. de Waal, "Elements of Statistical Disclosure
+Control", 2001). No answer by a single person is ever shown by this module.
+
+Answers of one person are not independent: intervals count people, not answers
+(`intervals.clustered_share`). `apart` is a gap whose interval against all others, Bonferroni over
+the groups compared, leaves out zero. A gap is a reason to read examples, and can have its cause in
+the items, the rubric or the truth as well as in people.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtri
+
+from gpu_jobs.errors.intervals import clustered_share
+
+LEAST_PEOPLE = 10
+LEAST_CLUSTERS = 5
+"""People on either side below which no gap is called one."""
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Arrays (G,): people, answers, share with low and high; shown bool; difference from all other
+    groups together; apart bool. Everything of a group that is not shown is NaN (people and answers:
+    −1; apart: False).
+    """
+
+    people: np.ndarray
+    answers: np.ndarray
+    share: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    difference: np.ndarray
+    apart: np.ndarray
+    shown: np.ndarray
+
+
+def gaps(
+    value: np.ndarray,
+    group: np.ndarray,
+    worker: np.ndarray,
+    groups: int,
+    *,
+    least_people: int = 1,
+) -> Gap:
+    """Mean of value (n,) in [0, 1] by group (n,) (negative: in none; NaN values are left out).
+
+    value is whatever is asked about: wrong or not, or "gave answer v". least_people: 10 for cells
+    of self-description, where a cell that is not shown is no part of the others either.
+    """
+    known = (group >= 0) & ~np.isnan(value)
+    value, group, worker = value[known], group[known], worker[known]
+    people = _people(group, worker, groups)
+    shown = visible(people, least_people)
+    inside = shown[group]
+    value, group, worker = value[inside], group[inside], worker[inside]
+    share, low, high = clustered_share(value, group, worker, groups, level=LEVEL)
+    difference, apart = _against_others(value, group, worker, shown)
+    n = np.bincount(group, minlength=groups)
+    return Gap(
+        people=np.where(shown, people, -1),
+        answers=np.where(shown, n, -1),
+        share=np.where(shown, share, np.nan),
+        low=np.where(shown, low, np.nan),
+        high=np.where(shown, high, np.nan),
+        difference=np.where(shown, difference, np.nan),
+        apart=shown & apart,
+        shown=shown,
+    )
+
+
+def visible(people: np.ndarray, least_people: int) -> np.ndarray:
+    """bool (G,): cells with enough people, less the smallest where one suppressed cell alone could be
+    had by subtraction. Empty cells hide nobody.
+    """
+    shown = people >= max(least_people, 1)
+    hidden = (people > 0) & ~shown
+    if hidden.sum() == 1 and shown.any():
+        smallest = people[shown].min()
+        # All of that size, so that the order of cells decides nothing.
+        shown &= people > smallest
+    return np.asarray(shown)
+
+
+def crossed(
+    value: np.ndarray,
+    who: np.ndarray,
+    whom: np.ndarray,
+    worker: np.ndarray,
+    *,
+    cells: int,
+    groups: int,
+    least_people: int = LEAST_PEOPLE,
+) -> Gap:
+    """Cells of people (who, (n,)) × groups of items (whom, (n,)): arrays (cells · groups,), the group
+    running fastest. Each group of items is compared within itself: difference is against the other
+    cells of people on the *same* items' group, so that what the items are like cancels out.
+    """
+    key = np.where((who >= 0) & (whom >= 0), who * groups + whom, -1)
+    parts = [
+        gaps(
+            value,
+            np.where((key >= 0) & (whom == group), who, -1),
+            worker,
+            cells,
+            least_people=least_people,
+        )
+        for group in range(groups)
+    ]
+    names = ("people", "answers", "share", "low", "high", "difference", "apart", "shown")
+    whole = {name: np.stack([getattr(part, name) for part in parts], axis=1) for name in names}
+    return Gap(**{name: array.ravel() for name, array in whole.items()})
+
+
+def _people(group: np.ndarray, worker: np.ndarray, groups: int) -> np.ndarray:
+    workers = int(worker.max(initial=-1)) + 1
+    pairs = np.unique(group * max(workers, 1) + worker)
+    return np.bincount(pairs // max(workers, 1), minlength=groups)
+
+
+def _against_others(
+    value: np.ndarray, group: np.ndarray, worker: np.ndarray, shown: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Difference of each group from all others together, and whether it is more than luck.
+
+    The variance of the difference is clustered by worker: a person who answered in both groups
+    enters with both residuals, so what is peculiar to them cancels out.
+    """
+    groups = len(shown)
+    n = np.bincount(group, minlength=groups).astype(np.float64)
+    total = np.bincount(group, weights=value, minlength=groups)
+    rest_n, rest = n.sum() - n, total.sum() - total
+    both = (n > 0) & (rest_n > 0)
+    mean = np.divide(total, n, out=np.full(groups, np.nan), where=n > 0)
+    others = np.divide(rest, rest_n, out=np.full(groups, np.nan), where=rest_n > 0)
+    z = np.zeros(groups)
+    workers = int(worker.max(initial=-1)) + 1
+    for one in np.flatnonzero(both).tolist():
+        inside = group == one
+        residual = np.where(
+            inside, (value - mean[one]) / n[one], -(value - others[one]) / rest_n[one]
+        )
+        of_worker = np.bincount(worker, weights=residual, minlength=workers)
+        met = len(np.unique(worker))
+        variance = float(np.square(of_worker).sum()) * met / max(met - 1, 1)
+        # The variance between a handful of people is itself a matter of luck.
+        sides = len(np.unique(worker[inside])), len(np.unique(worker[~inside]))
+        if min(sides) >= LEAST_CLUSTERS:
+            gap = mean[one] - others[one]
+            z[one] = (
+                gap / np.sqrt(variance) if variance > 0 else np.sign(gap) * np.inf if gap else 0
+            )
+    bar = float(ndtri(1 - (1 - LEVEL) / 2 / max(int(both.sum()), 1)))
+    return mean - others, np.abs(z) > bar
