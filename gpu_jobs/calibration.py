@@ -19,7 +19,7 @@ _COLDEST, _HOTTEST = 0.05, 20.0
 def expected_calibration_error(
     probability: np.ndarray, truth: np.ndarray, *, bins: int = BINS
 ) -> float | None:
-    """probability (n, C), rows summing to 1; truth int64 (n,). None without rows."""
+    """Arrays probability (n, C), rows summing to 1; truth int64 (n,). None without rows."""
     if not len(probability):
         return None
     top = probability.max(axis=1)

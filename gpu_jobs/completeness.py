@@ -37,7 +37,7 @@ class Completeness:
 def completeness(
     item: np.ndarray, overlap: np.ndarray, blank: np.ndarray, valid: np.ndarray
 ) -> Completeness:
-    """item int64 (n,): of each answer; overlap int64 (I,): answers wanted; blank, valid bool (n,).
+    """Item int64 (n,) of each answer; overlap int64 (I,): answers wanted; blank, valid bool (n,).
 
     Only answers that are there and valid fill an item. Raises InputError for a negative overlap.
     """

@@ -108,7 +108,7 @@ def features(grams: Sequence[Grams], *, buckets: int = BUCKETS) -> sparse.csr_ar
 
 
 def inverse_frequency(counts: sparse.csr_array) -> np.ndarray:
-    """float64 (buckets,): ln((1 + texts)/(1 + texts with it)) + 1 (K. Spärck Jones, 1972; smooth)."""
+    """float64 (buckets,): ln((1 + texts)/(1 + texts with it)) + 1 (Spärck Jones 1972), smooth."""
     seen = np.bincount(counts.indices, minlength=counts.shape[1])
     return np.asarray(np.log((1 + counts.shape[0]) / (1 + seen)) + 1)
 

@@ -86,7 +86,7 @@ def write_csv(table: pa.Table, path: Path) -> None:
 
 
 def write_named(table: pa.Table, path: Path) -> None:
-    """As CSV or Parquet, by the name; raises InputError for another name or a place that refuses."""
+    """As CSV or Parquet, by the name; InputError for another name or a place that refuses."""
     writers = {".csv": write_csv, ".parquet": write_parquet}
     if path.suffix.lower() not in writers:
         raise InputError(f"--out must end in .csv or .parquet, not {path.name!r}")

@@ -10,8 +10,8 @@ f_t(c) the share of the other workers who say c on item t, the agreement A = Σ_
 
 Nothing is assumed about classes or skills: a worker who only ever says the commonest class has
 no variance, and z = 0. z < −2.33: below chance, as of somebody who answers in reverse or has
-understood the classes the other way round. z < 1.64 from at least 20 answers: not shown to be better
-than chance, which is what random answers look like.
+understood the classes the other way round. z < 1.64 from at least 20 answers: not shown to be
+better than chance, which is what random answers look like.
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Chance:
 
 
 def chance(answers: Answers) -> Chance:
-    """z of every worker, in O(answers × classes of an item)."""
+    """The z of every worker, in O(answers × classes of an item)."""
     workers, classes = len(answers.workers), max(len(answers.classes), 1)
     share = shares(others(answers))
     met = np.flatnonzero(np.diff(share.indptr) > 0)

@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def signal_table(answers: Answers, found: Survey) -> pa.Table:
-    """A line a worker: worker_id, each signal's value (null: too few answers), families, flagged."""
+    """A line a worker: its id, each signal's value (null: too few answers), families, flagged."""
     columns = {"worker_id": pa.array(answers.workers, pa.string())}
     for signal in found.signals.values():
         columns[signal.name] = pa.array(signal.value, mask=np.isnan(signal.value))

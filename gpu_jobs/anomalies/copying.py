@@ -60,7 +60,7 @@ class Copying:
 
 
 def shared_errors(answers: Answers, truth: np.ndarray) -> Copying:
-    """truth int64 (I,): class codes, negative where unknown (such items say nothing).
+    """Array truth int64 (I,): class codes, negative where unknown (such items say nothing).
 
     Raises InputError when more than 50 million meetings of two equal wrong answers would have to
     be counted.

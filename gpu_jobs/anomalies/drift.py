@@ -1,8 +1,8 @@
 """Drift: does somebody's quality fall, somewhere along the way?
 
 x_t = (right_t − expected_t) / √(expected_t (1 − expected_t)) is a standardised residual: right_t
-in [0, 1] is whether, or how far, answer t is right, expected_t what that worker's own level and that
-item's difficulty let one expect. The one-sided CUSUM of falling quality is
+in [0, 1] is whether, or how far, answer t is right, expected_t what that worker's own level and
+that item's difficulty let one expect. The one-sided CUSUM of falling quality is
 
     S_0 = 0,   S_t = max(0, S_{t−1} − x_t − k),   k = 0.25
 
@@ -79,7 +79,7 @@ def drift(
 def own_level(
     worker: np.ndarray, group: np.ndarray, right: np.ndarray, *, workers: int
 ) -> np.ndarray:
-    """expected (n,) for `drift`: the worker's mean shifted by how hard the answer's item is.
+    """For `drift`, expected (n,): the worker's mean shifted by how hard the answer's item is.
 
     group int64 (n,), the item. In log-odds: worker's level + (item's level − everybody's), each
     smoothed by one answer at everybody's level; an answer is left out of its item's level.

@@ -20,7 +20,7 @@ LEAST_FAST = 2
 def haste(
     found: Anomalies, worker: np.ndarray, *, workers: int, threshold: float = THRESHOLD
 ) -> Signal:
-    """worker int64 (n,): who made each submission. NaN for workers without times."""
+    """Array worker int64 (n,): who made each submission. NaN for workers without times."""
     timed = ~np.isnan(found.z)
     n = np.bincount(worker[timed], minlength=workers)
     fast = np.bincount(worker[found.fast], minlength=workers)

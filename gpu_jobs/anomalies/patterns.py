@@ -1,25 +1,30 @@
 """Answers that follow a pattern instead of the items: one class only, or long runs of it.
 
-Both are compared with what the *others* said on the same items in the same order, so that a
-lopsided project or a queue sorted by class flags nobody. For answer t of a worker let q_t(c) be
-the other workers' share of class c on that item, mixed with the worker's own habits m(c):
-q_t = (1 − λ) share + λ m, λ = 0.2.
+Both are compared with what the *others* said on the same items, so that a lopsided project or a
+queue sorted by class flags nobody.
 
-One class (low entropy): with n_c answers of class c and e_c = Σ_t q_t(c),
+One class (low entropy): let q_t(c) be the other workers' share of class c on item t, mixed with the
+worker's own habits m(c), q_t = (1 − λ) share + λ m, λ = 0.2. With n_c answers of class c and
+e_c = Σ_t q_t(c),
 
     z = max_c (n_c − e_c) / √(Σ_t q_t(c)(1 − q_t(c)) (1 + n τ²))
 
-A worker's habit differs from the crowd's; τ = 0.1 is the spread of honest habits that is
-allowed for. `entropy` is −Σ p ln p of the worker's answers over ln C, and `entropy_expected`
-that of e.
+A worker's habit differs from the crowd's; τ = 0.1 is the spread of honest habits that is allowed
+for. `entropy` is −Σ p ln p of the worker's answers over ln C, and `entropy_expected` that of e.
 
-Straight-lining (the runs test with the order of items): E, the number of equal neighbours in the
-worker's sequence, has mean Σ_t p_t, p_t = Σ_c q_t(c) q_{t+1}(c), and variance
-Σ p_t(1 − p_t) + 2 Σ (Σ_c q_t q_{t+1} q_{t+2} − p_t p_{t+1}); here q is scaled, class by class,
-to the worker's own totals first, so that a habit alone makes no run. With q the worker's own
-shares on every item this is the runs test of A. M. Mood, "The distribution theory of runs", Annals
-of Mathematical Statistics 11 (1940). Positive z: longer runs than the items explain; negative z:
-alternation.
+Straight-lining is the runs test, with the order of the items: R, the number of equal neighbours in
+the worker's sequence, beside what it would be if the worker's answers were dealt anew among the
+items with the same label (that of the others). Whoever answers by the item, however well or badly,
+loses nothing by such a deal; whoever answers by the clock does. Within label s, where the worker
+gave n_s answers with shares q_s(c), and with q_t = q of the label of item t, h_t = q_{t−1} +
+q_{t+1} and g_t = h_t − its mean within the label,
+
+    E[R] = Σ_t q_t · q_{t+1}   (two of one label: (n_s q·q − 1)/(n_s − 1))
+    Var[R] ≈ Σ_t (Σ_c q_t g_t² − (q_t · g_t)²) + Σ_t tr(Σ_t Σ_{t+1}),   Σ_t = diag(q_t) − q_t q_tᵀ
+
+With one label this is the runs test of A. M. Mood, "The distribution theory of runs", Annals of
+Mathematical Statistics 11 (1940), for many classes. Positive z: longer runs than the items explain;
+negative z: alternation.
 """
 
 from dataclasses import dataclass
@@ -27,6 +32,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from gpu_jobs.aggregation.labels import TIED
 from gpu_jobs.anomalies.peers import (
     incidence,
     others,
@@ -43,7 +49,6 @@ RUNS_Z = 3.5
 LEAST = 20
 OWN = 0.2
 HABIT = 0.1
-_RAKING = 5
 _LEAST_VARIANCE = 1e-9
 
 
@@ -62,9 +67,13 @@ class Patterns:
     longest: np.ndarray
 
 
-def patterns(answers: Answers, *, order: np.ndarray | None = None) -> Patterns:
-    """order float64 or int64 (n,): when each answer was given, as numbers that rise within a
-    worker; ties are broken by item, which no pattern can exploit. Without it runs are NaN.
+def patterns(
+    answers: Answers, *, order: np.ndarray | None = None, label: np.ndarray | None = None
+) -> Patterns:
+    """Array order float64 or int64 (n,): when each answer was given, as numbers that rise within a
+    worker; ties are broken by item, which no pattern can exploit. Without it runs are NaN. label
+    int64 (n,): what the others make of each answer's item, the number of classes where they are
+    divided; by default their majority.
     """
     workers, classes = len(answers.workers), max(len(answers.classes), 1)
     n = np.bincount(answers.worker, minlength=workers)
@@ -83,8 +92,10 @@ def patterns(answers: Answers, *, order: np.ndarray | None = None) -> Patterns:
     runs, longest = np.full(workers, np.nan), np.zeros(workers, dtype=np.int64)
     if order is not None and len(answers):
         sequence = np.lexsort((answers.item, order, answers.worker))
-        raked = _raked(crowd, answers.worker, of_worker, given)
-        runs = _runs(answers.worker[sequence], answers.value[sequence], raked[sequence], n)
+        label = majority_of_others(share) if label is None else label
+        runs = _runs(
+            answers.worker[sequence], answers.value[sequence], label[sequence], workers, classes
+        )
         longest = _longest(answers.worker[sequence], answers.value[sequence], workers)
     return Patterns(
         answers=n,
@@ -134,41 +145,67 @@ def _one_class(
     return found
 
 
-def _raked(
-    crowd: sparse.csr_array,
-    worker: np.ndarray,
-    of_worker: sparse.csr_array,
-    given: sparse.csr_array,
-) -> sparse.csr_array:
-    """Rows scaled class by class until a worker's expected totals are the worker's own totals."""
-    for _ in range(_RAKING):
-        expected = sparse.csr_array(of_worker @ crowd)
-        inverse = expected.copy()
-        inverse.data = np.divide(
-            1, expected.data, out=np.zeros_like(expected.data), where=expected.data > 0
-        )
-        factor = sparse.csr_array(given.multiply(inverse))
-        crowd = shares(sparse.csr_array(crowd.multiply(factor[worker])))
-    return crowd
+def majority_of_others(share: sparse.csr_array) -> np.ndarray:
+    """int64 (n,): the class that most of the others gave, C where there is none, or two."""
+    classes = share.shape[1]
+    rows = np.repeat(np.arange(share.shape[0]), np.diff(share.indptr))
+    best = np.zeros(share.shape[0])
+    np.maximum.at(best, rows, share.data)
+    top = share.data >= best[rows] - TIED
+    ways = np.bincount(rows[top], minlength=share.shape[0])
+    label = np.full(share.shape[0], classes, dtype=np.int64)
+    label[rows[top]] = share.indices[top]
+    label[ways != 1] = classes
+    return label
 
 
-def _runs(worker: np.ndarray, value: np.ndarray, q: sparse.csr_array, n: np.ndarray) -> np.ndarray:
+def _runs(
+    worker: np.ndarray, value: np.ndarray, label: np.ndarray, workers: int, classes: int
+) -> np.ndarray:
+    """Z of R (W,), from sequences sorted by worker and time; NaN below two answers."""
+    n = np.bincount(worker, minlength=workers)
+    _, stratum = np.unique(worker * (classes + 1) + label, return_inverse=True)
+    size = np.bincount(stratum)
+    share = scale_rows(incidence(stratum, value, (len(size), classes)), 1 / size)
+    q = sparse.csr_array(share[stratum])
     same = worker[1:] == worker[:-1]
     equal = same & (value[1:] == value[:-1])
-    p = row_products(q[:-1], q[1:])
-    mean = np.bincount(worker[1:][same], weights=p[same], minlength=len(n))
-    variance = np.bincount(worker[1:][same], weights=(p * (1 - p))[same], minlength=len(n))
-    if len(worker) > 2:
-        three = same[1:] & same[:-1]
-        covariance = row_products(q[:-2], q[1:-1], q[2:]) - p[:-1] * p[1:]
-        variance += 2 * np.bincount(worker[2:][three], weights=covariance[three], minlength=len(n))
-    observed = np.bincount(worker[1:][equal], minlength=len(n))
-    varies = variance > _LEAST_VARIANCE * np.maximum(n, 1)
-    z = np.divide(
-        observed - mean, np.sqrt(np.maximum(variance, 0)), out=np.zeros(len(n)), where=varies
+    one, two = q[:-1], q[1:]
+    product = row_products(one, two)
+    within = stratum[1:] == stratum[:-1]
+    several = np.maximum(size[stratum[1:]] - 1, 1)
+    mean = np.where(within, (size[stratum[1:]] * product - 1) / several, product)
+    # tr((diag(a) − aaᵀ)(diag(b) − bbᵀ))
+    mixed = product - row_products(one, two, two) - row_products(one, one, two) + np.square(product)
+    left, right = np.append(False, same), np.append(same, False)
+    beside = sparse.csr_array(
+        _shifted(q, -1, left.astype(np.float64)) + _shifted(q, 1, right.astype(np.float64))
     )
+    usual = scale_rows(
+        incidence(stratum, np.arange(len(stratum)), (len(size), len(stratum))), 1 / size
+    )
+    average = sparse.csr_array(sparse.csr_array(usual @ beside)[stratum])
+    linear = (
+        row_products(q, beside, beside)
+        - 2 * row_products(q, beside, average)
+        + row_products(q, average, average)
+        - np.square(row_products(q, beside) - row_products(q, average))
+    )
+    variance = np.bincount(worker, weights=linear, minlength=workers)
+    variance += np.bincount(worker[1:][same], weights=mixed[same], minlength=workers)
+    expected = np.bincount(worker[1:][same], weights=mean[same], minlength=workers)
+    observed = np.bincount(worker[1:][equal], minlength=workers)
+    varies = variance > _LEAST_VARIANCE * np.maximum(n, 1)
+    spread = np.sqrt(np.maximum(variance, 0))
+    z = np.divide(observed - expected, spread, out=np.zeros(workers), where=varies)
     z[n < 2] = np.nan
     return z
+
+
+def _shifted(q: sparse.csr_array, step: int, keep: np.ndarray) -> sparse.csr_array:
+    """Row t becomes row t + step of q where keep is 1, nothing where it is 0."""
+    at = np.clip(np.arange(q.shape[0]) + step, 0, max(q.shape[0] - 1, 0))
+    return scale_rows(q[at], keep)
 
 
 def _longest(worker: np.ndarray, value: np.ndarray, workers: int) -> np.ndarray:

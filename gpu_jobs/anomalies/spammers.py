@@ -72,23 +72,35 @@ def spammers(answers: Answers, counts: np.ndarray) -> Spammers:
     return Spammers(answers=n, score=score, luck=luck)
 
 
-def counts_without_self(
+def posterior_of_others(
     answers: Answers, posterior: np.ndarray, likelihood: np.ndarray
 ) -> np.ndarray:
-    """Expected counts (W, C, C) of truth × answer against the posterior of the others.
+    """(n, C): posterior of each answer's item without that answer's own factor.
 
-    posterior (I, C): of all answers. likelihood (n, C): of each answer under each truth, the
-    factor that it has in the posterior. Raises InputError where W·C² or n·C is too large.
+    posterior (I, C): of all answers. likelihood (n, C): of each answer under each truth, the factor
+    that it has in the posterior. Raises InputError where n·C is too large.
     """
-    workers, classes = len(answers.workers), posterior.shape[1]
-    if workers * classes**2 > CELLS or len(answers) * classes > CELLS:
+    classes = posterior.shape[1]
+    if len(answers) * classes > CELLS:
+        raise InputError(
+            f"{len(answers):,} answers in {classes:,} classes have more than {CELLS:,} cells"
+        )
+    rest = posterior[answers.item] / np.maximum(likelihood, _LEAST_LEFT)
+    total = rest.sum(axis=1, keepdims=True)
+    return np.divide(rest, total, out=np.full_like(rest, 1 / max(classes, 1)), where=total > 0)
+
+
+def counts_against(answers: Answers, rest: np.ndarray) -> np.ndarray:
+    """Expected counts (W, C, C) of truth × answer against the posterior of the others (n, C).
+
+    Raises InputError where W·C² is too large.
+    """
+    workers, classes = len(answers.workers), rest.shape[1]
+    if workers * classes**2 > CELLS:
         raise InputError(
             f"spammer scores of {workers:,} workers in {classes:,} classes need more than"
             f" {CELLS:,} cells"
         )
-    rest = posterior[answers.item] / np.maximum(likelihood, _LEAST_LEFT)
-    total = rest.sum(axis=1, keepdims=True)
-    rest = np.divide(rest, total, out=np.full_like(rest, 1 / max(classes, 1)), where=total > 0)
     key = answers.worker * classes + answers.value
     found = np.empty((classes, workers * classes))
     for truth in range(classes):

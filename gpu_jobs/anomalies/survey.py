@@ -20,7 +20,7 @@ from gpu_jobs.anomalies import (
     seconds,
     spammers,
 )
-from gpu_jobs.anomalies.peers import others, row_sums
+from gpu_jobs.anomalies.peers import incidence, others, row_products, row_sums
 from gpu_jobs.anomalies.signals import Flags, Signal, combine
 from gpu_jobs.answers import Answers
 from gpu_jobs.contracts import InputError
@@ -57,17 +57,20 @@ def survey(
     copied: copying.Copying | None = None
     agreed = chance.chance(answers)
     found += [chance.below_chance(agreed), chance.at_chance(agreed)]
-    shapes = patterns.patterns(answers, order=order)
-    found.append(patterns.one_class(shapes))
-    if order is not None:
-        found.append(patterns.straight_lining(shapes))
+    label: np.ndarray | None = None
     try:
         fit = standing(answers) if fit is None else fit
-        rest = spammers.counts_without_self(answers, fit.posterior, likelihoods(answers, fit.error))
-        found.append(spammers.spamming(spammers.spammers(answers, rest)))
+        rest = spammers.posterior_of_others(answers, fit.posterior, likelihoods(answers, fit.error))
+        label = _sure_label(rest)
+        score = spammers.spammers(answers, spammers.counts_against(answers, rest))
+        found.append(spammers.spamming(score))
     except InputError as error:
         absent["spammer score"] = str(error)
         fit = None
+    shapes = patterns.patterns(answers, order=order, label=label)
+    found.append(patterns.one_class(shapes))
+    if order is not None:
+        found.append(patterns.straight_lining(shapes))
     truth = truth_of(answers, fit)
     if order is not None:
         found.append(_drift(answers, order))
@@ -104,13 +107,22 @@ def truth_of(answers: Answers, fit: Standing | None) -> np.ndarray:
     return np.where(answers.gold >= 0, answers.gold, label)
 
 
+def _sure_label(rest: np.ndarray) -> np.ndarray:
+    """int64 (n,): the likeliest class, C where none has more than half."""
+    classes = rest.shape[1]
+    if not rest.size:
+        return np.full(len(rest), classes, dtype=np.int64)
+    return np.where(rest.max(axis=1) > 0.5, rest.argmax(axis=1), classes)
+
+
 def _drift(answers: Answers, order: np.ndarray) -> Signal:
     """Right is what the gold says; without gold, the share of the *others* who said the same,
     so that nobody's own answer makes them right.
     """
     counts = others(answers)
     of_others = row_sums(counts)
-    same = np.asarray(counts[np.arange(len(answers)), answers.value]).ravel()
+    said = incidence(np.arange(len(answers)), answers.value, (len(answers), counts.shape[1]))
+    same = row_products(counts, said)
     right = np.divide(same, of_others, out=np.full(len(answers), np.nan), where=of_others > 0)
     gold = answers.gold[answers.item]
     right = np.where(gold >= 0, (gold == answers.value).astype(np.float64), right)

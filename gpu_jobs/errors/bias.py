@@ -78,8 +78,8 @@ def gaps(
 
 
 def visible(people: np.ndarray, least_people: int) -> np.ndarray:
-    """bool (G,): cells with enough people, less the smallest where one suppressed cell alone could be
-    had by subtraction. Empty cells hide nobody.
+    """Cells (G,) with enough people, less the smallest where one suppressed cell alone could be had
+    by subtraction. Empty cells hide nobody.
     """
     shown = people >= max(least_people, 1)
     hidden = (people > 0) & ~shown
@@ -100,9 +100,9 @@ def crossed(
     groups: int,
     least_people: int = LEAST_PEOPLE,
 ) -> Gap:
-    """Cells of people (who, (n,)) × groups of items (whom, (n,)): arrays (cells · groups,), the group
-    running fastest. Each group of items is compared within itself: difference is against the other
-    cells of people on the *same* items' group, so that what the items are like cancels out.
+    """Cells of people (who, (n,)) × groups of items (whom, (n,)): arrays (cells · groups,), the
+    group running fastest. Each group of items is compared within itself: difference is against the
+    other cells of people on the *same* items' group, so that what the items are like cancels out.
     """
     key = np.where((who >= 0) & (whom >= 0), who * groups + whom, -1)
     parts = [

@@ -35,7 +35,7 @@ class Citations:
 
 
 def citations(line: np.ndarray, worker: np.ndarray, *, lines: int) -> Citations:
-    """line int64 (n,): code of the cited line, negative where an answer has no citation; worker
+    """Line int64 (n,): code of the cited line, negative where an answer has no citation; worker
     int64 (n,). An answer that cites two lines is counted with the one that its reviewer put first.
     """
     n = len(line)

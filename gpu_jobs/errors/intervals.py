@@ -38,11 +38,12 @@ def clustered_share(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean of value by group, low, high; answers of one cluster (a worker) are not independent.
 
-    value float64 (n,) in [0, 1], group int64 (n,), cluster int64 (n,). The variance between clusters,
-    Σ_w (Σ_{i in w} (value_i − mean))²/n² · G/(G − 1) with G clusters in the group (K.-Y. Liang,
-    S. L. Zeger, "Longitudinal data analysis using generalized linear models", Biometrika 73, 1986),
-    gives the number of independent answers n* = mean(1 − mean)/variance that stands for n in
-    Wilson's interval, at most n. With one cluster the interval is [0, 1]: it says nothing of others.
+    value float64 (n,) in [0, 1], group int64 (n,), cluster int64 (n,). The variance between
+    clusters, Σ_w (Σ_{i in w} (value_i − mean))²/n² · G/(G − 1) with G clusters in the group
+    (K.-Y. Liang, S. L. Zeger, "Longitudinal data analysis using generalized linear models",
+    Biometrika 73, 1986), gives the number of independent answers n* = mean(1 − mean)/variance that
+    stands for n in Wilson's interval, at most n. With one cluster the interval is [0, 1]: it says
+    nothing of others.
     """
     n = np.bincount(group, minlength=groups).astype(np.float64)
     total = np.bincount(group, weights=value, minlength=groups)

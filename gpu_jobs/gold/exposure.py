@@ -40,7 +40,7 @@ class Exposure:
 
 
 def exposure(answers: Answers, *, order: np.ndarray | None = None, worn: int = WORN) -> Exposure:
-    """order (n,): any numbers that rise with time (n answers, as in `answers`); equal ones share
+    """Order (n,): any numbers that rise with time (n answers, as in `answers`); equal ones share
     a half.
     """
     items = np.flatnonzero(answers.gold != NO_GOLD)

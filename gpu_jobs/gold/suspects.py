@@ -11,9 +11,12 @@ worker. a_w ≥ 1/C: a worker who is worse than chance on gold is no witness aga
 
 Workers who share a belief are not independent, and then L is far too sure. The likelihoods are
 therefore raised to the power 1/(1 + (m − 1)ρ), the design effect of m answers with intra-class
-correlation ρ (L. Kish, "Survey Sampling", 1965); ρ is estimated from the errors on all gold items
+correlation ρ (L. Kish, "Survey Sampling", 1965); ρ is estimated from the errors on the gold items
 by the ANOVA estimator (M. S. Ridout, C. G. B. Demétrio, D. Firth, "Estimating intraclass
-correlation for binary data", Biometrics 55, 1999), never below 0.
+correlation for binary data", Biometrics 55, 1999), never below 0. Wrong gold makes errors agree,
+too, and would excuse itself: so the most doubtful items, at most a share 2π and only those that
+independent people would contradict, are left out of ρ. Where many more items lead people astray, ρ
+stays large and the doubt small.
 
 Any type. With a score s_i = 1 − distance to the gold and the worker's mean score on the other
 gold items ŝ, variance σ² of the residuals,
@@ -104,33 +107,21 @@ def suspect_gold(
     gold = answers.gold[items]
     right = (value == gold[item]).astype(np.float64)
     size = np.bincount(item, minlength=len(items))
-    correlation = intraclass(item, right)
-    power = 1 / (1 + (size - 1) * correlation)
     accuracy = _accuracy_elsewhere(item, worker, right, len(answers.workers))
     accuracy = np.maximum(accuracy, 1 / classes)
     gain = np.log(accuracy) - np.log((1 - accuracy) / (classes - 1))
     # Relative to a class that nobody gave: log L(t) − Σ log((1 − a)/(C − 1)) = Σ_{v_i = t} gain.
     key, place = np.unique(item * classes + value, return_inverse=True)
-    support = np.bincount(place, weights=gain, minlength=len(key)) * power[key // classes]
-    of_item, of_class = key // classes, key % classes
-    is_gold = of_class == gold[of_item]
-    for_gold = np.zeros(len(items))
-    for_gold[of_item[is_gold]] = support[is_gold]
-    top = np.zeros(len(items))
-    np.maximum.at(top, of_item, support)
-    given = np.bincount(of_item[~is_gold], minlength=len(items))
-    silent = classes - given - (gold != GOLD_NEVER_ANSWERED)
-    rest = np.bincount(
-        of_item[~is_gold],
-        weights=np.exp(support - top[of_item])[~is_gold],
-        minlength=len(items),
-    ) + np.maximum(silent, 0) * np.exp(-top)
-    against = prior * rest / (classes - 1)
-    wrong = against / (against + (1 - prior) * np.exp(for_gold - top))
+    evidence = np.bincount(place, weights=gain, minlength=len(key))
+    alone, _ = _wrong(key, evidence, gold, classes, prior)
+    trusted = _least_doubtful(alone, 2 * prior)[item]
+    correlation = intraclass(item[trusted], right[trusted])
+    power = 1 / (1 + (size - 1) * correlation)
+    wrong, other = _wrong(key, evidence * power[key // classes], gold, classes, prior)
     return Suspects(
         item=items,
         wrong=wrong,
-        other=_spoken_for(of_item, of_class, support, is_gold, for_gold),
+        other=other,
         answers=size,
         against=1 - np.bincount(item, weights=right, minlength=len(items)) / np.maximum(size, 1),
         suspect=(wrong >= threshold) & (size >= min_answers),
@@ -243,6 +234,36 @@ def _mean_elsewhere(
         return (prior + s) / (2 * prior + n)
     overall = float(score.mean()) if len(score) else 0.0
     return (overall + s) / (1 + n)
+
+
+def _wrong(
+    key: np.ndarray, support: np.ndarray, gold: np.ndarray, classes: int, prior: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """P(wrong) of each gold item, and the class that the answers speak for instead (or NO_GOLD).
+
+    key: item · classes + class of each class that was given, support: its log-likelihood.
+    """
+    of_item, of_class = key // classes, key % classes
+    is_gold = of_class == gold[of_item]
+    for_gold, top = np.zeros(len(gold)), np.zeros(len(gold))
+    for_gold[of_item[is_gold]] = support[is_gold]
+    np.maximum.at(top, of_item, support)
+    given = np.bincount(of_item[~is_gold], minlength=len(gold))
+    silent = np.maximum(classes - given - (gold != GOLD_NEVER_ANSWERED), 0)
+    likely = np.exp(support - top[of_item])
+    rest = np.bincount(of_item[~is_gold], weights=likely[~is_gold], minlength=len(gold))
+    against = prior * (rest + silent * np.exp(-top)) / (classes - 1)
+    wrong = against / (against + (1 - prior) * np.exp(for_gold - top))
+    return wrong, _spoken_for(of_item, of_class, support, is_gold, for_gold)
+
+
+def _least_doubtful(wrong: np.ndarray, share: float) -> np.ndarray:
+    """All items but the `share` most doubtful ones, as far as their doubt exceeds one half."""
+    room = int(np.ceil(share * len(wrong)))
+    if room >= len(wrong):
+        return np.asarray(wrong <= 0.5)
+    bar = np.sort(wrong)[len(wrong) - room - 1] if len(wrong) else 0.0
+    return np.asarray(wrong <= max(float(bar), 0.5))
 
 
 def _spoken_for(

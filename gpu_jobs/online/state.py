@@ -248,7 +248,7 @@ class Online:
     def _class_of(self, answer: str) -> int:
         if answer not in self._class:
             raise InputError(
-                f"answer {answer!r} is no class that the last full run knew; it enters with the next"
+                f"answer {answer!r} is no class of the last full run; it enters with the next"
             )
         return self._class[answer]
 

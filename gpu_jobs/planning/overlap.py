@@ -54,7 +54,7 @@ class Replay:
 
 
 def stopped(posterior: np.ndarray, answers: np.ndarray, rule: Rule) -> np.ndarray:
-    """bool (I,), from tempered posteriors (I, C) and answers so far (I,)."""
+    """Mask bool (I,), from tempered posteriors (I, C) and answers so far (I,)."""
     sure = 1 - posterior.max(axis=1, initial=0) <= rule.error
     return np.asarray((answers >= rule.most) | (sure & (answers >= rule.least)))
 
@@ -73,7 +73,7 @@ def temperature_for(posterior: np.ndarray, gold: np.ndarray, answers: np.ndarray
 def replay(
     answers: Answers, rule: Rule, draw: np.random.Generator, *, known: np.ndarray | None = None
 ) -> Replay:
-    """known bool (I,): items whose gold the rule may use for its temperature; none by default."""
+    """Known bool (I,): items whose gold the rule may use for its temperature; none by default."""
     gold = np.full(len(answers.items), NO_GOLD) if known is None else answers.gold.copy()
     if known is not None:
         gold[~known] = NO_GOLD

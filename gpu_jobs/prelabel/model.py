@@ -51,9 +51,9 @@ class Linear:
 
 @dataclass(frozen=True)
 class Prelabeller:
-    """rarity (F,): weights of the features. error_before, error_after: expected calibration error on
-    the held-out items without and with the temperature; each half is judged by the temperature of the
-    other. accuracy: there. loss: mean −ln p there, before the temperature.
+    """rarity (F,): weights of the features. error_before, error_after: expected calibration error
+    on the held-out items without and with the temperature; each half is judged by the temperature
+    of the other. accuracy: there. loss: mean −ln p there, before the temperature.
     """
 
     classes: list[str]
@@ -76,7 +76,9 @@ def train(
     classes: list[str],
     draw: np.random.Generator,
 ) -> Prelabeller:
-    """truth float64 (n, C): rows that sum to 1. Raises InputError below 20 items or two classes."""
+    """Array truth float64 (n, C): rows that sum to 1. Raises InputError below 20 items or
+    two classes.
+    """
     if len(texts) < LEAST_ITEMS or len(classes) < 2:
         raise InputError(
             f"a model needs at least {LEAST_ITEMS} accepted items and two classes;"
@@ -128,7 +130,7 @@ def weighted(counts: sparse.csr_array, rarity: np.ndarray) -> sparse.csr_array:
 def fit_linear(
     x: sparse.csr_array, truth: np.ndarray, *, penalty: float, max_iter: int = MAX_ITER
 ) -> Linear:
-    """x CSR (n, F), truth (n, C). Convex, so the start decides nothing."""
+    """Matrix x CSR (n, F), truth (n, C). Convex, so the start decides nothing."""
     n, columns = x.shape
     classes = truth.shape[1]
     transposed = sparse.csr_array(x.T)
