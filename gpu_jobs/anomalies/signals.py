@@ -21,12 +21,14 @@ NEEDED = 2
 @dataclass(frozen=True)
 class Signal:
     """Arrays (W,). value: in the signal's own unit, NaN where there are too few answers.
-    speaks: bool, beyond the published threshold; never where value is NaN.
+    speaks: bool, beyond the published threshold (above it where `high`, else below it); never where
+    value is NaN.
     """
 
     name: str
     family: str
     threshold: float
+    high: bool
     value: np.ndarray
     speaks: np.ndarray
 
@@ -42,14 +44,12 @@ class Flags:
 
 def above(name: str, family: str, threshold: float, value: np.ndarray) -> Signal:
     """A signal that speaks where value > threshold."""
-    speaks = np.greater(value, threshold, where=~np.isnan(value), out=np.zeros(len(value), bool))
-    return Signal(name=name, family=family, threshold=threshold, value=value, speaks=speaks)
+    return Signal(name, family, threshold, True, value, value > threshold)
 
 
 def below(name: str, family: str, threshold: float, value: np.ndarray) -> Signal:
     """A signal that speaks where value < threshold."""
-    speaks = np.less(value, threshold, where=~np.isnan(value), out=np.zeros(len(value), bool))
-    return Signal(name=name, family=family, threshold=threshold, value=value, speaks=speaks)
+    return Signal(name, family, threshold, False, value, value < threshold)
 
 
 def combine(signals: Iterable[Signal], workers: int, *, needed: int = NEEDED) -> Flags:

@@ -100,6 +100,11 @@ def replay(
     )
 
 
+def thinned(answers: Answers, overlap: int, draw: np.random.Generator) -> Answers:
+    """At most `overlap` answers of each item, drawn at random: what a fixed overlap would have."""
+    return _taken(answers, _turns(answers, draw) < overlap)
+
+
 def _turns(answers: Answers, draw: np.random.Generator) -> np.ndarray:
     """int64 (n,): place of each answer in a random order of its item's answers."""
     order = np.lexsort((draw.random(len(answers)), answers.item))

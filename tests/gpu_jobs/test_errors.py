@@ -162,8 +162,8 @@ def test_errors_command(printed, tmp_path):
     lines = [f"{HEAD},tier,group,described,cited"]
     for w in range(24):
         lines += [
-            f"i{i},w{w},{'x' if i % 3 else 'y'},x,{'t1' if w % 2 else 't2'},{'g' if i < 3 else 'h'},"
-            f"{'a' if w < 12 else 'b'},{'' if i % 3 else 'line 1'}"
+            f"i{i},w{w},{'x' if i % 3 else 'y'},x,{'t1' if w % 2 else 't2'},"
+            f"{'g' if i < 3 else 'h'},{'a' if w < 12 else 'b'},{'' if i % 3 else 'line 1'}"
             for i in range(6)
         ]
     found, _ = printed("errors", "\n".join(lines), "--out", tmp_path / "workers.csv")
