@@ -18,6 +18,8 @@ from gpu_jobs.errors.intervals import wilson
 
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 CHEATS = ("spammers", "colluders", "adversaries")
+KINDS = (*CHEATS, "drifters")
+"""What signals look for: drifters are honest people who tire."""
 SEEDS = 5
 HONEST_CROWDS = 100
 """Crowds without a cheat, 40 workers each: what false positives are counted on."""
@@ -25,6 +27,7 @@ MIXED_CROWDS = 20
 AMONG = 0.2
 """Share of each cheat in the crowds in which the signals have to find them."""
 FALSE_POSITIVES = 0.01
+SHORT_ITEMS = 160
 
 
 @dataclass(frozen=True)
@@ -99,53 +102,60 @@ def _mean_cells(cheat: str, share: float) -> dict[str, Cell]:
 
 def _signals() -> list[str]:
     honest = _surveys(HONEST_CROWDS, {}, first=1_000)
+    busy_less = _surveys(HONEST_CROWDS, {"items": SHORT_ITEMS}, first=5_000)
     mixed = {
-        cheat: _surveys(MIXED_CROWDS, {cheat: AMONG}, first=2_000 + 100 * number)
-        for number, cheat in enumerate(CHEATS)
+        kind: _surveys(MIXED_CROWDS, {kind: AMONG}, first=2_000 + 100 * number)
+        for number, kind in enumerate(KINDS)
     }
     rows = []
     for name, signal in honest[0][0].items():
-        null = np.concatenate([signals[name].value for signals, _, _ in honest])
-        bar = _bar(null, signal)
-        false = _count([s[name].speaks for s, _, _ in honest])
-        found = [_found(mixed[cheat], name, None) for cheat in CHEATS]
-        at_bar = [_found(mixed[cheat], name, bar) for cheat in CHEATS]
-        beside = _beside(mixed, name)
+        bar = _bar(np.concatenate([signals[name].value for signals, _, _ in honest]), signal)
         rows.append(
             [
                 name,
                 signal.family,
                 f"{'>' if signal.high else '<'} {signal.threshold:g}",
-                false,
-                beside,
-                " / ".join(found),
-                " / ".join(at_bar),
+                _count([signals[name].speaks for signals, _, _ in honest]),
+                _count([signals[name].speaks for signals, _, _ in busy_less]),
+                _share(
+                    [
+                        signals[name].speaks[kind == simulated.HONEST]
+                        for surveys in mixed.values()
+                        for signals, _, kind in surveys
+                    ]
+                ),
+                " / ".join(_found(mixed[kind], name, None) for kind in KINDS),
+                " / ".join(_found(mixed[kind], name, bar) for kind in KINDS),
             ]
         )
-    flags = [flagged for _, flagged, _ in honest]
+    whole = [flagged for _, flagged, _ in honest]
     rows.append(
         [
             "**flagged: two families**",
             "",
             "2",
-            _count(flags),
+            _count(whole),
+            _count([flagged for _, flagged, _ in busy_less]),
             _share([f[k == simulated.HONEST] for each in mixed.values() for _, f, k in each]),
             " / ".join(
-                _share([f[k == code] for _, f, k in mixed[cheat]])
-                for code, cheat in enumerate(CHEATS, start=1)
+                _share([f[k != simulated.HONEST] for _, f, k in mixed[kind]]) for kind in KINDS
             ),
             "",
         ]
     )
+    answers = (800 * 10 // 40, SHORT_ITEMS * 10 // 40)
     return [
         (
             f"**Signals.** False positives: share of the {HONEST_CROWDS * 40:,} people of"
             f" {HONEST_CROWDS} crowds without a cheat for whom the signal speaks at its published"
-            " threshold, with Wilson's 95% interval; beside cheats: of the honest people in crowds"
-            f" with {AMONG:.0%} of one kind of cheat ({MIXED_CROWDS} crowds of each kind). Found:"
-            " share of the spammers / colluders / adversaries in those crowds. At 1%: the same with"
-            " the threshold set so that 1% of the people of the crowds without cheats are hit. A"
-            " signal need not see every kind: the table says which it sees."
+            f" threshold, with Wilson's 95% interval: of people with {answers[0]} answers each, and"
+            f" of others with {answers[1]}. Beside cheats: of the honest people in crowds with"
+            f" {AMONG:.0%} of one kind ({MIXED_CROWDS} crowds of each). Found: share of the"
+            f" {', '.join(KINDS)} in those crowds ({answers[0]} answers each; drifters give half of"
+            " their last third of answers by chance). At 1%: the same with the threshold set so"
+            " that 1% of the people of the crowds without cheats are hit. A signal need not see"
+            " every kind: the table says which it sees. Near-duplicate texts: section on real"
+            " crowds."
         ),
         "",
         *page.table(
@@ -153,9 +163,10 @@ def _signals() -> list[str]:
                 "signal",
                 "family",
                 "threshold",
-                "false positives",
+                f"false positives, {answers[0]} answers",
+                f"{answers[1]} answers",
                 "beside cheats",
-                "found: spammers / colluders / adversaries",
+                f"found: {' / '.join(KINDS)}",
                 "found at 1%",
             ],
             rows,
@@ -166,10 +177,10 @@ def _signals() -> list[str]:
 type _Survey = tuple[dict[str, Signal], np.ndarray, np.ndarray]
 
 
-def _surveys(crowds: int, cheats: dict[str, float], *, first: int) -> list[_Survey]:
+def _surveys(crowds: int, options: dict[str, float], *, first: int) -> list[_Survey]:
     found = []
     for seed in range(first, first + crowds):
-        made = simulated.crowd(np.random.default_rng(seed), **cheats)
+        made = simulated.crowd(np.random.default_rng(seed), **options)
         one = survey(made.answers, order=made.order, times=made.seconds)
         found.append((one.signals, one.flags.flagged, made.kind))
     return found
@@ -193,16 +204,6 @@ def _found(surveys: list[_Survey], name: str, bar: float | None) -> str:
             speaks = signal.value > bar if signal.high else signal.value < bar
         hits.append(speaks[kind != simulated.HONEST])
     return _share(hits)
-
-
-def _beside(mixed: dict[str, list[_Survey]], name: str) -> str:
-    return _share(
-        [
-            signals[name].speaks[kind == simulated.HONEST]
-            for surveys in mixed.values()
-            for signals, _, kind in surveys
-        ]
-    )
 
 
 def _share(hits: list[np.ndarray]) -> str:

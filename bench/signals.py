@@ -6,9 +6,12 @@ import numpy as np
 
 from bench import page, scoring, simulated
 from gpu_jobs import tables
+from gpu_jobs.anomalies.chance import LEAST
 from gpu_jobs.anomalies.duplicates import near_duplicates
-from gpu_jobs.answers import Answers, encode
+from gpu_jobs.anomalies.survey import survey
+from gpu_jobs.answers import NO_GOLD, Answers, encode
 from gpu_jobs.calibration import expected_calibration_error
+from gpu_jobs.gold.posterior import gold_scores
 from gpu_jobs.gold.rate import gold_rate
 from gpu_jobs.gold.suspects import suspect_gold
 from gpu_jobs.online.standing import standing
@@ -18,9 +21,13 @@ from gpu_jobs.prelabel.model import suggest, train
 
 SETS = ("rte", "bluebird", "polarity", "music", "ducks")
 TURNED = 0.05
+GOOD = 0.1
 SEEDS = 3
 ONLINE = {"items": 100_000, "workers": 1_000, "overlap": 10}
 ADDED = 5_000
+INSTRUCTION = ("text_instruction", "text_input")
+KNOWN_GOLD = 60
+"""Gold items that the second stop rule may see."""
 
 
 def lines() -> list[str]:
@@ -30,6 +37,7 @@ def lines() -> list[str]:
         if (scoring.DATA / f"{name}.csv").is_file()
     }
     parts = [
+        _people(crowds),
         _suspects(crowds),
         _rates(),
         _texts(),
@@ -38,6 +46,41 @@ def lines() -> list[str]:
         _prelabels(),
     ]
     return [line for part in parts for line in (*part, "")][:-1]
+
+
+def _people(crowds: dict[str, Answers]) -> list[str]:
+    rows = []
+    for name, answers in crowds.items():
+        blind = Answers(**(vars(answers) | {"gold": np.full(len(answers.items), NO_GOLD)}))
+        found = survey(blind)
+        scores = gold_scores(answers)
+        n = np.bincount(answers.worker, minlength=len(answers.workers))
+        enough = n >= LEAST
+        good = enough & (scores.lower > 1 / len(answers.classes) + GOOD)
+        bad = enough & (scores.high < 1 / len(answers.classes) + GOOD)
+        speaks = [
+            f"{int(signal.speaks[good].sum())} / {int(signal.speaks[bad].sum())}"
+            for signal in found.signals.values()
+        ]
+        flagged = found.flags.flagged
+        rows.append(
+            [
+                name,
+                f"{int(good.sum())} / {int(bad.sum())} of {int(enough.sum())}",
+                *speaks,
+                f"{int(flagged[good].sum())} / {int(flagged[bad].sum())}",
+            ]
+        )
+    return [
+        (
+            f"**Signals on real people** with at least {LEAST} answers, computed without the gold"
+            " and judged by it. Good: the lower 90% bound of their gold accuracy is more than"
+            f" {GOOD} above chance; bad: even the upper 95% bound is not. Each cell: good people for whom the"
+            " signal speaks / bad ones. No times, order or texts are known: four signals are absent."
+        ),
+        "",
+        *page.table(["crowd", "good / bad", *found.signals, "flagged"], rows),
+    ]
 
 
 def _suspects(crowds: dict[str, Answers]) -> list[str]:
@@ -122,26 +165,36 @@ def _texts() -> list[str]:
     path = scoring.DATA / "pandalm.items.csv"
     if not path.is_file():
         return []
-    table = tables.read_columns(path, required=("item_id", "response_a", "response_b", "models"))
-    one, two = table["response_a"].to_pylist(), table["response_b"].to_pylist()
-    models = [pair.split("_") for pair in table["models"].to_pylist()]
-    names = sorted({name for pair in models for name in pair})
-    texts = [text for pair in zip(one, two, strict=True) for text in pair]
-    author = np.array([names.index(name) for pair in models for name in pair])
-    item = np.repeat(np.arange(len(one)), 2)
+    columns = ("item_id", "text_instruction", "response_a", "response_b", "models")
+    table = tables.read_columns(path, required=columns, optional=("text_input",))
+    asked = [f"{a}\n{b}" for a, b in zip(*(table[c].to_pylist() for c in INSTRUCTION), strict=True)]
+    pairs = [name.split("_") for name in table["models"].to_pylist()]
+    # A model's response to an instruction stands in several rows, beside those of other models.
+    said = {
+        (model, task): text
+        for side, column in enumerate(("response_a", "response_b"))
+        for task, models, text in zip(asked, pairs, table[column].to_pylist(), strict=True)
+        for model in (models[side],)
+    }
+    models, tasks = (sorted({key[i] for key in said}) for i in range(2))
+    who, what = ({name: code for code, name in enumerate(names)} for names in (models, tasks))
+    author = np.array([who[model] for model, _ in said])
+    item = np.array([what[task] for _, task in said])
     start = perf_counter()
-    found = near_duplicates(texts, author, item, workers=len(names))
+    found = near_duplicates(list(said.values()), author, item, workers=len(models))
     seconds = perf_counter() - start
-    apart = item[found.first] != item[found.second]
-    equal = [texts[a] == texts[b] for a, b in zip(found.first, found.second, strict=True)]
+    apart = int((item[found.first] != item[found.second]).sum())
+    size = np.bincount(item)
+    together = int((size * (size - 1) // 2).sum())
+    every = found.compared * (found.compared - 1) // 2
     return [
         (
-            f"**Near-duplicate texts.** {len(texts):,} responses of {len(names)} language models to"
-            f" {len(one)} instructions (pandalm), {found.compared:,} of them long enough, in"
-            f" {seconds:.1f} s: {len(found.first)} pairs of {len(one)} that answer the same"
-            f" instruction, {sum(equal)} of them equal word for word; {int(apart.sum())} pairs of"
-            " the"
-            " others, between different instructions."
+            f"**Near-duplicate texts.** {len(said):,} responses of {len(models)} language models to"
+            f" {len(tasks)} instructions (pandalm), {found.compared:,} of at least 40 characters,"
+            f" in {seconds:.1f} s. Between different instructions: {apart} pairs of some {every:,}."
+            f" To the same instruction: {len(found.first) - apart} of at most {together} pairs;"
+            " models of one training write alike, and some tasks leave little choice, so near-"
+            "duplicates on one item alone prove no copying."
         )
     ]
 
@@ -196,13 +249,18 @@ def _kept(answers: Answers, mask: np.ndarray) -> Answers:
 def _planning(crowds: dict[str, Answers]) -> list[str]:
     rows = []
     for name, answers in crowds.items():
-        rows += [_saved(name, answers, error) for error in (0.1, 0.05)]
+        rows += [
+            _saved(name, answers, error, known)
+            for known in (0, KNOWN_GOLD)
+            for error in (0.1, 0.05)
+        ]
     return [
         (
             f"**Dynamic overlap.** Answers of finished projects dealt in random order, means of"
             f" {SEEDS} orders. The rule stops an item when its label is wrong with at most the"
             " stated"
-            " error, and knows no gold. Equal accuracy: answers an item that a fixed overlap needs"
+            " error; gold: how many gold items it may tune its temperature by. Equal accuracy:"
+            " answers an item that a fixed overlap needs"
             " for the same accuracy with the same aggregation, ± one standard error of the accuracy"
             " (√(a(1 − a)/items)); — where no fixed overlap up to all answers reaches it. Error"
             " among"
@@ -212,6 +270,7 @@ def _planning(crowds: dict[str, Answers]) -> list[str]:
         *page.table(
             [
                 "crowd",
+                "gold",
                 "stated",
                 "answers an item, all",
                 "used",
@@ -227,18 +286,22 @@ def _planning(crowds: dict[str, Answers]) -> list[str]:
     ]
 
 
-def _saved(name: str, answers: Answers, error: float) -> list[str]:
+def _saved(name: str, answers: Answers, error: float, gold: int) -> list[str]:
     available = np.bincount(answers.item, minlength=len(answers.items))
     most = int(available.max())
     used, right, sure, said, wrong = [], [], [], [], []
     known = answers.gold >= 0
     for seed in range(SEEDS):
-        found = replay(answers, Rule(error=error, most=most), np.random.default_rng(seed))
+        draw = np.random.default_rng(seed)
+        seen = np.zeros(len(known), dtype=bool)
+        seen[draw.permutation(np.flatnonzero(known))[:gold]] = True
+        found = replay(answers, Rule(error=error, most=most), draw, known=seen)
+        judged = known & ~seen
         used.append(found.used.mean())
-        right.append((found.label == answers.gold)[known].mean())
+        right.append((found.label == answers.gold)[judged].mean())
         sure.append(found.sure.mean())
         said.append(found.stated if found.stated is not None else np.nan)
-        wrong.append((found.label != answers.gold)[known & found.sure].mean())
+        wrong.append((found.label != answers.gold)[judged & found.sure].mean())
     curve = [_fixed(answers, overlap) for overlap in range(1, most + 1)]
     target = float(np.mean(right))
     reached = [i for i, value in enumerate(curve) if value >= target]
@@ -246,6 +309,7 @@ def _saved(name: str, answers: Answers, error: float) -> list[str]:
     saved = f"{1 - np.mean(used) / equal:.0%}" if equal else "—"
     return [
         name,
+        str(gold),
         f"{error:.0%}",
         f"{available.mean():.1f}",
         f"{np.mean(used):.2f}",

@@ -7,8 +7,7 @@ import pyarrow as pa
 
 from gpu_jobs.answers import Answers, encode
 
-HONEST, SPAMMER, COLLUDER, ADVERSARY = range(4)
-KINDS = ("honest", "spammer", "colluder", "adversary")
+HONEST, SPAMMER, COLLUDER, ADVERSARY, DRIFTER = range(5)
 RING = 4
 """Colluders come in rings of so many: one works, the others copy."""
 SLIP = 0.05
@@ -39,6 +38,7 @@ def crowd(
     spammers: float = 0,
     colluders: float = 0,
     adversaries: float = 0,
+    drifters: float = 0,
     gold: bool = False,
 ) -> Crowd:
     """Shares are of the workers. Honest ones have an accuracy of Beta(12, 4) on ordinary items;
@@ -46,11 +46,12 @@ def crowd(
     class, classes are not equally common. Answer times are log-normal by worker and item; two in
     three spammers are hasty. A third of the spammers answers by chance, a third always the same, a
     third in runs. Adversaries know as much as honest ones and answer the next class instead.
+    Drifters are honest and give half of their last third of answers by chance.
     """
     kind = np.zeros(workers, dtype=np.int64)
-    counts = np.rint(np.array([spammers, colluders, adversaries]) * workers).astype(int)
+    counts = np.rint(np.array([spammers, colluders, adversaries, drifters]) * workers).astype(int)
     start = np.append(0, np.cumsum(counts))
-    for which, code in enumerate((SPAMMER, COLLUDER, ADVERSARY)):
+    for which, code in enumerate((SPAMMER, COLLUDER, ADVERSARY, DRIFTER)):
         kind[start[which] : start[which + 1]] = code
     shares = np.arange(classes, 0, -1) + 1.0
     truth = draw.choice(classes, items, p=shares / shares.sum())
@@ -105,6 +106,11 @@ def _spam(
     classes: int,
 ) -> np.ndarray:
     value = value.copy()
+    for who in np.flatnonzero(kind == DRIFTER).tolist():
+        mine = np.flatnonzero(worker == who)
+        late = mine[np.argsort(order[mine])][-(len(mine) // 3) :]
+        tired = late[draw.random(len(late)) < 0.5]
+        value[tired] = draw.integers(0, classes, len(tired))
     for who in np.flatnonzero(kind == SPAMMER).tolist():
         mine = np.flatnonzero(worker == who)
         mine = mine[np.argsort(order[mine])]

@@ -58,6 +58,7 @@ def survey(
     agreed = chance.chance(answers)
     found += [chance.below_chance(agreed), chance.at_chance(agreed)]
     label: np.ndarray | None = None
+    rest: np.ndarray | None = None
     try:
         fit = standing(answers) if fit is None else fit
         rest = spammers.posterior_of_others(answers, fit.posterior, likelihoods(answers, fit.error))
@@ -66,14 +67,14 @@ def survey(
         found.append(spammers.spamming(score))
     except InputError as error:
         absent["spammer score"] = str(error)
-        fit = None
+        fit, rest, label = None, None, None
     shapes = patterns.patterns(answers, order=order, label=label)
     found.append(patterns.one_class(shapes))
     if order is not None:
         found.append(patterns.straight_lining(shapes))
     truth = truth_of(answers, fit)
     if order is not None:
-        found.append(_drift(answers, order))
+        found.append(_drift(answers, order, rest))
     try:
         copied = copying.shared_errors(answers, truth)
         found.append(copying.copying(copied))
@@ -87,9 +88,13 @@ def survey(
             texts, answers.worker, answers.item, workers=workers, seed=seed
         )
         found.append(duplicates.copied_texts(alike))
-    missing = {"haste": times, "straight-lining": order, "drift": order}
-    missing |= {"near-duplicate texts": texts}
-    absent |= {name: "the file does not say" for name, given in missing.items() if given is None}
+    given = {
+        "haste": times is not None,
+        "straight-lining": order is not None,
+        "drift": order is not None,
+        "near-duplicate texts": texts is not None,
+    }
+    absent |= {name: "the file does not say" for name, there in given.items() if not there}
     return Survey(
         signals={signal.name: signal for signal in found},
         flags=combine(found, workers),
@@ -115,15 +120,18 @@ def _sure_label(rest: np.ndarray) -> np.ndarray:
     return np.where(rest.max(axis=1) > 0.5, rest.argmax(axis=1), classes)
 
 
-def _drift(answers: Answers, order: np.ndarray) -> Signal:
-    """Right is what the gold says; without gold, the share of the *others* who said the same,
-    so that nobody's own answer makes them right.
+def _drift(answers: Answers, order: np.ndarray, rest: np.ndarray | None) -> Signal:
+    """Right is what the gold says; without gold, the probability under the posterior of the
+    *others* (n, C), or their share, so that nobody's own answer makes them right.
     """
     counts = others(answers)
     of_others = row_sums(counts)
-    said = incidence(np.arange(len(answers)), answers.value, (len(answers), counts.shape[1]))
-    same = row_products(counts, said)
-    right = np.divide(same, of_others, out=np.full(len(answers), np.nan), where=of_others > 0)
+    if rest is None:
+        said = incidence(np.arange(len(answers)), answers.value, (len(answers), counts.shape[1]))
+        same = row_products(counts, said) / np.maximum(of_others, 1)
+    else:
+        same = rest[np.arange(len(answers)), answers.value]
+    right = np.where(of_others > 0, same, np.nan)
     gold = answers.gold[answers.item]
     right = np.where(gold >= 0, (gold == answers.value).astype(np.float64), right)
     known = ~np.isnan(right)

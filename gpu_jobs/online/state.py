@@ -18,7 +18,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from scipy import sparse
@@ -219,14 +219,13 @@ class Online:
             "repeats": self.repeats,
             "added": self.added,
         }
+        stored: dict[str, Any] = whole | {
+            "about": np.frombuffer(json.dumps(about).encode(), dtype=np.uint8),
+            "place": self.alpha.place,
+            "totals": self.alpha.totals,
+        }
         with path.open("wb") as stream:
-            np.savez_compressed(
-                stream,
-                about=np.frombuffer(json.dumps(about).encode(), dtype=np.uint8),
-                place=self.alpha.place,
-                totals=self.alpha.totals,
-                **whole,
-            )
+            np.savez_compressed(stream, **stored)
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -22,7 +22,7 @@ from gpu_jobs.contracts import InputError
 from gpu_jobs.online.standing import standing
 
 ENOUGH_GOLD = 30
-CAUTION = 1.5
+CAUTION = 2.0
 """Temperature without gold: measured on the reference sets, see docs/scoring.md."""
 
 
