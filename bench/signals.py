@@ -75,8 +75,9 @@ def _people(crowds: dict[str, Answers]) -> list[str]:
         (
             f"**Signals on real people** with at least {LEAST} answers, computed without the gold"
             " and judged by it. Good: the lower 90% bound of their gold accuracy is more than"
-            f" {GOOD} above chance; bad: even the upper 95% bound is not. Each cell: good people for whom the"
-            " signal speaks / bad ones. No times, order or texts are known: four signals are absent."
+            f" {GOOD} above chance; bad: even the upper 95% bound is not. Each cell: good people"
+            " for whom the signal speaks / bad ones. No times, order or texts are known: four"
+            " signals are absent."
         ),
         "",
         *page.table(["crowd", "good / bad", *found.signals, "flagged"], rows),
@@ -385,7 +386,7 @@ def _prelabels() -> list[str]:
             " by"
             f" {len(test):,} sentences it has not seen (standard error .006; TF-IDF with"
             " scikit-learn's logistic regression: .757 trained on gold). Calibration error: on the"
-            " held-out fifth before → after the temperature, then on the unseen sentences by gold."
+            " held-out folds before → after the temperature, then on the unseen sentences by gold."
         ),
         "",
         *page.table(

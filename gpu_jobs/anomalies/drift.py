@@ -1,9 +1,9 @@
 """Drift: does somebody's quality fall, somewhere along the way?
 
-x_t = (right_t − expected_t) / √(expected_t (1 − expected_t)), divided by its own root mean square
-over the worker's answers, is a standardised residual: right_t in [0, 1] is whether, or how far,
-answer t is right, expected_t what that worker's own level and that item's difficulty let one
-expect. The one-sided CUSUM of falling quality is
+x_t = (right_t − expected_t) / √(expected_t (1 − expected_t)), brought to mean 0 and spread 1 over
+the worker's answers, is a standardised residual: right_t in [0, 1] is whether, or how far, answer t
+is right, expected_t what that worker's own level and that item's difficulty let one expect. The
+one-sided CUSUM of falling quality is
 
     S_0 = 0,   S_t = max(0, S_{t−1} − x_t − k),   k = 0.25
 
@@ -28,6 +28,7 @@ THRESHOLD = 0.01
 LEAST = 20
 _OVERSHOOT = 1.166
 _LEAST_EXPECTED = 0.05
+_LEAST_SPREAD = 1e-9
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,11 @@ def drift(
     n = np.bincount(worker, minlength=workers)
     level = np.clip(expected, _LEAST_EXPECTED, 1 - _LEAST_EXPECTED)
     x = (right - level) / np.sqrt(level * (1 - level))
-    # Shares of opinions vary less than right and wrong: each worker's residuals have spread 1.
-    squares = np.bincount(worker, weights=np.square(x), minlength=workers)
-    spread = np.sqrt(squares / np.maximum(n, 1))[worker]
-    x = np.divide(x, spread, out=np.zeros(len(x)), where=spread > 0)
+    # A level that `expected` misses is no drift, and opinions vary less than right and wrong.
+    size = np.maximum(n, 1)
+    x = x - (np.bincount(worker, weights=x, minlength=workers) / size)[worker]
+    spread = np.sqrt(np.bincount(worker, weights=np.square(x), minlength=workers) / size)[worker]
+    x = np.divide(x, spread, out=np.zeros(len(x)), where=spread > _LEAST_SPREAD)
     sequence = np.lexsort((-x, order, worker))
     step, who = -x[sequence] - allowance, worker[sequence]
     start = np.cumsum(n) - n

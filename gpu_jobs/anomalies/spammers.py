@@ -14,7 +14,8 @@ expected answers under truth c and p_k the worker's own share of answer k,
 
     E₀[S] = 1/(C(C − 1)) Σ_{c < c'} (1/r_c + 1/r_c') (1 − Σ_k p_k²)
 
-The signal is S − E₀[S] below 0.05, from at least 20 answers.
+The signal is S − E₀[S] below 0.05, from at least 20 (C − 1) answers: with fewer an honest worker's
+S is too uncertain to be called small.
 """
 
 from dataclasses import dataclass
@@ -34,11 +35,12 @@ _LEAST_LEFT = 1e-12
 
 @dataclass(frozen=True)
 class Spammers:
-    """Arrays (W,): answers; score S; luck E₀[S]; both NaN with one class or no answer."""
+    """Arrays (W,): answers; score S; luck E₀[S]; both NaN with one class or no answer. C classes."""
 
     answers: np.ndarray
     score: np.ndarray
     luck: np.ndarray
+    classes: int
 
 
 def spammer_score(matrices: np.ndarray) -> np.ndarray:
@@ -59,7 +61,8 @@ def spammers(answers: Answers, counts: np.ndarray) -> Spammers:
     classes = len(answers.classes)
     if classes < 2:
         none = np.full(len(answers.workers), np.nan)
-        return Spammers(np.bincount(answers.worker, minlength=len(none)), none, none.copy())
+        n = np.bincount(answers.worker, minlength=len(none))
+        return Spammers(n, none, none.copy(), classes)
     smooth = counts + _SMOOTHING
     of_truth = smooth.sum(axis=2)
     score = spammer_score(smooth / of_truth[:, :, None])
@@ -69,7 +72,7 @@ def spammers(answers: Answers, counts: np.ndarray) -> Spammers:
     n = np.bincount(answers.worker, minlength=len(answers.workers))
     unknown = n == 0
     score[unknown], luck[unknown] = np.nan, np.nan
-    return Spammers(answers=n, score=score, luck=luck)
+    return Spammers(answers=n, score=score, luck=luck, classes=classes)
 
 
 def posterior_of_others(
@@ -109,6 +112,10 @@ def counts_against(answers: Answers, rest: np.ndarray) -> np.ndarray:
 
 
 def spamming(found: Spammers, *, threshold: float = THRESHOLD, least: int = LEAST) -> Signal:
-    """Speaks for workers with enough answers whose score exceeds luck by less than the bar."""
-    value = np.where(found.answers >= least, found.score - found.luck, np.nan)
+    """Speaks for workers with enough answers whose score exceeds luck by less than the bar.
+
+    least: answers for each class but one.
+    """
+    enough = found.answers >= least * max(found.classes - 1, 1)
+    value = np.where(enough, found.score - found.luck, np.nan)
     return below("spammer score", "crowd", threshold, value)

@@ -25,7 +25,7 @@ def add(commands: "argparse._SubParsersAction[Any]", _common: argparse.ArgumentP
     )
     before.add_argument("--text", default="text", metavar="COLUMN", help="of ITEMS")
     before.add_argument("--sure", type=float, default=SURE, help="below: marked as uncertain")
-    before.add_argument("--seed", type=int, default=0, help="which items are held out")
+    before.add_argument("--seed", type=int, default=0, help="of the folds")
     before.add_argument("--out", type=Path, metavar="LABELS", help=".csv or .parquet")
     before.set_defaults(command=run)
 
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     place = {name: row for row, name in enumerate(ids)}
     rows, truth, classes = _truth(accepted, place)
     start = perf_counter()
-    # Sorted by id, so that which items are held out does not depend on the order of rows.
+    # Sorted by id, so that the folds do not depend on the order of rows.
     order = np.array(sorted(range(len(rows)), key=lambda i: ids[rows[i]]), dtype=np.int64)
     model = train(
         [texts[rows[i]] for i in order],
@@ -70,7 +70,6 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "items": len(others),
         "trained_on": model.trained,
-        "held_out": model.held_out,
         "held_out_accuracy": model.accuracy,
         "calibration_error_before": model.error_before,
         "calibration_error": model.error_after,

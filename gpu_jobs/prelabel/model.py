@@ -3,12 +3,12 @@
 Features: words, pairs of words and 3- to 5-character windows, each weighted 1 + ln count times
 its rarity, rows of length 1 (`ngrams`). Model: multinomial logistic regression,
 
-    min_W  1/n Σ_i s_i (ln Σ_c e^{x_i·w_c + b_c} − Σ_c t_ic (x_i·w_c + b_c)) + λ/2 ‖W‖²
+    min_W  1/n Σ_i (ln Σ_c e^{x_i·w_c + b_c} − Σ_c t_ic (x_i·w_c + b_c)) + λ/2 ‖W‖²
 
 by L-BFGS (D. C. Liu, J. Nocedal, Mathematical Programming 45, 1989). t_i may be a probability for
-each class, so labels may enter with their doubt; the bias is not drawn to zero. λ is the one of a
-grid with the lowest held-out loss on one fifth of the items; on the same fifth the temperature is
-fitted (`calibration`), by the model that has not seen it. A suggestion below `SURE` is marked as
+each class, so labels may enter with their doubt; the bias is not drawn to zero. Five folds of the
+items are predicted by models that have not seen them: λ is the one of a grid with the lowest loss
+there, and the temperature (`calibration`) is fitted there. A suggestion below `SURE` is marked as
 uncertain: its item should go to people first.
 
 Pre-labels steer people who see them. They are suggestions, and no measure of agreement may count
@@ -35,7 +35,7 @@ from gpu_jobs.ngrams import (
 
 SURE = 0.8
 PENALTIES = (1e-5, 1e-4, 1e-3)
-HELD_OUT = 0.2
+FOLDS = 5
 LEAST_ITEMS = 20
 BUCKETS = 2**16
 MAX_ITER = 200
@@ -62,7 +62,6 @@ class Prelabeller:
     temperature: float
     penalty: float
     trained: int
-    held_out: int
     accuracy: float
     loss: float
     error_before: float
@@ -85,14 +84,11 @@ def train(
             f" there are {len(texts)} and {len(classes)}"
         )
     counts = counted(texts)
-    held = np.zeros(len(texts), dtype=bool)
-    held[draw.permutation(len(texts))[: max(int(HELD_OUT * len(texts)), 2)]] = True
-    rarity = inverse_frequency(sparse.csr_array(counts[~held]))
-    x = weighted(counts, rarity)
-    tried = [_held_out(x, truth, held, penalty) for penalty in PENALTIES]
+    fold = draw.permutation(len(texts)) % FOLDS
+    tried = [_held_out(counts, truth, fold, penalty) for penalty in PENALTIES]
     loss, penalty, p = min(tried, key=lambda one: one[0])
-    label = truth[held].argmax(axis=1)
-    # Once more on everything: the held-out fifth has done its work.
+    label = truth.argmax(axis=1)
+    # Once more on everything: the folds have done their work.
     rarity = inverse_frequency(counts)
     return Prelabeller(
         classes=classes,
@@ -101,7 +97,6 @@ def train(
         temperature=fit_temperature(p, label),
         penalty=penalty,
         trained=len(texts),
-        held_out=int(held.sum()),
         accuracy=float((p.argmax(axis=1) == label).mean()),
         loss=loss,
         error_before=expected_calibration_error(p, label) or 0.0,
@@ -168,12 +163,16 @@ def probabilities(linear: Linear, x: sparse.csr_array, *, temperature: float = 1
 
 
 def _held_out(
-    x: sparse.csr_array, truth: np.ndarray, held: np.ndarray, penalty: float
+    counts: sparse.csr_array, truth: np.ndarray, fold: np.ndarray, penalty: float
 ) -> tuple[float, float, np.ndarray]:
-    """Loss on the held-out items, the penalty, and the probabilities there."""
-    p = probabilities(fit_linear(x[~held], truth[~held], penalty=penalty), x[held])
+    """Mean loss on items that their model has not seen, the penalty, and the probabilities."""
+    p = np.empty_like(truth)
+    for one in range(FOLDS):
+        held = fold == one
+        x = weighted(counts, inverse_frequency(sparse.csr_array(counts[~held])))
+        p[held] = probabilities(fit_linear(x[~held], truth[~held], penalty=penalty), x[held])
     logs = np.log(np.maximum(p, np.finfo(float).tiny))
-    return -float((truth[held] * logs).sum(axis=1).mean()), penalty, p
+    return -float((truth * logs).sum(axis=1).mean()), penalty, p
 
 
 def _crossed_error(p: np.ndarray, label: np.ndarray) -> float:
