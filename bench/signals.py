@@ -250,8 +250,10 @@ def _kept(answers: Answers, mask: np.ndarray) -> Answers:
 def _planning(crowds: dict[str, Answers]) -> list[str]:
     rows = []
     for name, answers in crowds.items():
+        most = int(np.bincount(answers.item).max())
+        curve = [_fixed(answers, overlap) for overlap in range(1, most + 1)]
         rows += [
-            _saved(name, answers, error, known)
+            _saved(name, answers, curve, error, known)
             for known in (0, KNOWN_GOLD)
             for error in (0.1, 0.05)
         ]
@@ -287,9 +289,9 @@ def _planning(crowds: dict[str, Answers]) -> list[str]:
     ]
 
 
-def _saved(name: str, answers: Answers, error: float, gold: int) -> list[str]:
+def _saved(name: str, answers: Answers, curve: list[float], error: float, gold: int) -> list[str]:
     available = np.bincount(answers.item, minlength=len(answers.items))
-    most = int(available.max())
+    most = len(curve)
     used, right, sure, said, wrong = [], [], [], [], []
     known = answers.gold >= 0
     for seed in range(SEEDS):
@@ -303,7 +305,6 @@ def _saved(name: str, answers: Answers, error: float, gold: int) -> list[str]:
         sure.append(found.sure.mean())
         said.append(found.stated if found.stated is not None else np.nan)
         wrong.append((found.label != answers.gold)[judged & found.sure].mean())
-    curve = [_fixed(answers, overlap) for overlap in range(1, most + 1)]
     target = float(np.mean(right))
     reached = [i for i, value in enumerate(curve) if value >= target]
     equal = _crossing(curve, reached[0], target) if reached else None

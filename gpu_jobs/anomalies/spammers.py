@@ -35,7 +35,7 @@ _LEAST_LEFT = 1e-12
 
 @dataclass(frozen=True)
 class Spammers:
-    """Arrays (W,): answers; score S; luck E₀[S]; both NaN with one class or no answer. C classes."""
+    """Arrays (W,): answers; score S; luck E₀[S]; both NaN with one class or no answer."""
 
     answers: np.ndarray
     score: np.ndarray
