@@ -17,6 +17,15 @@ class InputError(Exception):
     """The caller's data or parameters are wrong; the message is one sentence for a person."""
 
 
+class RowError(InputError):
+    """One row of the table is wrong. row: from 0; whoever read a file can name its line."""
+
+    def __init__(self, message: str, *, row: int) -> None:
+        super().__init__(f"{message} (row {row + 1} of the answers)")
+        self.sentence = message
+        self.row = row
+
+
 def canonical(value: Any) -> str:
     """JSON text with sorted keys and no spaces: equal values give equal bytes.
 

@@ -23,9 +23,11 @@ from gpu_jobs.aggregation.dawid_skene import MAX_ITER, STOPS, TOL
 from gpu_jobs.aggregation.labels import UNDECIDED
 from gpu_jobs.agreement import alpha, kappa, percent
 from gpu_jobs.anomalies import seconds as anomaly
+from gpu_jobs.anomalies.survey import signal_table, survey
 from gpu_jobs.answers import LEVELS, NO_GOLD, Answers, cells, encode
 from gpu_jobs.contracts import InputError, Report, Result, Spec
 from gpu_jobs.gold import posterior as gold
+from gpu_jobs.gold import suspects
 from gpu_jobs.stages import Stages
 
 COLUMNS = ("submission_id", "item_id", "worker_id", "answer")
@@ -176,7 +178,12 @@ def _gold(data: _Input) -> tuple[dict[str, Any], dict[str, pa.Table]]:
     }
     given = np.bincount(answers.worker, minlength=len(answers.workers))
     columns = {"worker_id": pa.array(answers.workers, pa.string()), "answers": given}
-    return figures, {"workers.parquet": pa.table(columns | vars(scores))}
+    doubted = suspects.suspect_gold(answers)
+    figures["suspect_gold"] = int(doubted.suspect.sum())
+    return figures, {
+        "workers.parquet": pa.table(columns | vars(scores)),
+        "gold_items.parquet": suspects.table(answers, doubted),
+    }
 
 
 def _anomalies(data: _Input) -> tuple[dict[str, Any], dict[str, pa.Table]]:
@@ -206,7 +213,19 @@ def _anomalies(data: _Input) -> tuple[dict[str, Any], dict[str, pa.Table]]:
             "against": pa.array(np.where(found.by_project, "project", "item").tolist()),
         }
     )
-    return figures, {"anomalies.parquet": table}
+    signals = survey(
+        data.answers,
+        times=data.seconds[data.answers.row],
+        closed=params.level in {"nominal", "ordinal"},
+    )
+    figures |= {
+        "signals": {name: int(each.speaks.sum()) for name, each in signals.signals.items()},
+        "flagged_workers": int(signals.flags.flagged.sum()),
+    }
+    return figures, {
+        "anomalies.parquet": table,
+        "signals.parquet": signal_table(data.answers, signals),
+    }
 
 
 def _scores(data: _Input, workdir: Path) -> tuple[dict[str, Any], dict[str, pa.Table]]:

@@ -6,40 +6,46 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from gpu_jobs import tables
 from gpu_jobs.anomalies.copying import Copying
-from gpu_jobs.anomalies.survey import Survey, survey
+from gpu_jobs.anomalies.survey import signal_table, survey
 from gpu_jobs.answers import Answers, as_numbers
 from gpu_jobs.contracts import InputError
 from gpu_jobs.crowd_files import counted, read_beside
 
 TOP = 20
+CLOSED = ("choice", "pairwise", "ordinal")
+TEXTS = ("text", "transcript")
 
 
 def add(commands: "argparse._SubParsersAction[Any]", common: argparse.ArgumentParser) -> None:
     odd = commands.add_parser(
         "anomalies",
         parents=[common],
-        help="signals about workers; also reads the columns seconds and order",
+        help="signals about workers; also reads the columns at and seconds",
     )
-    odd.add_argument("--texts", action="store_true", help="answers are texts: compare them")
     odd.add_argument("--seed", type=int, default=0, help="of the hashes for texts")
     odd.add_argument("--out", type=Path, metavar="SIGNALS", help=".csv or .parquet")
     odd.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    answers, beside = read_beside(options, ("seconds", "order"))
-    times, order = (_numbers(beside.get(name), name) for name in ("seconds", "order"))
-    if order is not None and np.isnan(order).any():
-        raise InputError("column order is blank somewhere; it must place every answer")
+    answers, at, beside = read_beside(options, ("seconds",))
+    times = _seconds(beside.get("seconds"))
     texts: list[str | None] | None = None
-    if options.texts:
+    if options.type in TEXTS:
         texts = [answers.classes[code] for code in answers.value.tolist()]
     start = perf_counter()
-    found = survey(answers, order=order, times=times, texts=texts, seed=options.seed)
+    found = survey(
+        answers,
+        # An order with gaps orders nothing.
+        order=None if at is None or np.isnan(at).any() else at,
+        times=times,
+        texts=texts,
+        closed=options.type in CLOSED,
+        seed=options.seed,
+    )
     seconds = perf_counter() - start
     if options.out:
         tables.write_named(signal_table(answers, found), options.out)
@@ -64,31 +70,16 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     } | counted(answers, options)
 
 
-def signal_table(answers: Answers, found: Survey) -> pa.Table:
-    """A line a worker: its id, each signal's value (null: too few answers), families, flagged."""
-    columns = {"worker_id": pa.array(answers.workers, pa.string())}
-    for signal in found.signals.values():
-        columns[signal.name] = pa.array(signal.value, mask=np.isnan(signal.value))
-    return pa.table(
-        columns
-        | {
-            "signals": pa.array([", ".join(names) for names in found.flags.names], pa.string()),
-            "families": pa.array(found.flags.families),
-            "flagged": pa.array(found.flags.flagged),
-        }
-    )
-
-
-def _numbers(texts: list[str | None] | None, name: str) -> np.ndarray | None:
+def _seconds(texts: list[str | None] | None) -> np.ndarray | None:
     if texts is None:
         return None
     found = as_numbers([text for text in texts if text is not None])
     if found is None:
-        raise InputError(f"column {name} does not hold numbers")
+        raise InputError("column seconds does not hold numbers")
+    if np.any(found < 0):
+        raise InputError("column seconds holds a time below zero")
     values = np.full(len(texts), np.nan)
     values[[text is not None for text in texts]] = found
-    if name == "seconds" and np.any(values < 0):
-        raise InputError("column seconds holds a time below zero")
     return values
 
 

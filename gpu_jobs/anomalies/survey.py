@@ -8,6 +8,7 @@ named in `absent`, with the reason.
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from gpu_jobs.aggregation.labels import choose
 from gpu_jobs.anomalies import (
@@ -25,6 +26,16 @@ from gpu_jobs.anomalies.signals import Flags, Signal, combine
 from gpu_jobs.answers import Answers
 from gpu_jobs.contracts import InputError
 from gpu_jobs.online.standing import Standing, likelihoods, standing
+
+BY_ANSWERS = (
+    "below chance",
+    "at chance",
+    "spammer score",
+    "one class",
+    "straight-lining",
+    "drift",
+    "shared errors",
+)
 
 
 @dataclass(frozen=True)
@@ -45,20 +56,50 @@ def survey(
     order: np.ndarray | None = None,
     times: np.ndarray | None = None,
     texts: list[str | None] | None = None,
+    closed: bool = True,
     fit: Standing | None = None,
     seed: int = 0,
 ) -> Survey:
-    """order, times (seconds, NaN unknown), texts: (n,), as the answers stand in `answers`.
-    fit: standing matrices, made here where they are not given. seed: of the MinHash functions.
+    """Arrays order, times (seconds, NaN unknown), texts: (n,), as the answers stand in `answers`.
+    closed: answers are classes, so that equal ones mean something; without it only times and texts
+    are judged. fit: standing matrices, made here where not given. seed: of the MinHash functions.
     """
-    workers = len(answers.workers)
     found: list[Signal] = []
     absent: dict[str, str] = {}
     copied: copying.Copying | None = None
+    if closed:
+        found, copied = _by_answers(answers, order, fit, absent)
+    else:
+        absent |= dict.fromkeys(BY_ANSWERS, "answers of this type are seldom equal")
+    workers = len(answers.workers)
+    if times is not None:
+        slow_or_fast = seconds.time_anomalies(answers.item, times)
+        found.append(haste.haste(slow_or_fast, answers.worker, workers=workers))
+    if texts is not None:
+        alike = duplicates.near_duplicates(
+            texts, answers.worker, answers.item, workers=workers, seed=seed
+        )
+        found.append(duplicates.copied_texts(alike))
+    for name, there in (("haste", times), ("near-duplicate texts", texts)):
+        if there is None:
+            absent[name] = "the file does not say"
+    return Survey(
+        signals={signal.name: signal for signal in found},
+        flags=combine(found, workers),
+        absent=absent,
+        copied=copied,
+    )
+
+
+def _by_answers(
+    answers: Answers, order: np.ndarray | None, fit: Standing | None, absent: dict[str, str]
+) -> tuple[list[Signal], copying.Copying | None]:
+    """Signals that ask which answers are equal; what could not be had goes into `absent`."""
     agreed = chance.chance(answers)
-    found += [chance.below_chance(agreed), chance.at_chance(agreed)]
+    found = [chance.below_chance(agreed), chance.at_chance(agreed)]
     label: np.ndarray | None = None
     rest: np.ndarray | None = None
+    copied: copying.Copying | None = None
     try:
         fit = standing(answers) if fit is None else fit
         rest = spammers.posterior_of_others(answers, fit.posterior, likelihoods(answers, fit.error))
@@ -70,36 +111,30 @@ def survey(
         fit, rest, label = None, None, None
     shapes = patterns.patterns(answers, order=order, label=label)
     found.append(patterns.one_class(shapes))
-    if order is not None:
-        found.append(patterns.straight_lining(shapes))
-    truth = truth_of(answers, fit)
-    if order is not None:
-        found.append(_drift(answers, order, rest))
+    if order is None:
+        absent |= dict.fromkeys(("straight-lining", "drift"), "the file does not say")
+    else:
+        found += [patterns.straight_lining(shapes), _drift(answers, order, rest)]
     try:
-        copied = copying.shared_errors(answers, truth)
+        copied = copying.shared_errors(answers, truth_of(answers, fit))
         found.append(copying.copying(copied))
     except InputError as error:
         absent["shared errors"] = str(error)
-    if times is not None:
-        slow_or_fast = seconds.time_anomalies(answers.item, times)
-        found.append(haste.haste(slow_or_fast, answers.worker, workers=workers))
-    if texts is not None:
-        alike = duplicates.near_duplicates(
-            texts, answers.worker, answers.item, workers=workers, seed=seed
-        )
-        found.append(duplicates.copied_texts(alike))
-    given = {
-        "haste": times is not None,
-        "straight-lining": order is not None,
-        "drift": order is not None,
-        "near-duplicate texts": texts is not None,
-    }
-    absent |= {name: "the file does not say" for name, there in given.items() if not there}
-    return Survey(
-        signals={signal.name: signal for signal in found},
-        flags=combine(found, workers),
-        absent=absent,
-        copied=copied,
+    return found, copied
+
+
+def signal_table(answers: Answers, found: Survey) -> pa.Table:
+    """A line a worker: its id, each signal's value (null: too few answers), families, flagged."""
+    columns = {"worker_id": pa.array(answers.workers, pa.string())}
+    for signal in found.signals.values():
+        columns[signal.name] = pa.array(signal.value, mask=np.isnan(signal.value))
+    return pa.table(
+        columns
+        | {
+            "signals": pa.array([", ".join(names) for names in found.flags.names], pa.string()),
+            "families": pa.array(found.flags.families),
+            "flagged": pa.array(found.flags.flagged),
+        }
     )
 
 

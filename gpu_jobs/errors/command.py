@@ -17,6 +17,7 @@ from gpu_jobs.errors import bias, cited, confusion
 
 COLUMNS = ("tier", "language", "kind", "group", "described", "cited")
 TRUTHS = ("gold", "labels")
+CLOSED = ("choice", "pairwise", "ordinal")
 LARGEST = 50
 """More classes than this are not printed as a matrix; their confused pairs are."""
 
@@ -34,7 +35,12 @@ def add(commands: "argparse._SubParsersAction[Any]", common: argparse.ArgumentPa
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    answers, beside = read_beside(options, COLUMNS)
+    answers, _, beside = read_beside(options, COLUMNS)
+    if options.type not in CLOSED:
+        raise InputError(
+            f"errors are counted for the types {', '.join(CLOSED)}; how far {options.type} lies from"
+            " the gold is said by the command gold"
+        )
     start = perf_counter()
     known = bool((answers.gold != NO_GOLD).any())
     chosen = options.truth or ("gold" if known else "labels")

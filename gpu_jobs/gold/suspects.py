@@ -34,6 +34,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
+import pyarrow as pa
 from scipy.special import ndtr
 
 from gpu_jobs.answers import GOLD_NEVER_ANSWERED, NO_GOLD, Answers
@@ -126,6 +127,26 @@ def suspect_gold(
         against=1 - np.bincount(item, weights=right, minlength=len(items)) / np.maximum(size, 1),
         suspect=(wrong >= threshold) & (size >= min_answers),
         correlation=correlation,
+    )
+
+
+def table(answers: Answers, found: Suspects) -> pa.Table:
+    """A line a gold item: item_id, gold, answers_say (null where they speak for the gold), wrong,
+    against, answers, suspect.
+    """
+    names = [*answers.classes, None]
+    gold = [names[max(int(code), -1)] for code in answers.gold[found.item]]
+    other = [names[int(code)] for code in found.other]
+    return pa.table(
+        {
+            "item_id": pa.array([answers.items[i] for i in found.item.tolist()], pa.string()),
+            "gold": pa.array(gold, pa.string()),
+            "answers_say": pa.array(other, pa.string()),
+            "wrong": pa.array(found.wrong),
+            "against": pa.array(found.against),
+            "answers": pa.array(found.answers),
+            "suspect": pa.array(found.suspect),
+        }
     )
 
 

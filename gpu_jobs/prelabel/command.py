@@ -27,6 +27,7 @@ def add(commands: "argparse._SubParsersAction[Any]", _common: argparse.ArgumentP
     before.add_argument("--sure", type=float, default=SURE, help="below: marked as uncertain")
     before.add_argument("--seed", type=int, default=0, help="of the folds")
     before.add_argument("--out", type=Path, metavar="LABELS", help=".csv or .parquet")
+    before.add_argument("--json", action="store_true", help="JSON also on a terminal")
     before.set_defaults(command=run)
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpu_jobs.agreement import alpha
+from gpu_jobs.agreement import alpha, disagreement
 from gpu_jobs.agreement.alpha import alpha_of
 from gpu_jobs.answers import LEVELS, cells
 from gpu_jobs.contracts import InputError
@@ -63,7 +63,7 @@ def test_parity_with_the_package(level, rows, scale):
 
 def test_ratio_in_small_blocks_is_the_same(paper, monkeypatch):
     whole = alpha_of(paper, level="ratio").alpha
-    monkeypatch.setattr(alpha, "_BLOCK", 3)
+    monkeypatch.setattr(disagreement, "_BLOCK", 3)
     assert alpha_of(paper, level="ratio").alpha == pytest.approx(whole, abs=1e-12)
 
 

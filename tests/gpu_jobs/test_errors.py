@@ -198,7 +198,7 @@ def test_gold_command(printed, tmp_path):
 
 
 def test_anomalies_command_reads_times_and_order(printed):
-    lines = ["item_id,worker_id,answer,seconds,order"]
+    lines = ["item_id,worker_id,answer,seconds,at"]
     for w in range(10):
         lines += [
             f"i{i},w{w},{'xyz'[i % 3] if w else 'xyz'[i // 10 % 3]},{2 if w == 0 else 30 + w},{i}"
@@ -207,10 +207,40 @@ def test_anomalies_command_reads_times_and_order(printed):
     found, _ = printed("anomalies", "\n".join(lines))
     assert [row["worker_id"] for row in found["flagged_workers"]] == ["w0"]
     assert {"haste", "straight-lining"} <= set(found["flagged_workers"][0]["signals"])
-    error, code = printed("anomalies", "item_id,worker_id,answer,order\na,w,x,\n")
-    assert (code, "column order is blank" in error) == (2, True)
+    found, _ = printed("anomalies", "item_id,worker_id,answer,at\na,w,x,\n")
+    assert {"drift", "straight-lining", "haste"} <= set(found["absent"])
     error, code = printed("anomalies", "item_id,worker_id,answer,seconds\na,w,x,soon\n")
     assert (code, "column seconds" in error) == (2, True)
+
+
+def test_gold_of_any_type_scores_by_its_distance(printed):
+    rows = [f"i{i},w{w},{50 + w},{50 if i != 5 else 95}" for i in range(12) for w in range(4)]
+    found, _ = printed("gold", "\n".join([HEAD, *rows]), "--type", "number")
+    wanted = sum(1 - w / 45 if i != 5 else 1 - (45 - w) / 45 for i in range(12) for w in range(4))
+    assert found["share_correct"] == pytest.approx(wanted / 48)
+    assert [row["item_id"] for row in found["suspects"]] == ["i5"]
+
+
+def test_gold_by_skill(printed):
+    rows = [f"i{i},w,{'x' if i < 8 else 'y'},x,{'a' if i < 8 else 'b'}" for i in range(10)]
+    found, _ = printed("gold", "\n".join([f"{HEAD},skill", *rows]))
+    by = {row["skill"]: row["q"] for row in found["skill_scores"]}
+    assert by == {"a": pytest.approx(8.5 / 9), "b": pytest.approx(0.5 / 3)}
+
+
+def test_texts_are_compared_and_not_counted_as_classes(printed):
+    said = "quick brown foxes jump over lazy dogs while twenty green parrots watch number"
+    rows = [
+        f"i{i},w{w},{said} {i}{i}{i} {'' if w < 2 else f'{w}' * 40},"
+        for i in range(4)
+        for w in range(4)
+    ]
+    found, _ = printed("anomalies", "\n".join([HEAD, *rows]), "--type", "text")
+    assert set(found["signals"]) == {"near-duplicate texts"}
+    assert found["signals"]["near-duplicate texts"]["speaks"] == 2
+    assert found["flagged"] == 0
+    error, code = printed("errors", "\n".join([HEAD, *rows]), "--type", "text")
+    assert (code, "the command gold" in error) == (2, True)
 
 
 def test_wrong_options_are_one_sentence(printed):
