@@ -28,7 +28,7 @@ from gpu_jobs.contracts import InputError
 
 THRESHOLD = 0.05
 LEAST = 20
-CELLS = 40_000_000
+CELLS = 20_000_000
 _SMOOTHING = 0.5
 _LEAST_LEFT = 1e-12
 

@@ -38,8 +38,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     answers, _, beside = read_beside(options, COLUMNS)
     if options.type not in CLOSED:
         raise InputError(
-            f"errors are counted for the types {', '.join(CLOSED)}; how far {options.type} lies from"
-            " the gold is said by the command gold"
+            f"errors are counted for the types {', '.join(CLOSED)}; how far {options.type} lies"
+            " from the gold is said by the command gold"
         )
     start = perf_counter()
     known = bool((answers.gold != NO_GOLD).any())

@@ -22,7 +22,7 @@ from gpu_jobs.contracts import InputError
 STRENGTH = 4.0
 MAX_ITER = 50
 TOL = 1e-4
-CELLS = 40_000_000
+CELLS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def standing(
     """Fit to all answers, from the majority's shares or from a posterior (I, C) of any aggregator.
 
     Stops when no probability moves by more than tol. Raises InputError where W·C² or I·C exceeds
-    40 million cells, or for parameters out of range.
+    10 million cells, or for parameters out of range.
     """
     items, workers, classes = len(answers.items), len(answers.workers), len(answers.classes)
     if max(items * classes, workers * classes**2) > CELLS:

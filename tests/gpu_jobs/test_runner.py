@@ -224,3 +224,17 @@ def test_an_empty_project_has_empty_scores(tmp_path):
     result = runner.run(spec, workdir=tmp_path / "w", report=quiet)
     assert result.figures["agreement"]["alpha"] is None
     assert result.files["scores.parquet"]["rows"] == 0
+
+
+def test_suspect_gold_and_signals_of_a_run(project, tmp_path):
+    result = runner.run(Spec(kind="quality", input=str(project)), workdir=tmp_path, report=quiet)
+    gold = pq.read_table(tmp_path / "gold_items.parquet").to_pylist()
+    assert len(gold) == result.figures["gold"]["gold_items"]
+    assert sum(row["suspect"] for row in gold) == result.figures["gold"]["suspect_gold"]
+    assert all(row["answers"] == 5 or row["item_id"] == "i0" for row in gold)
+    signals = {
+        row["worker_id"]: row for row in pq.read_table(tmp_path / "signals.parquet").to_pylist()
+    }
+    assert len(signals) == 20
+    assert [who for who, row in signals.items() if "haste" in row["signals"]] == ["w0"]
+    assert result.figures["anomalies"]["signals"]["haste"] == 1

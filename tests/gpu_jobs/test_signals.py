@@ -308,6 +308,28 @@ def test_tiny_crowds_have_no_signals(crowd, given_rows):
     assert found.absent == {}
 
 
+def test_a_crowd_of_37_000_is_surveyed_without_workers_by_items(crowd):
+    draw = np.random.default_rng(3)
+    answers = crowd(
+        [
+            (f"i{i}", f"w{w}", "abcdefghij"[i % 10 if draw.random() < 0.7 else int(v)])
+            for w in range(37_000)
+            for i, v in zip(draw.integers(0, 9_000, 2), draw.integers(0, 10, 2), strict=True)
+        ]
+    )
+    found = survey(answers, order=answers.row.astype(float), times=np.full(len(answers), 9.0))
+    assert set(found.absent) == {"near-duplicate texts"}
+    assert not found.flags.flagged.any()
+
+
+def test_one_item_that_all_answered_does_not_fill_the_memory(crowd):
+    draw = np.random.default_rng(4)
+    rows = [("huge", f"w{w}", "xy"[int(v)]) for w, v in enumerate(draw.integers(0, 2, 20_000))]
+    found = survey(crowd(rows))
+    assert "meetings" in found.absent["shared errors"]
+    assert not found.flags.flagged.any()
+
+
 def test_nothing_depends_on_names_or_rows(crowd):
     made = simulated.crowd(np.random.default_rng(9), spammers=0.2, colluders=0.2, items=200)
     answers = made.answers
