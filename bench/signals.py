@@ -21,6 +21,7 @@ from gpu_jobs.prelabel.model import suggest, train
 
 SETS = ("rte", "bluebird", "polarity", "music", "ducks")
 TURNED = 0.05
+PEOPLE, TASKS, BAR = 2_000, 300, 0.8
 GOOD = 0.1
 SEEDS = 3
 ONLINE = {"items": 100_000, "workers": 1_000, "overlap": 10}
@@ -125,25 +126,23 @@ def _turned(crowds: list[Answers]) -> list[str]:
 
 def _rates() -> list[str]:
     rows = []
-    for bar in (0.7, 0.8):
-        for name in ("5%", "10%", "15%", "adaptive"):
-            share, right, early = _decided(name, bar)
-            rows.append([f"{bar:.1f}", name, f"{share:.1%}", f"{right:.1%}", f"{early:.0f}"])
+    for name in ("5%", "10%", "15%", "adaptive"):
+        share, right, early = _decided(name, BAR)
+        rows.append([name, f"{share:.1%}", f"{right:.1%}", f"{early:.0f}"])
     return [
         (
-            "**Gold rate.** 4,000 simulated people, accuracy Beta(12, 4), 300 tasks each. Right:"
-            " share of the people whose posterior mean stands on the true side of the bar in the"
-            " end."
-            " Eighth gold: tasks until the median person has met eight."
+            f"**Gold rate.** {PEOPLE:,} simulated people, accuracy Beta(12, 4), {TASKS} tasks"
+            f" each, bar {BAR}. Right: share of the people whose posterior mean stands on the true"
+            " side of the bar in the end. Eighth gold: tasks until the median person has met eight."
         ),
         "",
-        *page.table(["bar", "rate", "gold among tasks", "right", "eighth gold"], rows),
+        *page.table(["rate", "gold among tasks", "right", "eighth gold"], rows),
     ]
 
 
 def _decided(rate: str, bar: float) -> tuple[float, float, float]:
     draw = np.random.default_rng(1)
-    people, tasks = 4_000, 300
+    people, tasks = PEOPLE, TASKS
     skill = draw.beta(12, 4, people)
     correct, gold = np.zeros(people), np.zeros(people)
     eighth = np.full(people, np.inf)
@@ -251,7 +250,8 @@ def _planning(crowds: dict[str, Answers]) -> list[str]:
     rows = []
     for name, answers in crowds.items():
         most = int(np.bincount(answers.item).max())
-        curve = [_fixed(answers, overlap) for overlap in range(1, most + 1)]
+        overlaps = [*range(1, min(most, 12) + 1), *range(15, most, 5), *([most] * (most > 12))]
+        curve = {overlap: _fixed(answers, overlap) for overlap in overlaps}
         rows += [
             _saved(name, answers, curve, error, known)
             for known in (0, KNOWN_GOLD)
@@ -289,9 +289,11 @@ def _planning(crowds: dict[str, Answers]) -> list[str]:
     ]
 
 
-def _saved(name: str, answers: Answers, curve: list[float], error: float, gold: int) -> list[str]:
+def _saved(
+    name: str, answers: Answers, curve: dict[int, float], error: float, gold: int
+) -> list[str]:
     available = np.bincount(answers.item, minlength=len(answers.items))
-    most = len(curve)
+    most = max(curve)
     used, right, sure, said, wrong = [], [], [], [], []
     known = answers.gold >= 0
     for seed in range(SEEDS):
@@ -306,16 +308,16 @@ def _saved(name: str, answers: Answers, curve: list[float], error: float, gold: 
         said.append(found.stated if found.stated is not None else np.nan)
         wrong.append((found.label != answers.gold)[judged & found.sure].mean())
     target = float(np.mean(right))
-    reached = [i for i, value in enumerate(curve) if value >= target]
-    equal = _crossing(curve, reached[0], target) if reached else None
-    saved = f"{1 - np.mean(used) / equal:.0%}" if equal else "—"
+    equal = _crossing(curve, target)
+    share = 1 - float(np.mean(used)) / equal if equal else None
+    saved = "—" if share is None else f"{share:.0%}" if share > 0 else "none"
     return [
         name,
         str(gold),
         f"{error:.0%}",
         f"{available.mean():.1f}",
         f"{np.mean(used):.2f}",
-        f"{curve[-1]:.4f}",
+        f"{curve[most]:.4f}",
         f"{target:.4f} ± {np.sqrt(target * (1 - target) / known.sum()):.4f}",
         f"{equal:.2f}" if equal else "—",
         saved,
@@ -333,12 +335,17 @@ def _fixed(answers: Answers, overlap: int) -> float:
     return float(np.mean(found))
 
 
-def _crossing(curve: list[float], first: int, target: float) -> float:
-    """Overlap at which the curve first reaches the target, between two whole numbers linearly."""
-    if first == 0:
-        return 1.0
-    low, high = curve[first - 1], curve[first]
-    return first + (target - low) / (high - low)
+def _crossing(curve: dict[int, float], target: float) -> float | None:
+    """Overlap at which the curve first reaches the target, linearly between measured ones."""
+    before: int | None = None
+    for overlap, value in curve.items():
+        if value >= target:
+            if before is None:
+                return float(overlap)
+            low = curve[before]
+            return before + (overlap - before) * (target - low) / (value - low)
+        before = overlap
+    return None
 
 
 def _prelabels() -> list[str]:
@@ -355,14 +362,12 @@ def _prelabels() -> list[str]:
     posterior = standing(crowd).posterior
     inputs = {
         "gold": (np.flatnonzero(split == "train"), None),
-        "labels of the crowd": (of_item, posterior.argmax(axis=1)),
         "probabilities of the crowd": (of_item, posterior),
     }
     test = np.flatnonzero(split == "test")
     rows = []
     for name, (items, given) in inputs.items():
         truth = np.eye(2)[gold[items]] if given is None else given
-        truth = np.eye(2)[truth] if truth.ndim == 1 else truth
         start = perf_counter()
         model = train(
             [texts[i] for i in items], truth, classes=["0", "1"], draw=np.random.default_rng(0)

@@ -8,8 +8,8 @@ its rarity, rows of length 1 (`ngrams`). Model: multinomial logistic regression,
 by L-BFGS (D. C. Liu, J. Nocedal, Mathematical Programming 45, 1989). t_i may be a probability for
 each class, so labels may enter with their doubt; the bias is not drawn to zero. Five folds of the
 items are predicted by models that have not seen them: λ is the one of a grid with the lowest loss
-there, and the temperature (`calibration`) is fitted there. A suggestion below `SURE` is marked as
-uncertain: its item should go to people first.
+on the first fold, and the temperature (`calibration`) is fitted on all five. A suggestion below
+`SURE` is marked as uncertain: its item should go to people first.
 
 Pre-labels steer people who see them. They are suggestions, and no measure of agreement may count
 them as answers.
@@ -38,7 +38,7 @@ PENALTIES = (1e-5, 1e-4, 1e-3)
 FOLDS = 5
 LEAST_ITEMS = 20
 BUCKETS = 2**16
-MAX_ITER = 200
+MAX_ITER = 100
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Linear:
 @dataclass(frozen=True)
 class Prelabeller:
     """rarity (F,): weights of the features. error_before, error_after: expected calibration error
-    on the held-out items without and with the temperature; each half is judged by the temperature
+    on held-out items without and with the temperature; each half is judged by the temperature
     of the other. accuracy: there. loss: mean −ln p there, before the temperature.
     """
 
@@ -85,8 +85,12 @@ def train(
         )
     counts = counted(texts)
     fold = draw.permutation(len(texts)) % FOLDS
-    tried = [_held_out(counts, truth, fold, penalty) for penalty in PENALTIES]
-    loss, penalty, p = min(tried, key=lambda one: one[0])
+    first = {penalty: _held_out(counts, truth, fold == 0, penalty=penalty) for penalty in PENALTIES}
+    penalty = min(PENALTIES, key=lambda one: _loss(first[one], truth[fold == 0]))
+    p = np.empty_like(truth)
+    p[fold == 0] = first[penalty]
+    for one in range(1, FOLDS):
+        p[fold == one] = _held_out(counts, truth, fold == one, penalty=penalty)
     label = truth.argmax(axis=1)
     # Once more on everything: the folds have done their work.
     rarity = inverse_frequency(counts)
@@ -98,7 +102,7 @@ def train(
         penalty=penalty,
         trained=len(texts),
         accuracy=float((p.argmax(axis=1) == label).mean()),
-        loss=loss,
+        loss=_loss(p, truth),
         error_before=expected_calibration_error(p, label) or 0.0,
         error_after=_crossed_error(p, label),
     )
@@ -163,16 +167,16 @@ def probabilities(linear: Linear, x: sparse.csr_array, *, temperature: float = 1
 
 
 def _held_out(
-    counts: sparse.csr_array, truth: np.ndarray, fold: np.ndarray, penalty: float
-) -> tuple[float, float, np.ndarray]:
-    """Mean loss on items that their model has not seen, the penalty, and the probabilities."""
-    p = np.empty_like(truth)
-    for one in range(FOLDS):
-        held = fold == one
-        x = weighted(counts, inverse_frequency(sparse.csr_array(counts[~held])))
-        p[held] = probabilities(fit_linear(x[~held], truth[~held], penalty=penalty), x[held])
+    counts: sparse.csr_array, truth: np.ndarray, held: np.ndarray, *, penalty: float
+) -> np.ndarray:
+    """Probabilities of the held items (h, C) by a model of the others."""
+    x = weighted(counts, inverse_frequency(sparse.csr_array(counts[~held])))
+    return probabilities(fit_linear(x[~held], truth[~held], penalty=penalty), x[held])
+
+
+def _loss(p: np.ndarray, truth: np.ndarray) -> float:
     logs = np.log(np.maximum(p, np.finfo(float).tiny))
-    return -float((truth * logs).sum(axis=1).mean()), penalty, p
+    return -float((truth * logs).sum(axis=1).mean())
 
 
 def _crossed_error(p: np.ndarray, label: np.ndarray) -> float:
