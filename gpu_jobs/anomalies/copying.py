@@ -34,7 +34,7 @@ from gpu_jobs.contracts import InputError
 
 THRESHOLD = 0.01
 LEAST_ERRORS = 3
-MEETINGS = 50_000_000
+MEETINGS = 10_000_000
 _ITEM_WEIGHT = 2.0
 _KIND_WEIGHT = 1.0
 _BLOCK = 20_000
@@ -62,7 +62,7 @@ class Copying:
 def shared_errors(answers: Answers, truth: np.ndarray) -> Copying:
     """Array truth int64 (I,): class codes, negative where unknown (such items say nothing).
 
-    Raises InputError when more than 50 million meetings of two equal wrong answers would have to
+    Raises InputError when more than 10 million meetings of two equal wrong answers would have to
     be counted.
     """
     workers, items = len(answers.workers), len(answers.items)

@@ -324,7 +324,7 @@ def test_a_crowd_of_37_000_is_surveyed_without_workers_by_items(crowd):
 
 def test_one_item_that_all_answered_does_not_fill_the_memory(crowd):
     draw = np.random.default_rng(4)
-    rows = [("huge", f"w{w}", "xy"[int(v)]) for w, v in enumerate(draw.integers(0, 2, 20_000))]
+    rows = [("huge", f"w{w}", "xy"[int(v)]) for w, v in enumerate(draw.integers(0, 2, 12_000))]
     found = survey(crowd(rows))
     assert "meetings" in found.absent["shared errors"]
     assert not found.flags.flagged.any()
