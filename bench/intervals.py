@@ -3,6 +3,7 @@
 The package gets its fastest form, counts of (unit, value) made beforehand, and, where it fits,
 the usual one, a table of workers × items; ours starts from codes.
 Each figure is the least of three CPU times, which load by others disturbs least.
+`--coverage` asks instead how often the intervals hold the truth.
 """
 
 import sys
@@ -15,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from gpu_jobs import tables
-from gpu_jobs.agreement.alpha import alpha_of
+from gpu_jobs.agreement.alpha import Alpha, alpha_of, alpha_of_counts
 from gpu_jobs.agreement.bootstrap import RESAMPLES
 from gpu_jobs.answers import Answers, cells, encode, positions
 
@@ -88,7 +89,37 @@ def compare(name: str, answers: Answers, level: str) -> None:
     )
 
 
+def coverage(items: int, raters: int = 3, crowds: int = 400) -> None:
+    """How often the interval of a crowd holds the α that very many items have."""
+    draw = np.random.default_rng(SEED)
+
+    def answers(count: int) -> np.ndarray:
+        truth = draw.integers(0, CLASSES, (count, 1))
+        wrong = draw.random((count, raters)) < 0.3
+        return np.where(wrong, draw.integers(0, CLASSES, (count, raters)), truth)
+
+    def alpha(table: np.ndarray, resamples: int) -> Alpha:
+        item = np.repeat(np.arange(len(table)), raters)
+        counts = cells(item, table.ravel(), CLASSES)
+        scale = np.arange(CLASSES, dtype=np.float64)
+        return alpha_of_counts(counts, scale=scale, level="nominal", resamples=resamples)
+
+    true = alpha(answers(500_000), 0).alpha
+    found = [alpha(answers(items), RESAMPLES) for _ in range(crowds)]
+    inside = np.mean([each.low <= true <= each.high for each in found])
+    width = np.mean([each.high - each.low for each in found])
+    print(
+        f"{items:4} items, {raters} raters, true α {true:.3f}: 95% intervals hold it in "
+        f"{inside:.1%} of {crowds} crowds (± {1.96 * (0.95 * 0.05 / crowds) ** 0.5:.1%}), "
+        f"mean width {width:.3f}"
+    )
+
+
 def main() -> int:
+    if "--coverage" in sys.argv[1:]:
+        for items in (10, 20, 30, 100, 300):
+            coverage(items)
+        return 0
     for name, level in SETS:
         path = DATA / f"{name}.csv"
         if path.is_file():

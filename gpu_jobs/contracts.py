@@ -45,8 +45,8 @@ class Spec:
 
     kind: key of `runner.KINDS`. input: path of the Parquet file; a relative path starts in the
     process's current directory. params: JSON values, named on the page of the kind.
-    seed: for kinds that draw random numbers; `quality` draws none. version: of the kind, so
-    that a stored run is never repeated by code that would compute something else.
+    seed: for kinds that draw random numbers; `quality` draws items, for intervals. version: of
+    the kind, so that a stored run is never repeated by code that would compute something else.
     """
 
     kind: str

@@ -21,7 +21,8 @@ from gpu_jobs import backend, tables
 from gpu_jobs.aggregation import methods
 from gpu_jobs.aggregation.dawid_skene import MAX_ITER, STOPS, TOL
 from gpu_jobs.aggregation.labels import UNDECIDED
-from gpu_jobs.agreement import alpha, kappa, percent
+from gpu_jobs.agreement import alpha, fleiss, gwet, kappa, percent
+from gpu_jobs.agreement.bootstrap import RESAMPLES
 from gpu_jobs.anomalies import seconds as anomaly
 from gpu_jobs.anomalies.survey import signal_table, survey
 from gpu_jobs.answers import LEVELS, NO_GOLD, Answers, cells, encode
@@ -36,7 +37,8 @@ COLUMNS = ("submission_id", "item_id", "worker_id", "answer")
 @dataclass(frozen=True, kw_only=True)
 class Params:
     """classes: all allowed answers in their order, or null: those that are there.
-    kappa_min_shared: items that two workers share before their kappa is given.
+    kappa_min_shared: items that two workers share before their kappa is given. resamples: draws
+    of items behind an interval of agreement, with the seed of the run.
     """
 
     level: str = "nominal"
@@ -49,6 +51,7 @@ class Params:
     tol: float = TOL
     stop: str = STOPS[0]
     kappa_min_shared: int = kappa.MIN_SHARED
+    resamples: int = RESAMPLES
     anomaly_threshold: float = anomaly.THRESHOLD
     anomaly_min_times: int = anomaly.MIN_TIMES
 
@@ -97,7 +100,7 @@ def run(spec: Spec, *, workdir: Path, report: Report) -> Result:
     stages = Stages(workdir=workdir, total=5, report=report)
     stages.claim(spec, input_sha256=digest)
     data = _read(Path(spec.input), params)
-    stages.make("agreement", lambda: (_agreement(data), {}))
+    stages.make("agreement", lambda: (_agreement(data, spec.seed), {}))
     stages.make("labels", lambda: _labels(data))
     stages.make("gold", lambda: _gold(data))
     stages.make("anomalies", lambda: _anomalies(data))
@@ -129,12 +132,19 @@ def _read(path: Path, params: Params) -> _Input:
     return _Input(table=table, seconds=seconds, answers=answers, params=params)
 
 
-def _agreement(data: _Input) -> dict[str, Any]:
+def _agreement(data: _Input, seed: int) -> dict[str, Any]:
     answers = data.answers
+    draws: Any = {"resamples": data.params.resamples, "seed": seed}
+    coefficients = (
+        percent.percent_of(answers, **draws),
+        fleiss.fleiss_kappa(answers, **draws),
+        gwet.gwet_ac(answers, **draws),
+    )
     counts = cells(answers.item, answers.value, len(answers.classes))
     pairs = kappa.kappas(answers, min_shared=data.params.kappa_min_shared)
     return {
-        **asdict(alpha.alpha_of(answers, level=data.params.level)),
+        **asdict(alpha.alpha_of(answers, level=data.params.level, **draws)),
+        "coefficients": {each.name: asdict(each) for each in coefficients},
         "percent_agreement": percent.percent_agreement(counts),
         "kappa": kappa.summary(pairs, answers.workers),
         "items": len(answers.items),

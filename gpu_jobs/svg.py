@@ -8,7 +8,7 @@ aloud, and every mark carries its figures as a title of its own.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
-from math import isfinite
+from math import ceil, floor, isfinite
 
 import numpy as np
 
@@ -32,8 +32,7 @@ class Bar:
 def bars(title: str, rows: Sequence[Bar], *, low: float = 0.0, high: float = 1.0) -> str:
     """A dot for each value on a scale from low to high, with its interval as a line."""
     span = WIDTH - _LEFT - _RIGHT
-    known = [each for row in rows for each in (row.value, row.low, row.high) if each is not None]
-    low, high = min([low, *known]), max([high, *known])
+    low, high = _ends(rows, low, high)
 
     def at(value: float) -> float:
         return _LEFT + span * (value - low) / ((high - low) or 1)
@@ -120,8 +119,7 @@ def line(
 
     labels: below the points, the first and the last are shown. A value that is None breaks it.
     """
-    known = [each for row in rows for each in (row.value, row.low, row.high) if each is not None]
-    low, high = min([low, *known]), max([high, *known])
+    low, high = _ends(rows, low, high)
     left, right, height, bottom = 60, 20, 260, 40
     span, tall = WIDTH - left - right, height - _TOP - bottom
 
@@ -197,6 +195,12 @@ def _axis(
         )
         parts.append(_text(x, bottom + 16, f"{value:.2f}", anchor="middle"))
     return parts
+
+
+def _ends(rows: Sequence[Bar], low: float, high: float) -> tuple[float, float]:
+    """The scale, made longer by whole quarters where a value lies beyond it."""
+    known = [each for row in rows for each in (row.value, row.low, row.high) if each is not None]
+    return floor(4 * min([low, *known])) / 4, ceil(4 * max([high, *known])) / 4
 
 
 def _said(value: float, low: float | None, high: float | None) -> str:

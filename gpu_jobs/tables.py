@@ -80,12 +80,14 @@ def times(table: pa.Table) -> np.ndarray | None:
     try:
         found = column.cast(pa.float64()).to_numpy().astype(np.float64)
     except pa.ArrowInvalid:
-        zoned = pc.match_substring_regex(column, r"(Z|[+-]\d\d:?\d\d)$")
-        plain = pc.if_else(zoned, column, pc.binary_join_element_wise(column, "Z", ""))
+        zoned = pc.match_substring_regex(column, r"[T ]\d\d.*(Z|[+-]\d\d(:?\d\d)?)$")
+        nothing = pa.scalar(None, pa.string())
         try:
-            moment = plain.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
+            with_zone = pc.if_else(zoned, column, nothing).cast(pa.timestamp("us", tz="UTC"))
+            without = pc.if_else(zoned, nothing, column).cast(pa.timestamp("us"))
         except pa.ArrowInvalid as error:
             raise InputError(f"column at is neither numbers nor times: {_first(error)}") from error
+        moment = pc.coalesce(with_zone.cast(pa.int64()), without.cast(pa.int64()))
         found = moment.to_numpy().astype(np.float64) / 1e6
     if np.isinf(found).any():
         raise InputError("column at holds a time without end")

@@ -38,15 +38,13 @@ from gpu_jobs.agreement.disagreement import (
 )
 from gpu_jobs.answers import Answers, Cells, cells, positions
 from gpu_jobs.contracts import InputError
-from gpu_jobs.distances.pairs import Distance
+from gpu_jobs.distances.pairs import SAMPLE, Distance, affordable
 from gpu_jobs.types import Typed
 
 PACKAGE_CELLS = 10_000_000
 """The package makes a units × values × values array; above this size ours stands alone."""
 RATIO_VALUES = 20_000
 """Ratio distances have no closed form: its D_e takes time quadratic in the distinct values."""
-SAMPLE = 200_000
-"""Pairs of answers in the sample of D_e, and pairs of values up to which it is exact."""
 type _Level = Literal["nominal", "ordinal", "interval", "ratio"]
 
 
@@ -88,13 +86,14 @@ def alpha_of_typed(
     level: str | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
-    pairs: int = SAMPLE,
+    pairs: int | None = None,
     unit: np.ndarray | None = None,
     kept: np.ndarray | None = None,
 ) -> Alpha:
     """Alpha by the level of the type (or the one given), or by its distance where it has none.
 
-    pairs: the sample of D_e where the values are too many. unit: int64 (n,) from 0, what the
+    pairs: the sample of D_e, and pairs of values up to which it is exact; as many as the distance
+    can afford if not given. unit: int64 (n,) from 0, what the
     answers belong together by, the item if not given. kept: positions of the answers that enter,
     all if not given. Raises InputError for a level that is asked of a type without one.
     """
@@ -119,7 +118,7 @@ def alpha_of_typed(
         name=typed.type,
         resamples=resamples,
         seed=seed,
-        pairs=pairs,
+        pairs=affordable(typed.distance) if pairs is None else pairs,
     )
 
 

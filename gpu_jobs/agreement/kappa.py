@@ -61,7 +61,7 @@ class Kappas:
         table = np.full((len(shown), len(shown)), np.nan)
         table[one[both], two[both]] = table[two[both], one[both]] = self.kappa[both]
         names = [workers[index] for index in shown]
-        return svg.heat_map("Cohen's kappa of every two workers", names, table, low=-1, high=1)
+        return svg.heat_map("Cohen's kappa of every two workers", names, table)
 
 
 def kappas(answers: Answers, *, min_shared: int = MIN_SHARED, meetings: int = MEETINGS) -> Kappas:

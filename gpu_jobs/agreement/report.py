@@ -23,6 +23,12 @@ from gpu_jobs.types import typed
 CLASSES = frozenset({"choice", "pairwise", "ordinal"})
 """Types whose answers are classes: kappas and AC are about those alone."""
 LOWEST = 10
+NAMES = {
+    "percent_agreement": "percent agreement",
+    "fleiss_kappa": "Fleiss' κ",
+    "gwet_ac1": "Gwet's AC1",
+    "gwet_ac2_ordinal": "Gwet's AC2, ordinal",
+}
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class Agreement:
         """SVG: every coefficient with its interval, then lines, pairs and drift where there are."""
         rows = [svg.Bar("Krippendorff's α", self.alpha.alpha, self.alpha.low, self.alpha.high)]
         rows += [
-            svg.Bar(each.name.replace("_", " "), each.value, each.low, each.high)
+            svg.Bar(NAMES.get(each.name, each.name), each.value, each.low, each.high)
             for each in self.coefficients
         ]
         pictures = [svg.bars("Agreement, with 95% intervals", rows)]

@@ -20,7 +20,7 @@ from typing import Any, Self
 import numpy as np
 
 from gpu_jobs.distances.cells import number, read_json
-from gpu_jobs.distances.pairs import measured
+from gpu_jobs.distances.pairs import check_dense, measured
 
 SIGMA = 0.05
 COCO_SIGMAS: dict[str, float] = {
@@ -65,8 +65,10 @@ class Keypoints:
 
     @classmethod
     def of(cls, values: Sequence[Pose], *, sigmas: Mapping[str, float] | None = None) -> Self:
+        """Raises InputError where points hardly ever share a name."""
         known = COCO_SIGMAS if sigmas is None else sigmas
         names = sorted({name for _, points in values for name, _, _ in points})
+        check_dense(len(values), len(names), "names of points")
         column = {name: index for index, name in enumerate(names)}
         place = np.full((len(values), len(names), 2), np.nan)
         for index, (_, points) in enumerate(values):

@@ -5,8 +5,16 @@ from typing import Protocol
 
 import numpy as np
 
+from gpu_jobs.contracts import InputError
+
 BLOCK = 2_000_000
 """Elements that one block of pairs may expand to."""
+
+
+SAMPLE = 200_000
+"""Pairs that a distance measures in seconds; a slow one has a smaller `affordable`."""
+DENSE = 50_000_000
+"""Numbers that a table of values × names may have."""
 
 
 class Distance(Protocol):
@@ -77,6 +85,17 @@ def crossed(
     owner, step = spread(np.zeros(len(left), dtype=np.int64), count[left] * count[right])
     of_right = count[right][owner]
     return owner, start[left][owner] + step // of_right, start[right][owner] + step % of_right
+
+
+def affordable(distance: Distance) -> int:
+    """Pairs to sample where all of them are too many."""
+    return int(getattr(distance, "affordable", SAMPLE))
+
+
+def check_dense(values: int, names: int, what: str) -> None:
+    """Raises InputError where values × names would not fit: names are meant to recur."""
+    if values * names > DENSE:
+        raise InputError(f"{names:,} different {what} in {values:,} answers are too many")
 
 
 def offsets(count: np.ndarray) -> np.ndarray:

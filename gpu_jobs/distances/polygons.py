@@ -58,6 +58,11 @@ class Polygons:
     first: np.ndarray
     count: np.ndarray
 
+    @property
+    def affordable(self) -> int:
+        """Each overlap is cut into slabs by itself, so fewer pairs than of other distances."""
+        return 20_000
+
     @classmethod
     def of(cls, values: Sequence[tuple[Polygon, ...]]) -> Self:
         count = np.array([len(value) for value in values], dtype=np.int64)

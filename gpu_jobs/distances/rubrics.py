@@ -17,7 +17,7 @@ from typing import Self
 import numpy as np
 
 from gpu_jobs.distances.cells import number, read_json
-from gpu_jobs.distances.pairs import measured
+from gpu_jobs.distances.pairs import check_dense, measured
 
 type Rubric = tuple[tuple[str, float | str], ...]
 """(line, score) sorted by line; true and false are texts."""
@@ -60,8 +60,12 @@ class Rubrics:
         weights: Mapping[str, float] | None = None,
         ranges: Mapping[str, tuple[float, float]] | None = None,
     ) -> Self:
-        """weights: of the lines, 1 where none is given. ranges: lowest and highest score."""
+        """weights: of the lines, 1 where none is given. ranges: lowest and highest score.
+
+        Raises InputError where rubrics hardly ever share a line.
+        """
         kinds = numeric_lines(values)
+        check_dense(len(values), len(kinds), "rubric lines")
         column = {line: index for index, line in enumerate(kinds)}
         score = np.full((len(values), len(kinds)), np.nan)
         codes: dict[str, int] = {}

@@ -22,9 +22,11 @@ from typing import Self
 
 import numpy as np
 
-from gpu_jobs.distances.pairs import blocks, measured, offsets, spread
+from gpu_jobs.distances.pairs import SAMPLE, blocks, measured, offsets, spread
 
 UNITS = ("word", "character")
+_CELLS = 2_000_000_000
+"""Cells of the tables of `affordable` pairs: some ten seconds."""
 
 
 def parse(text: str) -> str:
@@ -33,7 +35,7 @@ def parse(text: str) -> str:
 
 @dataclass(frozen=True)
 class Transcripts:
-    """n tokens of V transcripts, codes int64 (n,); first, count: int64 (V,)."""
+    """n tokens of V transcripts, codes int32 (n,); first, count: int64 (V,)."""
 
     token: np.ndarray
     first: np.ndarray
@@ -49,7 +51,13 @@ class Transcripts:
         place: dict[str, int] = {}
         token = [place.setdefault(part, len(place)) for each in parts for part in each]
         count = np.array([len(each) for each in parts], dtype=np.int64)
-        return cls(token=np.array(token, dtype=np.int64), first=offsets(count), count=count)
+        return cls(token=np.array(token, dtype=np.int32), first=offsets(count), count=count)
+
+    @property
+    def affordable(self) -> int:
+        """Pairs of usual transcripts that are measured in seconds; at least 2,000."""
+        cells = float(np.square(self.count).mean()) if len(self.count) else 0.0
+        return int(np.clip(_CELLS / max(cells, 1), 2_000, SAMPLE))
 
     def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         return measured(left, right, self._measure)
@@ -66,7 +74,7 @@ class Transcripts:
 
     def _table(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         one, two = self._padded(low, -1), self._padded(high, -2)
-        column = np.arange(two.shape[1] + 1)
+        column = np.arange(two.shape[1] + 1, dtype=np.int32)
         row = np.tile(column, (len(low), 1))
         out = row[np.arange(len(low)), self.count[high]]
         for step in range(one.shape[1]):
@@ -80,7 +88,7 @@ class Transcripts:
 
     def _padded(self, which: np.ndarray, filler: int) -> np.ndarray:
         size = self.count[which]
-        table = np.full((len(which), int(size.max(initial=0))), filler, dtype=np.int64)
+        table = np.full((len(which), int(size.max(initial=0))), filler, dtype=np.int32)
         owner, position = spread(self.first[which], size)
         table[owner, position - self.first[which][owner]] = self.token[position]
         return table
