@@ -105,6 +105,15 @@ def progress(options: argparse.Namespace) -> Callable[[str], None]:
     return say
 
 
+def save_plot(path: Path | None, draw: Callable[[], str]) -> None:
+    """Write a picture where one is asked for. Raises InputError for another name than .svg."""
+    if path is None:
+        return
+    if path.suffix.lower() != ".svg":
+        raise InputError("--plot must end in .svg")
+    save(lambda: tables.write_text(draw(), path), path)
+
+
 def save(write: Callable[[], None], path: Path) -> None:
     """Raises InputError when the file cannot be written."""
     try:

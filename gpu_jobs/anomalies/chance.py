@@ -10,8 +10,13 @@ f_t(c) the share of the other workers who say c on item t, the agreement A = Σ_
 
 Nothing is assumed about classes or skills: a worker who only ever says the commonest class has
 no variance, and z = 0. z < −2.33: below chance, as of somebody who answers in reverse or has
-understood the classes the other way round. z < 1.64 from at least 20 answers: not shown to be
-better than chance, which is what random answers look like.
+understood the classes the other way round.
+
+Beyond chance, a worker's agreement is κ = (A − E[A]) / (n − E[A]), 0 for whoever ignores the items.
+How large it is for honest people depends on how hard the project is, so it is compared with the
+project's median worker: the signal is (κ + 1.64 σ) / median κ < 0.5, σ = √Var[A] / (n − E[A]). Even
+the upper bound is then less than half of what people here reach. Where the median itself is not
+above 0, nobody is compared.
 """
 
 from dataclasses import dataclass
@@ -23,20 +28,22 @@ from gpu_jobs.anomalies.signals import Signal, below
 from gpu_jobs.answers import Answers
 
 BELOW_CHANCE = -2.33
-AT_CHANCE = 1.64
+LITTLE = 0.5
+UPPER = 1.64
 LEAST = 20
 _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class Chance:
-    """Arrays (W,): answers to items with others, mean agreement, expected mean agreement, z (NaN
-    below two answers; 0 where dealing the answers anew can change nothing).
+    """Arrays (W,): answers to items with others, mean agreement, expected mean agreement and its
+    spread √Var[A]/n, z (NaN below two answers; 0 where dealing the answers anew changes nothing).
     """
 
     answers: np.ndarray
     agreement: np.ndarray
     expected: np.ndarray
+    spread: np.ndarray
     z: np.ndarray
 
 
@@ -70,6 +77,7 @@ def chance(answers: Answers) -> Chance:
         answers=n,
         agreement=np.where(n > 0, observed / size, np.nan),
         expected=np.where(n > 0, mean, np.nan),
+        spread=np.where(n > 0, np.sqrt(variance) / size, np.nan),
         z=z,
     )
 
@@ -80,7 +88,13 @@ def below_chance(found: Chance, *, threshold: float = BELOW_CHANCE, least: int =
     return below("below chance", "crowd", threshold, value)
 
 
-def at_chance(found: Chance, *, threshold: float = AT_CHANCE, least: int = LEAST) -> Signal:
-    """Speaks for workers with at least `least` answers who are not shown to beat chance."""
-    value = np.where(found.answers >= least, found.z, np.nan)
-    return below("at chance", "crowd", threshold, value)
+def little_agreement(found: Chance, *, threshold: float = LITTLE, least: int = LEAST) -> Signal:
+    """Speaks for workers with at least `least` answers who agree far less than the median one."""
+    room = np.where(1 - found.expected > 0, 1 - found.expected, np.nan)
+    enough = found.answers >= least
+    beyond = np.where(enough, (found.agreement - found.expected) / room, np.nan)
+    known = beyond[~np.isnan(beyond)]
+    usual = float(np.median(known)) if len(known) else 0.0
+    upper = beyond + UPPER * found.spread / room
+    value = upper / usual if usual > 0 else np.full(len(upper), np.nan)
+    return below("little agreement", "crowd", threshold, value)

@@ -1,10 +1,10 @@
 """What every signal about a contributor looks like, and why none of them acts alone.
 
 A signal has a family: what it looks at. Signals of one family see the same thing twice (a
-spammer's score and agreement at chance both compare with the crowd), so they count once. A
-contributor is flagged only when signals of two families speak, each from enough answers. With
+spammer's score and little agreement both compare with the crowd), so they count once. A
+contributor is flagged only when signals of two families speak, each from enough answers. With five
 independent families at a false-positive rate of 1% each, two speak by chance for 1 contributor in
-some thousands; the measured rates are in docs/scoring.md.
+1,000; the measured rates are in docs/benchmarks.md.
 """
 
 from collections.abc import Iterable

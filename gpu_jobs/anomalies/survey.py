@@ -29,7 +29,7 @@ from gpu_jobs.online.standing import Standing, likelihoods, standing
 
 BY_ANSWERS = (
     "below chance",
-    "at chance",
+    "little agreement",
     "spammer score",
     "one class",
     "straight-lining",
@@ -96,7 +96,7 @@ def _by_answers(
 ) -> tuple[list[Signal], copying.Copying | None]:
     """Signals that ask which answers are equal; what could not be had goes into `absent`."""
     agreed = chance.chance(answers)
-    found = [chance.below_chance(agreed), chance.at_chance(agreed)]
+    found = [chance.below_chance(agreed), chance.little_agreement(agreed)]
     label: np.ndarray | None = None
     rest: np.ndarray | None = None
     copied: copying.Copying | None = None

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
+from gpu_jobs import svg
 from gpu_jobs.errors.intervals import clustered_share
 
 LEAST_PEOPLE = 10
@@ -41,6 +42,14 @@ class Gap:
     difference: np.ndarray
     apart: np.ndarray
     shown: np.ndarray
+
+    def plot(self, names: list[str], *, title: str = "Error rate by group") -> str:
+        """SVG of the shares with their intervals; groups that are not shown are left out."""
+        rows = [
+            svg.Bar(names[i], float(self.share[i]), float(self.low[i]), float(self.high[i]))
+            for i in np.flatnonzero(self.shown).tolist()
+        ]
+        return svg.bars(title, rows)
 
 
 def gaps(

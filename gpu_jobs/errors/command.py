@@ -12,7 +12,7 @@ from gpu_jobs import tables
 from gpu_jobs.aggregation.methods import aggregate
 from gpu_jobs.answers import NO_GOLD, Answers
 from gpu_jobs.contracts import InputError
-from gpu_jobs.crowd_files import counted, read_beside
+from gpu_jobs.crowd_files import counted, read_beside, save_plot
 from gpu_jobs.errors import bias, cited, confusion
 
 COLUMNS = ("tier", "language", "kind", "group", "described", "cited")
@@ -31,6 +31,7 @@ def add(commands: "argparse._SubParsersAction[Any]", common: argparse.ArgumentPa
     wrong.add_argument("--truth", choices=TRUTHS, help="default: gold where there is any")
     wrong.add_argument("--top", type=int, default=20, help="confused pairs to show")
     wrong.add_argument("--out", type=Path, metavar="WORKERS", help=".csv or .parquet")
+    wrong.add_argument("--plot", type=Path, metavar="FILE.svg", help="the confusion matrix")
     wrong.set_defaults(command=run)
 
 
@@ -60,12 +61,15 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if len(answers.classes) <= LARGEST:
         found = confusion.confusion(of_answer, answers.value, classes=len(answers.classes))
         figures["classes"] = answers.classes
+        save_plot(options.plot, lambda: found.plot(answers.classes))
         figures["confusion"] = {
             "counts": found.counts[0].tolist(),
             "rate": _listed(found.rate[0]),
             "low": _listed(found.low[0]),
             "high": _listed(found.high[0]),
         }
+    elif options.plot:
+        raise InputError(f"a matrix of more than {LARGEST} classes is not drawn")
     for name in ("tier", "language", "kind", "group"):
         if name in beside:
             codes, names = _codes(beside[name])

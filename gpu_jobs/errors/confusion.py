@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gpu_jobs import svg
 from gpu_jobs.answers import Answers
 from gpu_jobs.contracts import InputError
 from gpu_jobs.errors.intervals import wilson
@@ -27,6 +28,10 @@ class Confusion:
     rate: np.ndarray
     low: np.ndarray
     high: np.ndarray
+
+    def plot(self, classes: list[str], *, group: int = 0) -> str:
+        """SVG of one group's rates: row the truth, column the answer."""
+        return svg.matrix("Answers by truth", classes, classes, self.rate[group])
 
 
 @dataclass(frozen=True)

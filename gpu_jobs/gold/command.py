@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from gpu_jobs import tables
 from gpu_jobs.answers import NO_GOLD, Answers
-from gpu_jobs.crowd_files import counted, read_beside, task
+from gpu_jobs.crowd_files import counted, read_beside, save_plot, task
 from gpu_jobs.gold import exposure, posterior, rate, scores, suspects
 
 TOP = 20
@@ -27,6 +27,7 @@ def add(commands: "argparse._SubParsersAction[Any]", common: argparse.ArgumentPa
     known.add_argument("--prior", type=float, default=posterior.K, help="K of Beta(K, K)")
     known.add_argument("--bar", type=float, default=0.8, help="accuracy that is asked for")
     known.add_argument("--out", type=Path, metavar="WORKERS", help=".csv or .parquet")
+    known.add_argument("--plot", type=Path, metavar="FILE.svg", help="a picture of the scores")
     known.set_defaults(command=run)
 
 
@@ -52,6 +53,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     table = _workers(answers, known, wanted)
     if options.out:
         tables.write_named(table, options.out)
+    save_plot(options.plot, lambda: known.plot(answers.workers))
     total, met = int(known.gold.sum()), known.gold > 0
     skills = _skills(answers, beside["skill"], each, options.prior) if "skill" in beside else None
     return {

@@ -19,11 +19,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betaincinv
 
+from gpu_jobs import svg
 from gpu_jobs.answers import NO_GOLD, Answers
 from gpu_jobs.contracts import InputError
 
 K = 0.5
 DECISIVE = 8
+SHOWN = 40
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,21 @@ class GoldScores:
     high: np.ndarray
     lower: np.ndarray
     decisive: np.ndarray
+
+    def plot(self, workers: list[str]) -> str:
+        """SVG of q with its interval for the workers with most gold, at most SHOWN."""
+        order = np.lexsort((np.arange(len(self.q)), -self.q, -self.gold))[:SHOWN]
+        rows = [
+            svg.Bar(
+                f"{workers[w]} ({int(self.gold[w])})",
+                float(self.q[w]),
+                float(self.low[w]),
+                float(self.high[w]),
+            )
+            for w in order.tolist()
+            if self.gold[w]
+        ]
+        return svg.bars("Gold score and its 90% interval (gold answers)", rows)
 
 
 @dataclass(frozen=True)

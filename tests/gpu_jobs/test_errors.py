@@ -192,7 +192,13 @@ def test_gold_command(printed, tmp_path):
     assert [row["item_id"] for row in found["suspects"]] == ["i9"]
     assert found["worker_scores"][0]["q"] == pytest.approx(11.5 / 13)
     assert found["exposure"]["most_shown"] == 5
-    out, _ = printed("gold", "\n".join([HEAD, *rows]), "--out", tmp_path / "w.parquet")
+    files = ("--out", tmp_path / "w.parquet", "--plot", tmp_path / "w.svg")
+    out, _ = printed("gold", "\n".join([HEAD, *rows]), *files)
+    assert (tmp_path / "w.svg").read_text(encoding="utf-8").count("w0 (12)") >= 1
+    _, code = printed("errors", "\n".join([HEAD, *rows]), "--plot", tmp_path / "w.png")
+    assert code == 2
+    printed("errors", "\n".join([HEAD, *rows]), "--plot", tmp_path / "e.svg")
+    assert (tmp_path / "e.svg").read_text(encoding="utf-8").startswith("<svg")
     assert out["worker_scores"] == []
     assert (tmp_path / "w.parquet").exists()
 

@@ -77,6 +77,23 @@ def test_a_worker_in_reverse_is_below_chance_and_one_of_habit_is_not(crowd):
     assert found.z[answers.workers.index("habit")] == 0
 
 
+def test_little_agreement_is_measured_by_the_median_worker(crowd):
+    draw = np.random.default_rng(6)
+    rows = []
+    for i in range(80):
+        truth = int(draw.integers(0, 3))
+        # A hard project: everybody is right in six of ten, and one person does not look.
+        said = [truth if draw.random() < 0.6 else int(draw.integers(0, 3)) for _ in range(9)]
+        said.append(int(draw.integers(0, 3)))
+        rows += [(f"{i:02d}", f"w{w}", "xyz"[value]) for w, value in enumerate(said)]
+    answers = crowd(rows)
+    found = chance.chance(answers)
+    assert np.flatnonzero(chance.little_agreement(found).speaks).tolist() == [9]
+    kappa = (found.agreement - found.expected) / (1 - found.expected)
+    upper = kappa + 1.64 * found.spread / (1 - found.expected)
+    assert chance.little_agreement(found).value == pytest.approx(upper / np.median(kappa))
+
+
 def test_spammer_score_is_youdens_index_squared_for_two_classes():
     """Raykar and Yu (2012), section 3.1: (sensitivity + specificity − 1)²."""
     sensitivity, specificity = 0.9, 0.7
