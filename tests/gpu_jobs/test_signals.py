@@ -80,12 +80,12 @@ def test_a_worker_in_reverse_is_below_chance_and_one_of_habit_is_not(crowd):
 def test_little_agreement_is_measured_by_the_median_worker(crowd):
     draw = np.random.default_rng(6)
     rows = []
-    for i in range(80):
+    for i in range(200):
         truth = int(draw.integers(0, 3))
         # A hard project: everybody is right in six of ten, and one person does not look.
         said = [truth if draw.random() < 0.6 else int(draw.integers(0, 3)) for _ in range(9)]
         said.append(int(draw.integers(0, 3)))
-        rows += [(f"{i:02d}", f"w{w}", "xyz"[value]) for w, value in enumerate(said)]
+        rows += [(f"{i:03d}", f"w{w}", "xyz"[value]) for w, value in enumerate(said)]
     answers = crowd(rows)
     found = chance.chance(answers)
     assert np.flatnonzero(chance.little_agreement(found).speaks).tolist() == [9]
