@@ -19,11 +19,13 @@ _COLDEST, _HOTTEST = 0.05, 20.0
 def expected_calibration_error(
     probability: np.ndarray, truth: np.ndarray, *, bins: int = BINS
 ) -> float | None:
-    """Arrays probability (n, C), rows summing to 1; truth int64 (n,). None without rows."""
+    """Arrays probability (n, C), rows summing to 1; truth int64 (n,) codes, or float64 (n, C) where
+    the truth itself is a probability. None without rows.
+    """
     if not len(probability):
         return None
     top = probability.max(axis=1)
-    right = probability.argmax(axis=1) == truth
+    right = _shares(truth, probability)[np.arange(len(top)), probability.argmax(axis=1)]
     # A confidence on the edge belongs to the bin below it, as in the paper's (a, b].
     of_bin = np.clip(np.ceil(top * bins).astype(np.int64) - 1, 0, bins - 1)
     gap = np.bincount(of_bin, weights=right - top, minlength=bins)
@@ -40,16 +42,25 @@ def tempered(probability: np.ndarray, temperature: float) -> np.ndarray:
 
 
 def fit_temperature(probability: np.ndarray, truth: np.ndarray) -> float:
-    """T in [0.05, 20] of greatest likelihood; 1 without rows."""
+    """T in [0.05, 20] of greatest likelihood; 1 without rows. Arrays as above."""
     if not len(probability):
         return 1.0
-    rows = np.arange(len(truth))
+    shares = _shares(truth, probability)
 
     def loss(log_temperature: float) -> float:
-        p = tempered(probability, float(np.exp(log_temperature)))[rows, truth]
-        return -float(np.log(np.maximum(p, np.finfo(float).tiny)).mean())
+        p = tempered(probability, float(np.exp(log_temperature)))
+        return -float((shares * np.log(np.maximum(p, np.finfo(float).tiny))).sum(axis=1).mean())
 
     found = minimize_scalar(
         loss, bounds=(np.log(_COLDEST), np.log(_HOTTEST)), method="bounded", options={"xatol": 1e-6}
     )
     return float(np.exp(found.x))
+
+
+def _shares(truth: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """The truth as probabilities (n, C)."""
+    if truth.ndim == 2:
+        return truth
+    found = np.zeros_like(probability)
+    found[np.arange(len(truth)), truth] = 1
+    return found

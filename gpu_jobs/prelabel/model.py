@@ -80,7 +80,7 @@ def train(
     """
     if len(texts) < LEAST_ITEMS or len(classes) < 2:
         raise InputError(
-            f"a model needs at least {LEAST_ITEMS} accepted items and two classes;"
+            f"a model needs at least {LEAST_ITEMS} items with an accepted answer, and two classes;"
             f" there are {len(texts)} and {len(classes)}"
         )
     counts = counted(texts)
@@ -98,13 +98,13 @@ def train(
         classes=classes,
         rarity=rarity,
         linear=fit_linear(weighted(counts, rarity), truth, penalty=penalty),
-        temperature=fit_temperature(p, label),
+        temperature=fit_temperature(p, truth),
         penalty=penalty,
         trained=len(texts),
         accuracy=float((p.argmax(axis=1) == label).mean()),
         loss=_loss(p, truth),
-        error_before=expected_calibration_error(p, label) or 0.0,
-        error_after=_crossed_error(p, label),
+        error_before=expected_calibration_error(p, truth) or 0.0,
+        error_after=_crossed_error(p, truth),
     )
 
 
@@ -179,10 +179,10 @@ def _loss(p: np.ndarray, truth: np.ndarray) -> float:
     return -float((truth * logs).sum(axis=1).mean())
 
 
-def _crossed_error(p: np.ndarray, label: np.ndarray) -> float:
+def _crossed_error(p: np.ndarray, truth: np.ndarray) -> float:
     """Calibration error when each half takes the temperature of the other half."""
     half = np.arange(len(p)) % 2 == 0
     found = np.empty_like(p)
     for part in (half, ~half):
-        found[part] = tempered(p[part], fit_temperature(p[~part], label[~part]))
-    return expected_calibration_error(found, label) or 0.0
+        found[part] = tempered(p[part], fit_temperature(p[~part], truth[~part]))
+    return expected_calibration_error(found, truth) or 0.0

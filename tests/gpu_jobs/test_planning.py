@@ -93,3 +93,12 @@ def test_temperature_keeps_labels_and_is_one_without_data():
     assert np.array_equal(tempered(p, 3).argmax(axis=1), p.argmax(axis=1))
     assert tempered(p, 3).sum(axis=1) == pytest.approx(1)
     assert fit_temperature(np.empty((0, 2)), np.empty(0, dtype=int)) == 1
+
+
+def test_a_truth_that_is_itself_a_probability_asks_for_no_more_than_it():
+    sure = np.array([[0.99, 0.01], [0.01, 0.99]] * 20)
+    soft = np.array([[0.8, 0.2], [0.2, 0.8]] * 20)
+    calm = tempered(sure, fit_temperature(sure, soft))
+    assert calm == pytest.approx(soft, abs=1e-3)
+    assert expected_calibration_error(sure, soft) == pytest.approx(0.19)
+    assert expected_calibration_error(calm, soft) == pytest.approx(0, abs=1e-3)
