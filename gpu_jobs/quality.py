@@ -206,7 +206,7 @@ def _anomalies(data: _Input) -> tuple[dict[str, Any], dict[str, pa.Table]]:
         min_times=params.anomaly_min_times,
     )
     flag = np.select([found.fast, found.slow], ["fast", "slow"], "")
-    figures = {
+    figures: dict[str, Any] = {
         "fast": int(found.fast.sum()),
         "slow": int(found.slow.sum()),
         "timed": int((~np.isnan(data.seconds)).sum()),
