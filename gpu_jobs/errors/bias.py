@@ -1,7 +1,8 @@
 """Who labelled, against whom the data shows: gaps between groups, with intervals, never of persons.
 
-Groups of items (whom or what the data shows): the share of each answer beside its share among the
-truths, and the error rate, by group. Groups of people are cells of voluntary self-description
+Groups of items (whom or what the data shows): the error rate by group (`gaps`), and how much more
+often each class is answered there than it is true (`leanings`). Groups of people are cells of
+voluntary self-description
 (age band, region, first language, …). A cell is shown only with at least 10 *people*; smaller ones
 are suppressed, and where just one would be missing from a total, the next smallest goes too, since
 it could be had by subtraction (L. Willenborg, T. de Waal, "Elements of Statistical Disclosure
@@ -83,6 +84,61 @@ def gaps(
         difference=np.where(shown, difference, np.nan),
         apart=shown & apart,
         shown=shown,
+    )
+
+
+@dataclass(frozen=True)
+class Leanings:
+    """Arrays (G, C): lean = share of answers c less share of truths c among the group's answers,
+    with low and high (95%); apart bool: more than luck, Bonferroni over groups × classes, from at
+    least 5 people. answers, people (G,). NaN and [−1, 1] for groups without answers.
+    """
+
+    lean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    apart: np.ndarray
+    answers: np.ndarray
+    people: np.ndarray
+
+
+def leanings(
+    value: np.ndarray,
+    truth: np.ndarray,
+    group: np.ndarray,
+    worker: np.ndarray,
+    *,
+    classes: int,
+    groups: int,
+) -> Leanings:
+    """Arrays int64 (n,): answers and truths as class codes (truth negative: unknown), group
+    (negative: in none), worker. The variance counts people, as in `intervals.clustered_share`.
+    """
+    known = (truth >= 0) & (group >= 0)
+    value, truth, group, worker = (array[known] for array in (value, truth, group, worker))
+    n = np.bincount(group, minlength=groups).astype(np.float64)
+    workers = int(worker.max(initial=-1)) + 1
+    keys, pair = np.unique(group * max(workers, 1) + worker, return_inverse=True)
+    of_key = keys // max(workers, 1)
+    people = np.bincount(of_key, minlength=groups)
+    size = np.maximum(n, 1)
+    lean, error = np.empty((groups, classes)), np.empty((groups, classes))
+    for one in range(classes):
+        step = (value == one).astype(np.float64) - (truth == one)
+        lean[:, one] = np.bincount(group, weights=step, minlength=groups) / size
+        residual = np.bincount(pair, weights=step - lean[group, one], minlength=len(keys))
+        squares = np.bincount(of_key, weights=np.square(residual), minlength=groups)
+        error[:, one] = np.sqrt(squares * people / np.maximum(people - 1, 1)) / size
+    bar = float(ndtri(1 - (1 - LEVEL) / 2 / max(int((n > 0).sum()) * classes, 1)))
+    half = float(ndtri((1 + LEVEL) / 2)) * error
+    unknown = (people < 2)[:, None]
+    return Leanings(
+        lean=np.where((n > 0)[:, None], lean, np.nan),
+        low=np.where(unknown, -1.0, np.maximum(lean - half, -1)),
+        high=np.where(unknown, 1.0, np.minimum(lean + half, 1)),
+        apart=(np.abs(lean) > bar * error) & (people >= LEAST_CLUSTERS)[:, None],
+        answers=n.astype(np.int64),
+        people=people,
     )
 
 

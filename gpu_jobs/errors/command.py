@@ -74,6 +74,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         if name in beside:
             codes, names = _codes(beside[name])
             figures[f"by_{name}"] = _gap(bias.gaps(wrong, codes, answers.worker, len(names)), names)
+    if "group" in beside and len(answers.classes) <= LARGEST:
+        figures["leaning_by_group"] = _leanings(answers, of_answer, beside["group"])
     if "described" in beside:
         figures["by_description"] = _described(answers, wrong, beside)
     if "cited" in beside:
@@ -125,6 +127,30 @@ def _gap(found: bias.Gap, names: list[str]) -> list[dict[str, Any]]:
         }
         for i, name in enumerate(names)
         if found.shown[i]
+    ]
+
+
+def _leanings(answers: Answers, truth: np.ndarray, texts: list[str | None]) -> list[dict[str, Any]]:
+    codes, names = _codes(texts)
+    found = bias.leanings(
+        answers.value,
+        truth,
+        codes,
+        answers.worker,
+        classes=len(answers.classes),
+        groups=len(names),
+    )
+    return [
+        {
+            "name": name,
+            "answer": answer,
+            "lean": _number(found.lean[g, c]),
+            "low": float(found.low[g, c]),
+            "high": float(found.high[g, c]),
+            "apart": bool(found.apart[g, c]),
+        }
+        for g, name in enumerate(names)
+        for c, answer in enumerate(answers.classes)
     ]
 
 

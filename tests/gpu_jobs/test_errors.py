@@ -11,7 +11,7 @@ from scipy.stats import beta, binomtest
 from gpu_jobs.__main__ import main
 from gpu_jobs.completeness import completeness
 from gpu_jobs.contracts import InputError
-from gpu_jobs.errors.bias import crossed, gaps, visible
+from gpu_jobs.errors.bias import crossed, gaps, leanings, visible
 from gpu_jobs.errors.cited import citations
 from gpu_jobs.errors.confusion import confused_pairs, confusion, error_rates
 from gpu_jobs.errors.intervals import clustered_share, jeffreys, wilson
@@ -102,6 +102,34 @@ def test_gaps_are_called_by_the_promised_rate():
     assert np.mean(called) > 0.9
 
 
+def test_leanings_are_seen_where_the_error_rates_are_equal():
+    """Equal error rates, but one group is called "1" too often and the other too seldom."""
+    draw = np.random.default_rng(8)
+    worker, group = np.repeat(np.arange(30), 40), np.tile(np.repeat([0, 1], 20), 30)
+    truth = draw.integers(0, 2, 1200)
+    wrong = (draw.random(1200) < 0.4) & (truth == group)
+    value = np.where(wrong, 1 - truth, truth)
+    found = leanings(value, truth, group, worker, classes=2, groups=2)
+    for g in range(2):
+        inside = group == g
+        plain = (value[inside] == 1).mean() - (truth[inside] == 1).mean()
+        assert found.lean[g, 1] == pytest.approx(plain)
+    assert found.apart.all()
+    assert found.low[0, 1] > 0 > found.high[1, 1]
+    assert not gaps(wrong.astype(float), group, worker, 2).apart.any()
+
+
+def test_leanings_of_honest_people_are_seldom_called():
+    draw = np.random.default_rng(9)
+    called = 0
+    for _ in range(200):
+        worker, group = np.repeat(np.arange(30), 40), np.tile(np.repeat([0, 1], 20), 30)
+        truth = draw.integers(0, 2, 1200)
+        value = np.where(draw.random(1200) < 0.2, 1 - truth, truth)
+        called += leanings(value, truth, group, worker, classes=2, groups=2).apart.any()
+    assert called / 200 < 0.08
+
+
 def test_small_cells_and_what_would_give_them_away_are_suppressed():
     assert visible(np.array([30, 12, 9]), 10).tolist() == [True, False, False]
     assert visible(np.array([30, 12, 9, 8]), 10).tolist() == [True, True, False, False]
@@ -172,6 +200,8 @@ def test_errors_command(printed, tmp_path):
     assert [row["name"] for row in found["by_tier"]] == ["t1", "t2"]
     assert found["by_description"]["cells"][0]["people"] == 12
     assert len(found["by_description"]["cells_by_group"]) == 4
+    lean = {(row["name"], row["answer"]): row["lean"] for row in found["leaning_by_group"]}
+    assert lean["g", "y"] == pytest.approx(1 / 3)
     assert found["cited"][0]["line"] == "line 1" and found["cited"][0]["question_rubric"]
     assert len((tmp_path / "workers.csv").read_text().splitlines()) == 25
 
