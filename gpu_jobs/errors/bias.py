@@ -2,11 +2,11 @@
 
 Groups of items (whom or what the data shows): the error rate by group (`gaps`), and how much more
 often each class is answered there than it is true (`leanings`). Groups of people are cells of
-voluntary self-description
-(age band, region, first language, …). A cell is shown only with at least 10 *people*; smaller ones
-are suppressed, and where just one would be missing from a total, the next smallest goes too, since
-it could be had by subtraction (L. Willenborg, T. de Waal, "Elements of Statistical Disclosure
-Control", 2001). No answer by a single person is ever shown by this module.
+voluntary self-description (age band, region, first language, …). A cell is shown only with at least
+10 *people*; smaller ones are suppressed, and as long as the suppressed ones together are fewer than
+10 people, the next smallest goes too, since they could be had from a total by subtraction. In a
+table of cells by groups of items the rule holds along each row and each column (L. Willenborg,
+T. de Waal, "Elements of Statistical Disclosure Control", 2001).
 
 Answers of one person are not independent: intervals count people, not answers
 (`intervals.clustered_share`). `apart` is a gap whose interval against all others, Bonferroni over
@@ -60,16 +60,18 @@ def gaps(
     groups: int,
     *,
     least_people: int = 1,
+    shown: np.ndarray | None = None,
 ) -> Gap:
     """Mean of value (n,) in [0, 1] by group (n,) (negative: in none; NaN values are left out).
 
     value is whatever is asked about: wrong or not, or "gave answer v". least_people: 10 for cells
-    of self-description, where a cell that is not shown is no part of the others either.
+    of self-description, where a cell that is not shown is no part of the others either. shown bool
+    (G,): which groups are, where that is settled already.
     """
     known = (group >= 0) & ~np.isnan(value)
     value, group, worker = value[known], group[known], worker[known]
     people = _people(group, worker, groups)
-    shown = visible(people, least_people)
+    shown = visible(people, least_people) if shown is None else shown
     inside = shown[group]
     value, group, worker = value[inside], group[inside], worker[inside]
     share, low, high = clustered_share(value, group, worker, groups, level=LEVEL)
@@ -143,16 +145,31 @@ def leanings(
 
 
 def visible(people: np.ndarray, least_people: int) -> np.ndarray:
-    """Cells (G,) with enough people, less the smallest where one suppressed cell alone could be had
-    by subtraction. Empty cells hide nobody.
+    """Cells (G,) with enough people, less the smallest ones for as long as those hidden are
+    together too few. Cells of equal size go together, so that their order decides nothing; empty cells hide
+    nobody.
     """
+    return _hidden_enough(people >= max(least_people, 1), people, least_people)
+
+
+def visible_table(people: np.ndarray, least_people: int) -> np.ndarray:
+    """As `visible`, (R, C), along each row and each column, until nothing more has to go."""
     shown = people >= max(least_people, 1)
-    hidden = (people > 0) & ~shown
-    if hidden.sum() == 1 and shown.any():
-        smallest = people[shown].min()
-        # All of that size, so that the order of cells decides nothing.
-        shown &= people > smallest
-    return np.asarray(shown)
+    while True:
+        before = int(shown.sum())
+        for row in range(len(people)):
+            shown[row] = _hidden_enough(shown[row], people[row], least_people)
+        for column in range(people.shape[1]):
+            shown[:, column] = _hidden_enough(shown[:, column], people[:, column], least_people)
+        if int(shown.sum()) == before:
+            return np.asarray(shown)
+
+
+def _hidden_enough(shown: np.ndarray, people: np.ndarray, least_people: int) -> np.ndarray:
+    shown = shown.copy()
+    while shown.any() and 0 < int(people[~shown].sum()) < least_people:
+        shown &= people > people[shown].min()
+    return shown
 
 
 def crossed(
@@ -169,14 +186,17 @@ def crossed(
     group running fastest. Each group of items is compared within itself: difference is against the
     other cells of people on the *same* items' group, so that what the items are like cancels out.
     """
-    key = np.where((who >= 0) & (whom >= 0), who * groups + whom, -1)
+    inside = (who >= 0) & (whom >= 0) & ~np.isnan(value)
+    key = np.where(inside, who * groups + whom, -1)
+    people = _people(key[inside], worker[inside], cells * groups).reshape(cells, groups)
+    shown = visible_table(people, least_people)
     parts = [
         gaps(
             value,
-            np.where((key >= 0) & (whom == group), who, -1),
+            np.where(inside & (whom == group), who, -1),
             worker,
             cells,
-            least_people=least_people,
+            shown=shown[:, group],
         )
         for group in range(groups)
     ]

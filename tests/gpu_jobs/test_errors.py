@@ -11,7 +11,7 @@ from scipy.stats import beta, binomtest
 from gpu_jobs.__main__ import main
 from gpu_jobs.completeness import completeness
 from gpu_jobs.contracts import InputError
-from gpu_jobs.errors.bias import crossed, gaps, leanings, visible
+from gpu_jobs.errors.bias import crossed, gaps, leanings, visible, visible_table
 from gpu_jobs.errors.cited import citations
 from gpu_jobs.errors.confusion import confused_pairs, confusion, error_rates
 from gpu_jobs.errors.intervals import clustered_share, jeffreys, wilson
@@ -133,6 +133,7 @@ def test_leanings_of_honest_people_are_seldom_called():
 def test_small_cells_and_what_would_give_them_away_are_suppressed():
     assert visible(np.array([30, 12, 9]), 10).tolist() == [True, False, False]
     assert visible(np.array([30, 12, 9, 8]), 10).tolist() == [True, True, False, False]
+    assert visible(np.array([30, 12, 4, 4]), 10).tolist() == [True, False, False, False]
     assert visible(np.array([30, 12, 0]), 10).tolist() == [True, True, False]
     assert visible(np.array([9]), 10).tolist() == [False]
     worker = np.arange(51)
@@ -140,6 +141,17 @@ def test_small_cells_and_what_would_give_them_away_are_suppressed():
     found = gaps(np.ones(51), cell, worker, 3, least_people=10)
     assert found.people.tolist() == [30, -1, -1]
     assert np.isnan(found.share[1:]).all() and np.isnan(found.difference[1:]).all()
+
+
+def test_a_table_gives_nothing_away_by_its_margins():
+    people = np.array([[40, 30, 20], [30, 25, 3], [20, 15, 12]])
+    found = visible_table(people, 10)
+    for shown, counts in ((found, people), (found.T, people.T)):
+        hidden = np.where(shown, 0, counts).sum(axis=1)
+        assert np.all((hidden == 0) | (hidden >= 10))
+    assert not found[1, 2] and not found[1, 1] and not found[2, 2]
+    assert visible_table(np.full((2, 2), 10), 10).all()
+    assert visible_table(np.zeros((0, 2), dtype=int), 10).shape == (0, 2)
 
 
 def test_who_labelled_against_whom_the_data_shows():
