@@ -146,8 +146,8 @@ def leanings(
 
 def visible(people: np.ndarray, least_people: int) -> np.ndarray:
     """Cells (G,) with enough people, less the smallest ones for as long as those hidden are
-    together too few. Cells of equal size go together, so that their order decides nothing; empty cells hide
-    nobody.
+    together too few. Cells of equal size go together, so that their order decides nothing; empty
+    cells hide nobody.
     """
     return _hidden_enough(people >= max(least_people, 1), people, least_people)
 
