@@ -86,8 +86,8 @@ def draws(
     width: numbers that a caller keeps for each row; bounds the size of a block.
     """
     kinds, items = len(times), int(times.sum())
-    step = max(1, _BLOCK // max(kinds, width, 1))
     few = kinds * 8 <= items
+    step = max(1, _BLOCK // max(kinds if few else items, width, 1))
     kind_of = None if few else np.repeat(np.arange(kinds), times)
     whole = np.uint16 if items <= 2**16 else np.int64
     for low in range(0, resamples, step):
