@@ -7,6 +7,7 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -31,6 +32,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--type", choices=tuple(TYPES), default="choice", help="of the task")
     parser.add_argument("--gold", type=Path, metavar="GOLD", help="file with item_id, gold")
     parser.add_argument("--items", type=Path, metavar="ITEMS", help="file with item_id and texts")
+    parser.add_argument(
+        "--non-human",
+        metavar="ID,ID",
+        help="workers that are no people (models, functions); a column kind says it, too",
+    )
     parser.add_argument("--json", action="store_true", help="JSON also on a terminal")
     parser.add_argument("--progress", action="store_true", help="say on stderr what goes on")
 
@@ -40,10 +46,29 @@ def read(options: argparse.Namespace) -> Answers:
     return read_with_times(options)[0]
 
 
-def read_with_times(options: argparse.Namespace) -> tuple[Answers, np.ndarray | None]:
-    """The answers and the times of their column `at`, float64 (n,), if it is there."""
-    answers, at, _ = _read(options, ())
+def read_with_times(
+    options: argparse.Namespace, *, people: bool = False
+) -> tuple[Answers, np.ndarray | None]:
+    """The answers and the times of their column `at`, float64 (n,), if it is there.
+
+    people: without the answers of workers that are no people. Either way options.machines are
+    their ids and options.machine_answers counts what was left out.
+    """
+    answers, at, _ = _read(options, (), people=people)
     return answers, at
+
+
+def _of_people(table: pa.Table, machines: set[str]) -> tuple[pa.Table, int]:
+    """The table with the answers of machines blank, so that rows keep their lines, and how many
+    these were.
+    """
+    if not machines:
+        return table, 0
+    theirs = pc.is_in(table["worker_id"], value_set=pa.array(sorted(machines), pa.string()))
+    given = pc.and_(theirs, pc.is_valid(table["answer"]))
+    blank = pc.if_else(theirs, pa.scalar(None, pa.string()), table["answer"])
+    place = table.column_names.index("answer")
+    return table.set_column(place, "answer", blank), int(pc.sum(given).as_py() or 0)
 
 
 def task(answers: Answers, options: argparse.Namespace, **distance: Any) -> Typed:
@@ -123,13 +148,19 @@ def save(write: Callable[[], None], path: Path) -> None:
 
 
 def _read(
-    options: argparse.Namespace, beside: Sequence[str]
+    options: argparse.Namespace, beside: Sequence[str], *, people: bool = False
 ) -> tuple[Answers, np.ndarray | None, pa.Table]:
     say = progress(options)
     say(f"reading {options.file}")
     table = tables.read_crowd(options.file, gold=options.gold, beside=beside)
     say(f"coding {table.num_rows:,} rows")
     classes = options.classes.split(",") if options.classes else None
+    options.machines = tables.machine_ids(table)
+    if options.non_human:
+        options.machines |= set(options.non_human.split(","))
+    table, options.machine_answers = _of_people(table, options.machines if people else set())
     answers = encode(table, repeats=options.repeats, classes=classes)
+    if options.machine_answers:
+        answers = replace(answers, missing=answers.missing - options.machine_answers)
     times = tables.times(table)
     return answers, None if times is None else times[answers.row], table

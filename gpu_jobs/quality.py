@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from gpu_jobs import backend, tables
 from gpu_jobs.aggregation import methods
-from gpu_jobs.aggregation.dawid_skene import MAX_ITER, STOPS, TOL
+from gpu_jobs.aggregation.em import MAX_ITER, STOPS, TOL
 from gpu_jobs.aggregation.labels import UNDECIDED
 from gpu_jobs.agreement import alpha, fleiss, gwet, kappa, percent
 from gpu_jobs.agreement.bootstrap import RESAMPLES
@@ -163,8 +163,8 @@ def _labels(data: _Input) -> tuple[dict[str, Any], dict[str, pa.Table]]:
     found = methods.aggregate(
         data.answers,
         method=params.method,
-        max_iter=params.max_iter,
-        tol=params.tol,
+        max_iter=params.max_iter if params.method in methods.EM else None,
+        tol=params.tol if params.method in methods.EM else None,
         stop=params.stop,
         fall_back=True,
     )

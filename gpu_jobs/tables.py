@@ -18,14 +18,16 @@ import pyarrow.parquet
 from gpu_jobs.contracts import InputError, RowError
 
 REQUIRED = ("item_id", "worker_id", "answer")
-OPTIONAL = ("gold", "at")
+OPTIONAL = ("gold", "at", "annotator")
+PEOPLE = ("", "human", "person")
+"""What column `annotator` says of a person; anything else is a model or a labelling function."""
 _BLOCK = 16 * 2**20
 """Bytes; a row may not be longer than a block, and texts beside the answers can be long."""
 
 
 def read_crowd(path: Path, *, gold: Path | None = None, beside: Sequence[str] = ()) -> pa.Table:
-    """Table of strings item_id, worker_id, answer[, gold, at] from CSV, Parquet or JSON Lines, with
-    those of the columns `beside` that are there.
+    """Table of strings item_id, worker_id, answer[, gold, at, annotator] from CSV, Parquet or JSON
+    Lines, with those of the columns `beside` that are there.
 
     Which of them says the name: .parquet, .pq; .jsonl, .ndjson; else CSV. Blank answers and golds
     become null. gold: a file of item_id and gold, which stands in the place of a column gold; its
@@ -45,6 +47,22 @@ def read_columns(path: Path, *, required: Sequence[str], optional: Sequence[str]
     """The named columns as strings; errors as `read_crowd`."""
     table = _read(path, (*required, *optional))
     return clean(table, required=required, optional=optional, line_of=_lines_of(path))
+
+
+def machine_ids(table: pa.Table) -> set[str]:
+    """Workers that column `annotator` says are no people. Raises InputError for one who is both."""
+    if "annotator" not in table.column_names:
+        return set()
+    lowered = pc.fill_null(pc.utf8_lower(pc.utf8_trim_whitespace(table["annotator"])), "")
+    human = pc.is_in(lowered, value_set=pa.array(PEOPLE, pa.string()))
+    people = set(table["worker_id"].filter(human).unique().to_pylist())
+    machines = set(table["worker_id"].filter(pc.invert(human)).unique().to_pylist())
+    both = sorted(people & machines)
+    if both:
+        raise InputError(
+            f"column annotator: worker {both[0]!r} is a person in one row and not in another"
+        )
+    return machines
 
 
 def read_items(path: Path) -> pa.Table:

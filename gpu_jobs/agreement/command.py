@@ -38,7 +38,7 @@ def add(commands: "argparse._SubParsersAction[Any]", common: argparse.ArgumentPa
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     _check(options)
-    answers, at = crowd_files.read_with_times(options)
+    answers, at = crowd_files.read_with_times(options, people=True)
     special = {"set": {"masi": options.masi}, "transcript": {"unit": options.unit}}
     try:
         found = agree(
@@ -94,7 +94,7 @@ def _printed(found: Agreement, answers: Answers, options: argparse.Namespace) ->
             for name, value in low
         ],
         "seed": options.seed,
-    }
+    } | ({"non_human_left_out": options.machine_answers} if options.machines else {})
 
 
 def _write(found: Agreement, answers: Answers, printed: dict[str, Any], path: Path) -> None:
