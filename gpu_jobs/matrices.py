@@ -56,7 +56,9 @@ def wilson(share: np.ndarray, n: np.ndarray, z: float = Z_95) -> tuple[np.ndarra
     spread = z * z / n
     centre = share + spread / 2
     half = z * np.sqrt(share * (1 - share) / n + spread / (4 * n))
-    return (centre - half) / (1 + spread), (centre + half) / (1 + spread)
+    # Of none or of all the bound is the share itself; rounding must not put it beyond.
+    low, high = (centre - half) / (1 + spread), (centre + half) / (1 + spread)
+    return np.minimum(low, share), np.maximum(high, share)
 
 
 def kappa_matrix(
@@ -92,11 +94,11 @@ def kappa_matrix(
     known = enough & (room > 1e-12)
     low, high = wilson(np.where(enough, equal / n, 0), n)
     share = equal / n
-    found = [
+    kappa, below, above = (
         np.divide(value - chance, room, out=np.full((size, size), np.nan), where=known)
         for value in (share, low, high)
-    ]
-    return KappaMatrix(few.workers, *found, shared=shared.astype(np.int64))
+    )
+    return KappaMatrix(few.workers, kappa, below, above, shared.astype(np.int64))
 
 
 @dataclass(frozen=True)

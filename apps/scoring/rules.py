@@ -34,7 +34,9 @@ def wilson(right: int, n: int, z: float = Z_90) -> tuple[float, float]:
     share, spread = right / n, z * z / n
     centre = share + spread / 2
     half = z * math.sqrt(share * (1 - share) / n + spread / (4 * n))
-    return (centre - half) / (1 + spread), (centre + half) / (1 + spread)
+    # Of none or of all the bound is the share itself; rounding must not put it beyond.
+    low, high = (centre - half) / (1 + spread), (centre + half) / (1 + spread)
+    return max(0.0, min(low, share)), min(1.0, max(high, share))
 
 
 def share_of(right: int, n: int, z: float = Z_90) -> Share:
@@ -86,11 +88,11 @@ class Comparison:
 
     @property
     def is_same(self) -> bool:
-        return all(each.is_same for each in [*self.pairs, *self.files])
+        return all(p.is_same for p in self.pairs) and all(f.is_same for f in self.files)
 
     @property
     def is_near(self) -> bool:
-        return all(each.is_near for each in [*self.pairs, *self.files])
+        return all(p.is_near for p in self.pairs) and all(f.is_near for f in self.files)
 
     @property
     def largest(self) -> float:

@@ -220,7 +220,7 @@ def replay(
         undecided=undecided,
         before=sum((change.before for change in people), Amount()),
         after=sum((change.after for change in people), Amount()),
-        kinds=[Change(kind, *kinds[kind]) for kind in LineKind if kind in kinds],
+        kinds=[Change(kind, kinds[kind][0], kinds[kind][1]) for kind in LineKind if kind in kinds],
         people=people,
         ruled=sorted(ruled, key=lambda row: (row.what, str(row.person))),
         orphans=sum(bool(a.criterion) and a.criterion not in rubric for a in answers),

@@ -4,8 +4,6 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
-
 from apps.core.tenancy import Actor
 from apps.projects import rules
 from apps.projects.models import Project
@@ -37,7 +35,7 @@ class Replayed:
 def of_draft(project: Project, actor: Actor, *, last: int = LAST) -> Replayed | None:
     """The last answers under the criteria in force and under the draft.
 
-    None where the draft cannot be worked out yet. Rows of the actor only; five queries.
+    None where the draft cannot be worked out yet. Rows of the actor only, read by their ids.
     """
     in_force = project.criteria_in_force
     body = draft_body(project)
@@ -45,7 +43,7 @@ def of_draft(project: Project, actor: Actor, *, last: int = LAST) -> Replayed | 
         return None
     before = Version.of(in_force.body, number=in_force.number)
     after = Version.of(body, number=in_force.number + 1)
-    rows = list(_answers(project, actor)[:last])
+    rows = answers(project, actor, last=last)
     assignments = [row.assignment for row in rows]
     cited = _cited(assignments, actor)
     enrolments = Enrolment.objects.visible_to(actor).filter(
@@ -68,17 +66,19 @@ def of_draft(project: Project, actor: Actor, *, last: int = LAST) -> Replayed | 
     )
 
 
-def _answers(project: Project, actor: Actor) -> QuerySet[Submission]:
+def answers(project: Project, actor: Actor, *, last: int = LAST) -> list[Submission]:
     """Answers that were not taken back, the last first; of two rounds the later one."""
-    later = Submission.objects.filter(project=project, undone_at=None, round__gt=1)
-    return (
-        Submission.objects.visible_to(actor)
-        .filter(project=project, undone_at=None)
-        .exclude(assignment__state__in=UNSUBMITTED)
-        .exclude(round=1, assignment__rounds__gt=1, assignment_id__in=later.values("assignment_id"))
-        .select_related("assignment", "item")
-        .order_by("-submitted_at", "-id")
-    )
+    own = Submission.objects.visible_to(actor)
+    # First which: with what is joined to them PostgreSQL would read the whole project. Twice as
+    # many, since rework is asked for once and each may have an earlier round behind it.
+    newest = own.filter(project=project, undone_at=None).order_by("-submitted_at", "-id")
+    ids = list(newest.values_list("id", flat=True)[: 2 * last])
+    rows = own.filter(id__in=ids).prefetch_related("assignment", "item")
+    found: dict[uuid.UUID, Submission] = {}
+    for row in sorted(rows, key=lambda row: (row.submitted_at, row.id), reverse=True):
+        if row.assignment.state not in UNSUBMITTED:
+            found.setdefault(row.assignment_id, row)
+    return list(found.values())[:last]
 
 
 def _cited(rows: Sequence[Assignment], actor: Actor) -> dict[uuid.UUID, str]:
