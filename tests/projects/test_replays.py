@@ -4,10 +4,14 @@ import copy
 import datetime as dt
 import uuid
 
+from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.core.tenancy import acting
+from apps.projects import actions as projects
 from apps.projects import rules
+from apps.projects.models import Project
 from apps.projects.rules import (
     Amount,
     Answered,
@@ -184,3 +188,21 @@ def test_rejections_of_a_line_that_is_gone_are_counted():
 def test_nothing_is_replayed_to_zeros():
     found = rules.replay(version(body()), version(body(pay={"base": 50}), 2), [])
     assert found.is_same and found.before == found.after == Amount()
+
+
+def test_a_version_is_published_from_below_its_replay(ready, owner, now, alice, client_of):
+    project = ready()
+    with acting(owner):
+        projects.publish(project_id=project.id, by=owner, now=now)
+        raised = {"base": 50, "qualification": 40, "premiums": []}
+        projects.save_draft(project_id=project.id, step="pay", data=raised, by=owner, now=now)
+    client = client_of(alice)
+    version = reverse("projects:version", args=[project.id])
+    assert reverse("work:replay", args=[project.id]) in client.get(version).text
+    page = client.get(reverse("work:replay", args=[project.id])).text
+    assert "Nobody has answered yet" in page
+    assert "Publish criteria v2</button>" in page and f'action="{version}"' in page
+    assert client.post(version).status_code == 302
+    with acting(owner):
+        found = Project.objects.get(id=project.id).criteria
+    assert (found.number, found.body["pay"]["base"]) == (2, 50)
