@@ -42,12 +42,19 @@ import pytest  # noqa: E402
 from django.db import connection, connections  # noqa: E402
 from django.test import TransactionTestCase  # noqa: E402
 
+from apps.accounts.queries import announced  # noqa: E402
 from stripe_double import Double  # noqa: E402
 from tests.databases import Databases, with_name  # noqa: E402
 from tests.factories.cast import *  # noqa: E402, F403 -- fixtures
 from tests.templates import UndefinedVariable  # noqa: E402
 
 settings.TEMPLATES[0]["OPTIONS"]["string_if_invalid"] = UndefinedVariable()
+
+
+@pytest.fixture(autouse=True)
+def _versions_of_this_test() -> None:
+    """What a process keeps of the terms for a minute is of another database here."""
+    announced.cache_clear()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -22,7 +22,7 @@ from apps.accounts.permissions import (
     check_staff,
     check_staff_or_platform,
 )
-from apps.accounts.queries import staff_ids, terms_in_force
+from apps.accounts.queries import announced, staff_ids, terms_in_force
 from apps.accounts.rules import sha256_of
 from apps.audit import actions as audit
 from apps.audit.actions import Event
@@ -269,6 +269,7 @@ def publish_terms(
         effective_at=effective_at,
         published_by_id=by.user_id,
     )
+    announced.cache_clear()
     data = {"version": made.number, "hash": made.body_hash, "effective": effective_at.isoformat()}
     audit.record(Event("terms.published", ("terms", made.id), data=data), by=by, now=now)
     people = User.objects.filter(is_active=True, is_staff=False, is_simulated=False)

@@ -5,17 +5,33 @@ paid never wait for an acceptance: what was agreed before goes on as agreed.
 """
 
 from collections.abc import Callable
+from typing import Any, cast
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
+from django.contrib.auth import middleware
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 from django_htmx.http import HttpResponseClientRedirect
 
+from apps.accounts.adapters import SessionStore, signed_in_by
 from apps.accounts.queries import terms_to_accept
-from apps.core.tenancy import ANONYMOUS
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class AuthenticationMiddleware(middleware.AuthenticationMiddleware):
+    """Django's; the person was read with the session."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        request.user = cast("Any", SimpleLazyObject(lambda: _user(request)))
+
+
+def _user(request: HttpRequest) -> Any:
+    with signed_in_by(cast("SessionStore", request.session)):
+        return middleware.get_user(request)
 
 
 class SeeOther(HttpResponseRedirect):
@@ -39,8 +55,8 @@ class TermsMiddleware:
         match = request.resolver_match
         if request.method in SAFE or match is None or match.view_name not in settings.TERMS_BIND:
             return None
-        actor, now = getattr(request, "actor", ANONYMOUS), getattr(request, "now", None)
-        waiting = terms_to_accept(actor, now) if now else None
+        now = getattr(request, "now", None)
+        waiting = terms_to_accept(request.user, now) if now else None
         if waiting is None:
             return None
         address = reverse("terms:accept")

@@ -3,6 +3,7 @@
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 
 from apps.accounts.enums import CredentialState
@@ -36,6 +37,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     time_zone = models.CharField(max_length=64, blank=True)
     is_zone_chosen = models.BooleanField(default=False)
     date_joined = models.DateTimeField(auto_now_add=True)
+    # Every request asks these two, so PostgreSQL keeps them here (sql/known.sql, and membership.sql
+    # of organizations): whether this person was ever made a member of an organization, and the
+    # latest version of the terms that they accepted.
+    is_member = models.BooleanField(default=False, editable=False)
+    terms_number = models.PositiveIntegerField(default=0, editable=False)
 
     objects = UserManager()
 
@@ -57,6 +63,18 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def get_short_name(self) -> str:
         return self.name or self.email.split("@")[0]
+
+
+class Session(AbstractBaseSession):
+    """Django's, and whose it is, so that one statement reads the session and its person."""
+
+    user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
+
+    @classmethod
+    def get_session_store_class(cls) -> type:
+        from apps.accounts.adapters import SessionStore  # noqa: PLC0415 -- which needs this model
+
+        return SessionStore
 
 
 class ProfileQuerySet(models.QuerySet["ContributorProfile"]):

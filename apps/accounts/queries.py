@@ -1,9 +1,12 @@
 """Reads about people."""
 
 import datetime as dt
+import time
 import uuid
 from dataclasses import dataclass
+from functools import lru_cache
 
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q, QuerySet
 
 from apps.accounts.enums import CredentialState
@@ -16,7 +19,6 @@ from apps.accounts.models import (
 )
 from apps.accounts.permissions import check_staff
 from apps.accounts.rules import Change, differences
-from apps.core import rows
 from apps.core.tenancy import Actor
 
 
@@ -71,23 +73,26 @@ def terms_in_force(now: dt.datetime) -> TermsVersion | None:
     return TermsVersion.objects.filter(effective_at__lte=now).order_by("-number").first()
 
 
-# Asked before every claim.
-_IN_FORCE_AND_OPEN = """
-number = (SELECT max(v.number) FROM accounts_termsversion v WHERE v.effective_at <= %s)
-AND NOT EXISTS (SELECT 1 FROM accounts_termsacceptance a
-  JOIN accounts_termsversion v ON v.id = a.version_id
-  WHERE a.user_id = %s AND v.number >= accounts_termsversion.number)
-"""
+@lru_cache(maxsize=1)
+def announced(_minute: int) -> tuple[tuple[int, dt.datetime], ...]:
+    """Number and date of every version, as they were a minute ago at most.
 
-
-def terms_to_accept(actor: Actor, now: dt.datetime) -> TermsVersion | None:
-    """The version in force, if this person has not accepted it (or a later one). One query.
-
-    Only people take on work and buy it; staff and the system have nothing to accept.
+    None takes effect sooner than `terms_notice_days` after it is published.
     """
-    if actor.kind != "person" or actor.user_id is None:
+    return tuple(TermsVersion.objects.order_by("number").values_list("number", "effective_at"))
+
+
+def terms_to_accept(user: User | AnonymousUser, now: dt.datetime) -> TermsVersion | None:
+    """The version in force, if this person has not accepted it (or a later one).
+
+    Only people take on work and buy it; staff and the system have nothing to accept. Asked before
+    every claim: where nothing waits, no statement is sent.
+    """
+    if not isinstance(user, User) or user.is_staff:
         return None
-    return rows.first(TermsVersion, _IN_FORCE_AND_OPEN, [now, actor.user_id])
+    versions = announced(int(time.monotonic() // 60))
+    number = max((number for number, since in versions if since <= now), default=0)
+    return TermsVersion.objects.get(number=number) if number > user.terms_number else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,9 @@ def _select(model: type[models.Model], where: str, also: str) -> tuple[str, type
         there = f'"{_options(other).db_table}"'
         key = _options(other).pk.column
         names += f", {_columns(other)}"
-        table += f' JOIN {there} ON {there}."{key}" = {table}."{field.column}"'
+        # A key that may be null is a row that may be none.
+        join = "LEFT JOIN" if field.null else "JOIN"
+        table += f' {join} {there} ON {there}."{key}" = {table}."{field.column}"'
     return f"SELECT {names} FROM {table} WHERE {where}", other  # noqa: S608 -- own names
 
 
@@ -136,7 +138,8 @@ def first[M: models.Model](
     own = len(_options(model).concrete_fields)
     row = _read(model, found[:own])
     if also:
-        setattr(row, also, _read(other, found[own:]))
+        is_there = getattr(row, cast("Any", _options(model).get_field(also)).attname) is not None
+        setattr(row, also, _read(other, found[own:]) if is_there else None)
     return row
 
 

@@ -33,7 +33,7 @@ class ActorMiddleware:
         if not user.is_authenticated or user.is_staff:
             return self._as(actor_of(user) if user.is_authenticated else ANONYMOUS, request)
         with acting(Actor(kind="person", user_id=user.id)) as person:
-            return self._as(with_roles(person), request)
+            return self._as(with_roles(person) if user.is_member else person, request)
 
     def _as(self, actor: Actor, request: HttpRequest) -> HttpResponse:
         request.actor = actor

@@ -16,6 +16,7 @@ from apps.payments.enums import DISPUTE_TRANSITIONS, DisputeState
 from apps.payments.models import Dispute, Funding, Refund
 from apps.payments.queries import owed_after_chargebacks
 from apps.projects import actions as projects
+from apps.projects.actions import running
 from apps.projects.models import Project
 from apps.work import actions as work
 from apps.work.models import Assignment
@@ -106,6 +107,16 @@ def test_nothing_new_begins_and_what_began_goes_on(busy, acme, boss, carol, dave
             assignment_id=busy.claimed.id, answer=answer("yes"), by=by, now=busy.later(minutes=1)
         )
     assert held(busy.project).debits_pending == reserved
+
+
+def test_a_freeze_of_the_same_moment_is_one_sentence_too(busy, boss, monkeypatch):
+    """It came after the action had looked; the database refuses, and the words are the same."""
+    busy.dispute(busy.funding, amount=100_00, withdraw=False)
+    busy.news("charge.dispute.created")
+    monkeypatch.setattr(running, "check_not_frozen", lambda _project: None)
+    with acting(boss), pytest.raises(Conflict, match="frozen by a chargeback"):
+        projects.resume(project_id=busy.project.id, by=boss, now=busy.now)
+    assert state(busy.project) == "paused"
 
 
 def test_accepted_work_stays_paid_while_the_loss_is_booked(busy, acme, boss, carol, as_):

@@ -318,7 +318,7 @@ def test_a_claim_tells_postgresql_once_who_acts(api, questions):
     assert len(told) == 2
 
 
-def test_a_claim_takes_eight_statements_and_a_submission_five(api, questions, monkeypatch):
+def test_a_claim_takes_five_statements_and_a_submission_three(api, questions, monkeypatch):
     # Where chance wants an item with a known answer, and there is none left, it asks once more.
     monkeypatch.setattr(random, "random", lambda: 0.99)
     api.join(questions)
@@ -328,10 +328,10 @@ def test_a_claim_takes_eight_statements_and_a_submission_five(api, questions, mo
     only_here = ("core_clockoffset", "ledger_account_id")
     with CaptureQueriesContext(connection) as asked:
         claimed = api.claim(questions)
-    assert len([one for one in asked if not any(name in one["sql"] for name in only_here)]) == 8
+    assert len([one for one in asked if not any(name in one["sql"] for name in only_here)]) == 5
     with CaptureQueriesContext(connection) as asked:
         api.submit(claimed)
-    assert len([one for one in asked if not any(name in one["sql"] for name in only_here)]) == 5
+    assert len([one for one in asked if not any(name in one["sql"] for name in only_here)]) == 3
 
 
 def test_a_claim_answers_what_the_assignment_says(api, questions):

@@ -50,7 +50,7 @@ def _page(request: HttpRequest, shown: TermsVersion) -> HttpResponse:
         .first(),
         "accepted": accepted,
         "waits": in_force == shown
-        and queries.terms_to_accept(request.actor, request.now) is not None,
+        and queries.terms_to_accept(request.user, request.now) is not None,
     }
     return render(request, "accounts/terms.html", context)
 
@@ -68,7 +68,7 @@ def accept(request: HttpRequest) -> HttpResponse:
     target = request.POST.get("next") or request.GET.get("next") or ""
     if not url_has_allowed_host_and_scheme(target, allowed_hosts=None):
         target = ""
-    waiting = queries.terms_to_accept(request.actor, request.now)
+    waiting = queries.terms_to_accept(request.user, request.now)
     if waiting is None:
         return redirect(target or "terms:current")
     form = AcceptForm(request.POST or None, number=waiting.number)

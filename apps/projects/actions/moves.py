@@ -3,7 +3,9 @@
 import datetime as dt
 import uuid
 
+from django.db import IntegrityError
 from django.urls import reverse
+from psycopg import Error as PostgresError
 
 from apps.audit import actions as audit
 from apps.core.errors import Conflict, IllegalTransition, NotThere
@@ -14,6 +16,11 @@ from apps.organizations.enums import Permission
 from apps.organizations.queries import people_with
 from apps.projects.enums import PROJECT_TRANSITIONS, ProjectState
 from apps.projects.models import Offer, Project
+
+FROZEN = (
+    "The money of this organization is frozen by a chargeback: see the wallet. Work that is "
+    "claimed goes on and stays paid."
+)
 
 
 def locked(project_id: uuid.UUID, *, by: Actor) -> Project:
@@ -33,10 +40,7 @@ def locked(project_id: uuid.UUID, *, by: Actor) -> Project:
 def check_not_frozen(project: Project) -> None:
     """No money of the buyer's moves while a payment of theirs is disputed, or the loss is owed."""
     if project.org.frozen_at is not None:
-        raise Conflict(
-            "The money of this organization is frozen by a chargeback: see the wallet. Work that "
-            "is claimed goes on and stays paid."
-        )
+        raise Conflict(FROZEN)
 
 
 def record(project: Project, event: str, *, by: Actor, now: dt.datetime, **data: object) -> None:
@@ -57,7 +61,14 @@ def move(
     before, project.state = project.state, state
     if state == ProjectState.CLOSED:
         project.closed_at = now
-    project.save()
+    try:
+        project.save()
+    except IntegrityError as error:
+        # The freeze came after `check_not_frozen` had looked: the database has the last word.
+        cause = error.__cause__
+        if isinstance(cause, PostgresError) and cause.diag.constraint_name == "project_not_frozen":
+            raise Conflict(FROZEN) from error
+        raise
     Offer.objects.filter(project=project).update(state=state, updated_at=now)
     record(project, str(state), by=by, now=now, before=before, **data)
 
