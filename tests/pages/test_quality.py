@@ -77,7 +77,7 @@ def test_answers_against_known_ones_add_up(desk, scored, alice, client_of):
             assert all(cell.share.low <= cell.share.value <= cell.share.high for cell in row.cells)
             assert sum(cell.is_right for cell in row.cells) <= 1
     # The choices by their words, not by their keys.
-    assert "given Unclear" in text
+    assert '<th scope="col" class="num">Unclear</th>' in text
 
 
 def test_a_reliable_answer_costs_what_the_ledger_has(desk, scored, alice, client_of):
