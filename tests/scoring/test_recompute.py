@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 
 from apps.core import blobs
 from apps.core.ids import uuid7
@@ -15,7 +16,7 @@ from apps.scoring import actions as scoring
 from apps.scoring import queries, rules
 from apps.scoring.models import ScoringRun
 from apps.work import actions as work
-from apps.work.models import EarningLine, Score, Settlement
+from apps.work.models import EarningLine, Enrolment, Score
 from gpu_jobs import provenance
 from tests.work.conftest import STAFF, Desk
 
@@ -74,8 +75,7 @@ def test_a_run_comes_out_the_same_to_the_byte(scored):
     assert fresh(scored).result == scored.result, "nothing is written"
 
 
-def test_every_id_that_a_page_quotes_leads_there(desk, scored, carol, rob):
-    rows = []
+def test_every_id_that_a_page_quotes_leads_there(desk, scored, carol):
     with acting(STAFF):
         score = Score.objects.get(contributor=carol)
         rows = list(desk.project.assignments.filter(contributor=carol))
@@ -86,16 +86,26 @@ def test_every_id_that_a_page_quotes_leads_there(desk, scored, carol, rob):
     assert re.search(rf"worker_id +{carol.id} +=", text)
     text = recomputed(answer.id)
     assert re.search(rf"submission_id +{answer.id} +=", text)
+
+
+def test_a_bonus_quotes_what_it_rests_on(desk, scored, carol, client_of):
+    with acting(STAFF):
+        rows = list(desk.project.assignments.filter(contributor=carol))
+        Enrolment.objects.filter(contributor=carol).update(
+            gold_count=10, gold_correct=10, gold_lower="0.9000"
+        )
     desk.at(max(row.review_due_at for row in rows))
     desk.lapse(*rows)
     desk.settle()
     with acting(STAFF):
-        settlement = Settlement.objects.get(contributor=carol)
-        line = EarningLine.objects.filter(settlement=settlement).first()
+        line = EarningLine.objects.get(contributor=carol, kind="quality_bonus")
+        settlement = line.settlement
     assert settlement.facts["run"] == str(scored.id)
-    assert "A settlement" in recomputed(settlement.id)
-    if line is not None:
-        assert "A settlement" in recomputed(line.id)
+    for quoted in (settlement.id, line.id):
+        assert f"A settlement: run {scored.id}" in recomputed(quoted)
+    page = client_of(carol).get(reverse("money:line", args=[line.id]), follow=True).text
+    assert "10, lower 90% bound of the accuracy 0.9000" in page
+    assert str(settlement.id) in page
 
 
 def test_a_number_within_the_bound_is_the_same_figure(scored):

@@ -312,7 +312,7 @@ def scale(
 
 # From this kappa on a square has the next colour; below the first it has that of disagreement.
 HEAT = (0.0, 0.2, 0.4, 0.6, 0.8)
-NAMES = 92  # the column of a map's names
+NAMES = 112  # the column of a map's names
 SQUARE = 36
 
 
