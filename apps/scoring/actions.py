@@ -190,7 +190,8 @@ def check_alpha(*, run_id: uuid.UUID, by: Actor, now: dt.datetime) -> AlphaCheck
     """
     with acting(by):
         run = ScoringRun.objects.filter(id=run_id, state=RunState.DONE).first()
-    stored = ((run.result or {}).get("agreement") or {}).get("alpha") if run else None
+    agreement = ((run.result or {}).get("agreement") or {}) if run else {}
+    stored = agreement.get("alpha")
     if run is None or stored is None:
         return None
     # Reads every answer: outside of the transaction that writes what came out. Imported here, so
@@ -201,7 +202,10 @@ def check_alpha(*, run_id: uuid.UUID, by: Actor, now: dt.datetime) -> AlphaCheck
     except (InputError, NotThere) as error:
         log.warning("alpha of run %s was not checked: %s", run.id, error)
         return None
-    note = "" if found.package is not None else "The package does not compute this one."
+    # The package knows the four levels, and no distance of a task type.
+    is_known = agreement.get("level") == found.level
+    package = found.package if is_known else None
+    note = "" if package is not None else "The package does not compute this one."
     with acting(by):
         check, _ = AlphaCheck.objects.update_or_create(
             run=run,
@@ -209,10 +213,10 @@ def check_alpha(*, run_id: uuid.UUID, by: Actor, now: dt.datetime) -> AlphaCheck
                 "org_id": run.org_id,
                 "project_id": run.project_id,
                 "checked_at": now,
-                "level": found.level,
+                "level": agreement.get("level", found.level),
                 "answers": found.pairable,
                 "alpha": stored,
-                "package": found.package,
+                "package": package,
                 "note": note,
             },
         )
@@ -221,7 +225,7 @@ def check_alpha(*, run_id: uuid.UUID, by: Actor, now: dt.datetime) -> AlphaCheck
                 staff_ids(),
                 kind=Notices.STAFF_RUN,
                 title="A published alpha differs from the package's",
-                body=f"Run {run.id}: stored {stored!r}, krippendorff {found.package!r}; "
+                body=f"Run {run.id}: stored {stored!r}, krippendorff {package!r}; "
                 f"more than {PARITY:g} apart.",
                 url=reverse("pages:staff-alphas"),
                 now=now,

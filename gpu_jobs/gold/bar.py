@@ -27,12 +27,12 @@ def more_right(
 ) -> np.ndarray:
     """int64 (W,): right answers still needed if none is wrong; 0 where the bar is reached.
 
-    correct, gold: counts (W,). bar: from 0 to below 1. minimum: gold answers without which
-    nothing rests on the bound. −1 where more than `most` would be needed. Raises InputError for a
-    bar outside of [0, 1).
+    correct, gold: counts (W,). bar: from 0 to 1. minimum: gold answers without which nothing rests
+    on the bound. −1 where more than `most` would be needed; a bar of 1 is never reached. Raises
+    InputError for a bar outside of [0, 1].
     """
-    if not 0 <= bar < 1:
-        raise InputError("the bar must be a share from 0 to below 1")
+    if not 0 <= bar <= 1:
+        raise InputError("the bar must be a share from 0 to 1")
     wrong = gold - correct
 
     def reaches(extra: np.ndarray) -> np.ndarray:

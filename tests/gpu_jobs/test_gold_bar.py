@@ -33,12 +33,18 @@ def test_a_bar_too_far_away_is_said():
     assert more_right(np.array([0]), np.array([500]), bar=0.9, minimum=8, most=100).tolist() == [-1]
 
 
+def test_a_bar_of_everything_is_never_reached():
+    right = np.array([0, 10, 500])
+    assert more_right(right, right, bar=1.0, minimum=0).tolist() == [-1, -1, -1]
+    assert more_right(right, right, bar=0.0, minimum=8).tolist() == [8, 0, 0]
+
+
 def test_nobody_is_an_empty_answer():
     none = np.empty(0, dtype=np.int64)
     assert more_right(none, none, bar=0.8, minimum=8).tolist() == []
 
 
-@pytest.mark.parametrize("bar", [-0.1, 1.0, 2.0])
+@pytest.mark.parametrize("bar", [-0.1, 1.01, float("nan")])
 def test_a_bar_that_is_no_share_is_refused(bar):
     with pytest.raises(InputError, match="bar"):
         more_right(np.array([1]), np.array([1]), bar=bar, minimum=8)

@@ -103,6 +103,17 @@ def test_what_has_no_alpha_is_not_checked(asked, rung):  # noqa: F811
     assert checks() == []
 
 
+def test_a_distance_that_the_package_does_not_know_is_not_compared(asked, rung):  # noqa: F811
+    run = go(asked(MIXED))
+    run.result["agreement"] |= {"level": "spans", "alpha": 0.5}
+    with acting(STAFF):
+        ScoringRun.objects.filter(id=run.id).update(result=run.result)
+    tasks.check_alphas()
+    (check,) = checks()
+    assert (check.level, check.package, check.difference) == ("spans", None, None)
+    assert check.note and check.is_equal
+
+
 def test_a_check_does_not_cross_organizations(asked, globex):  # noqa: F811
     run = go(asked(MIXED))
     found = scoring.check_alpha(run_id=run.id, by=system(globex.id), now=run.finished_at)
