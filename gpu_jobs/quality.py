@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gpu_jobs import backend, tables
+from gpu_jobs import backend, matrices, tables
 from gpu_jobs.aggregation import methods
 from gpu_jobs.aggregation.em import MAX_ITER, STOPS, TOL
 from gpu_jobs.aggregation.labels import UNDECIDED
@@ -94,10 +94,10 @@ class _Input:
 
 
 def run(spec: Spec, *, workdir: Path, report: Report) -> Result:
-    """All five stages; see `runner.run` for resuming and errors."""
+    """All six stages; see `runner.run` for resuming and errors."""
     params = Params.of(spec.params)
     digest = tables.sha256_of(Path(spec.input))
-    stages = Stages(workdir=workdir, total=5, report=report)
+    stages = Stages(workdir=workdir, total=6, report=report)
     stages.claim(spec, input_sha256=digest)
     data = _read(Path(spec.input), params)
     stages.make("agreement", lambda: (_agreement(data, spec.seed), {}))
@@ -105,6 +105,7 @@ def run(spec: Spec, *, workdir: Path, report: Report) -> Result:
     stages.make("gold", lambda: _gold(data))
     stages.make("anomalies", lambda: _anomalies(data))
     stages.make("scores", lambda: _scores(data, workdir))
+    stages.make("matrices", lambda: (_matrices(data, workdir), {}))
     return Result(
         kind=spec.kind,
         version=spec.version,
@@ -264,6 +265,25 @@ def _scores(data: _Input, workdir: Path) -> tuple[dict[str, Any], dict[str, pa.T
     }
     figures = {"submissions": rows, "scored": len(answers)}
     return figures, {"scores.parquet": pa.table(columns)}
+
+
+def _matrices(data: _Input, workdir: Path) -> dict[str, Any]:
+    """What a page draws: kappas of the busiest, answers against labels and gold, sure labels."""
+    answers = data.answers
+    labels = methods.read_labels(workdir / "labels.parquet", answers)
+    people = matrices.kappa_matrix(answers, min_shared=data.params.kappa_min_shared)
+    against = {
+        "labels": matrices.confusion(answers, labels.label),
+        "gold": matrices.confusion(answers, answers.gold),
+    }
+    return {
+        "people": matrices.kappa_figures(people, answers.workers),
+        "confusion": {
+            "classes": [answers.classes[code] for code in against["labels"].classes],
+            **{name: found.counts.tolist() for name, found in against.items()},
+        },
+        "reliable": matrices.reliable(labels, answers.gold),
+    }
 
 
 def _spread(

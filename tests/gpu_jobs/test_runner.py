@@ -13,7 +13,7 @@ from gpu_jobs import runner
 from gpu_jobs.contracts import InputError, Result, Spec
 
 ROOT = Path(__file__).resolve().parents[2]
-STAGES = 5
+STAGES = 6
 
 
 class KilledError(Exception):
@@ -63,7 +63,7 @@ def test_figures_files_and_json(project, tmp_path):
     assert Spec.from_json(spec.to_json()) == spec
     assert [step[:2] for step in seen] == [(n, STAGES) for n in range(1, STAGES + 1)]
     figures = json.loads(result.to_json())["figures"]
-    assert set(figures) == {"agreement", "labels", "gold", "anomalies", "scores"}
+    assert set(figures) == {"agreement", "labels", "gold", "anomalies", "scores", "matrices"}
     assert figures["agreement"]["alpha"] > 0.3
     assert figures["agreement"]["repeats"] == 1
     assert figures["agreement"]["missing"] == 1
