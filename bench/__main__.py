@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from bench import ledger, page, report, scoring, turns
+from bench import ledger, page, report, robustness, scoring, signals, turns
 from bench.flow import report as flow
 from bench.pages import report as pages
 from marketplace.runtime import RuntimeFault
@@ -33,6 +33,12 @@ def _scoring() -> list[str]:
 
 PARTS = {
     "scoring": Part(title="Scoring: `gpu_jobs` against crowd-kit and krippendorff", lines=_scoring),
+    "robustness": Part(
+        title="Robustness: spammers, colluders and adversaries", lines=robustness.lines
+    ),
+    "signals": Part(
+        title="Gold, online scores, planning and pre-labels on real crowds", lines=signals.lines
+    ),
     "ledger": Part(
         title="Ledger: `ledger_post` beside pgledger and a plain INSERT",
         lines=lambda: report.ledger_lines(ledger.run()),

@@ -18,9 +18,13 @@ from typing import Any, NoReturn
 from gpu_jobs import crowd_files
 from gpu_jobs.aggregation import command as aggregation
 from gpu_jobs.agreement import command as agreement
+from gpu_jobs.anomalies import command as anomalies
 from gpu_jobs.contracts import InputError
+from gpu_jobs.errors import command as errors
+from gpu_jobs.gold import command as gold
+from gpu_jobs.prelabel import command as prelabel
 
-COMMANDS = (agreement, aggregation)
+COMMANDS = (agreement, aggregation, gold, anomalies, errors, prelabel)
 
 
 class _Parser(argparse.ArgumentParser):

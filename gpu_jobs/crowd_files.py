@@ -6,7 +6,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -54,20 +54,8 @@ def read_with_times(
     people: without the answers of workers that are no people. Either way options.machines are
     their ids and options.machine_answers counts what was left out.
     """
-    say = progress(options)
-    say(f"reading {options.file}")
-    table = tables.read_crowd(options.file, gold=options.gold)
-    say(f"coding {table.num_rows:,} rows")
-    classes = options.classes.split(",") if options.classes else None
-    options.machines = tables.machine_ids(table)
-    if options.non_human:
-        options.machines |= set(options.non_human.split(","))
-    table, options.machine_answers = _of_people(table, options.machines if people else set())
-    answers = encode(table, repeats=options.repeats, classes=classes)
-    if options.machine_answers:
-        answers = replace(answers, missing=answers.missing - options.machine_answers)
-    times = tables.times(table)
-    return answers, None if times is None else times[answers.row]
+    answers, at, _ = _read(options, (), people=people)
+    return answers, at
 
 
 def _of_people(table: pa.Table, machines: set[str]) -> tuple[pa.Table, int]:
@@ -108,6 +96,16 @@ def texts_of(options: argparse.Namespace, names: list[str]) -> dict[str, dict[st
     }
 
 
+def read_beside(
+    options: argparse.Namespace, columns: Sequence[str]
+) -> tuple[Answers, np.ndarray | None, dict[str, list[str | None]]]:
+    """As `read_with_times`, and the texts (n,) of those of `columns` that the file has."""
+    answers, at, table = _read(options, columns)
+    there = [name for name in columns if name in table.column_names]
+    rows = pa.array(answers.row)
+    return answers, at, {name: table[name].take(rows).to_pylist() for name in there}
+
+
 def counted(answers: Answers, options: argparse.Namespace) -> dict[str, Any]:
     return {
         "items": len(answers.items),
@@ -132,9 +130,37 @@ def progress(options: argparse.Namespace) -> Callable[[str], None]:
     return say
 
 
+def save_plot(path: Path | None, draw: Callable[[], str]) -> None:
+    """Write a picture where one is asked for. Raises InputError for another name than .svg."""
+    if path is None:
+        return
+    if path.suffix.lower() != ".svg":
+        raise InputError("--plot must end in .svg")
+    save(lambda: tables.write_text(draw(), path), path)
+
+
 def save(write: Callable[[], None], path: Path) -> None:
     """Raises InputError when the file cannot be written."""
     try:
         write()
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _read(
+    options: argparse.Namespace, beside: Sequence[str], *, people: bool = False
+) -> tuple[Answers, np.ndarray | None, pa.Table]:
+    say = progress(options)
+    say(f"reading {options.file}")
+    table = tables.read_crowd(options.file, gold=options.gold, beside=beside)
+    say(f"coding {table.num_rows:,} rows")
+    classes = options.classes.split(",") if options.classes else None
+    options.machines = tables.machine_ids(table)
+    if options.non_human:
+        options.machines |= set(options.non_human.split(","))
+    table, options.machine_answers = _of_people(table, options.machines if people else set())
+    answers = encode(table, repeats=options.repeats, classes=classes)
+    if options.machine_answers:
+        answers = replace(answers, missing=answers.missing - options.machine_answers)
+    times = tables.times(table)
+    return answers, None if times is None else times[answers.row], table

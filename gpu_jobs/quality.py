@@ -17,16 +17,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gpu_jobs import backend, tables
+from gpu_jobs import backend, matrices, tables
 from gpu_jobs.aggregation import methods
 from gpu_jobs.aggregation.em import MAX_ITER, STOPS, TOL
 from gpu_jobs.aggregation.labels import UNDECIDED
 from gpu_jobs.agreement import alpha, fleiss, gwet, kappa, percent
 from gpu_jobs.agreement.bootstrap import RESAMPLES
 from gpu_jobs.anomalies import seconds as anomaly
+from gpu_jobs.anomalies.survey import signal_table, survey
 from gpu_jobs.answers import LEVELS, NO_GOLD, Answers, cells, encode
 from gpu_jobs.contracts import InputError, Report, Result, Spec
 from gpu_jobs.gold import posterior as gold
+from gpu_jobs.gold import suspects
 from gpu_jobs.stages import Stages
 
 COLUMNS = ("submission_id", "item_id", "worker_id", "answer")
@@ -92,10 +94,10 @@ class _Input:
 
 
 def run(spec: Spec, *, workdir: Path, report: Report) -> Result:
-    """All five stages; see `runner.run` for resuming and errors."""
+    """All six stages; see `runner.run` for resuming and errors."""
     params = Params.of(spec.params)
     digest = tables.sha256_of(Path(spec.input))
-    stages = Stages(workdir=workdir, total=5, report=report)
+    stages = Stages(workdir=workdir, total=6, report=report)
     stages.claim(spec, input_sha256=digest)
     data = _read(Path(spec.input), params)
     stages.make("agreement", lambda: (_agreement(data, spec.seed), {}))
@@ -103,6 +105,7 @@ def run(spec: Spec, *, workdir: Path, report: Report) -> Result:
     stages.make("gold", lambda: _gold(data))
     stages.make("anomalies", lambda: _anomalies(data))
     stages.make("scores", lambda: _scores(data, workdir))
+    stages.make("matrices", lambda: (_matrices(data, workdir), {}))
     return Result(
         kind=spec.kind,
         version=spec.version,
@@ -186,7 +189,12 @@ def _gold(data: _Input) -> tuple[dict[str, Any], dict[str, pa.Table]]:
     }
     given = np.bincount(answers.worker, minlength=len(answers.workers))
     columns = {"worker_id": pa.array(answers.workers, pa.string()), "answers": given}
-    return figures, {"workers.parquet": pa.table(columns | vars(scores))}
+    doubted = suspects.suspect_gold(answers)
+    figures["suspect_gold"] = int(doubted.suspect.sum())
+    return figures, {
+        "workers.parquet": pa.table(columns | vars(scores)),
+        "gold_items.parquet": suspects.table(answers, doubted),
+    }
 
 
 def _anomalies(data: _Input) -> tuple[dict[str, Any], dict[str, pa.Table]]:
@@ -199,7 +207,7 @@ def _anomalies(data: _Input) -> tuple[dict[str, Any], dict[str, pa.Table]]:
         min_times=params.anomaly_min_times,
     )
     flag = np.select([found.fast, found.slow], ["fast", "slow"], "")
-    figures = {
+    figures: dict[str, Any] = {
         "fast": int(found.fast.sum()),
         "slow": int(found.slow.sum()),
         "timed": int((~np.isnan(data.seconds)).sum()),
@@ -216,7 +224,19 @@ def _anomalies(data: _Input) -> tuple[dict[str, Any], dict[str, pa.Table]]:
             "against": pa.array(np.where(found.by_project, "project", "item").tolist()),
         }
     )
-    return figures, {"anomalies.parquet": table}
+    signals = survey(
+        data.answers,
+        times=data.seconds[data.answers.row],
+        closed=params.level in {"nominal", "ordinal"},
+    )
+    figures |= {
+        "signals": {name: int(each.speaks.sum()) for name, each in signals.signals.items()},
+        "flagged_workers": int(signals.flags.flagged.sum()),
+    }
+    return figures, {
+        "anomalies.parquet": table,
+        "signals.parquet": signal_table(data.answers, signals),
+    }
 
 
 def _scores(data: _Input, workdir: Path) -> tuple[dict[str, Any], dict[str, pa.Table]]:
@@ -245,6 +265,25 @@ def _scores(data: _Input, workdir: Path) -> tuple[dict[str, Any], dict[str, pa.T
     }
     figures = {"submissions": rows, "scored": len(answers)}
     return figures, {"scores.parquet": pa.table(columns)}
+
+
+def _matrices(data: _Input, workdir: Path) -> dict[str, Any]:
+    """What a page draws: kappas of the busiest, answers against labels and gold, sure labels."""
+    answers = data.answers
+    labels = methods.read_labels(workdir / "labels.parquet", answers)
+    people = matrices.kappa_matrix(answers, min_shared=data.params.kappa_min_shared)
+    against = {
+        "labels": matrices.confusion(answers, labels.label),
+        "gold": matrices.confusion(answers, answers.gold),
+    }
+    return {
+        "people": matrices.kappa_figures(people, answers.workers),
+        "confusion": {
+            "classes": [answers.classes[code] for code in against["labels"].classes],
+            **{name: found.counts.tolist() for name, found in against.items()},
+        },
+        "reliable": matrices.reliable(labels, answers.gold),
+    }
 
 
 def _spread(

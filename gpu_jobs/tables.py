@@ -18,15 +18,16 @@ import pyarrow.parquet
 from gpu_jobs.contracts import InputError, RowError
 
 REQUIRED = ("item_id", "worker_id", "answer")
-OPTIONAL = ("gold", "at", "kind")
+OPTIONAL = ("gold", "at", "annotator")
 PEOPLE = ("", "human", "person")
-"""What column `kind` says of a person; anything else is a model or a labelling function."""
+"""What column `annotator` says of a person; anything else is a model or a labelling function."""
 _BLOCK = 16 * 2**20
 """Bytes; a row may not be longer than a block, and texts beside the answers can be long."""
 
 
-def read_crowd(path: Path, *, gold: Path | None = None) -> pa.Table:
-    """Table of strings item_id, worker_id, answer[, gold, at, kind] from CSV, Parquet, JSON Lines.
+def read_crowd(path: Path, *, gold: Path | None = None, beside: Sequence[str] = ()) -> pa.Table:
+    """Table of strings item_id, worker_id, answer[, gold, at, annotator] from CSV, Parquet or JSON
+    Lines, with those of the columns `beside` that are there.
 
     Which of them says the name: .parquet, .pq; .jsonl, .ndjson; else CSV. Blank answers and golds
     become null. gold: a file of item_id and gold, which stands in the place of a column gold; its
@@ -34,26 +35,32 @@ def read_crowd(path: Path, *, gold: Path | None = None) -> pa.Table:
     a blank id, or when one item has two golds.
     """
     table = clean(
-        _read(path, (*REQUIRED, *OPTIONAL)),
+        _read(path, (*REQUIRED, *OPTIONAL, *beside)),
         required=REQUIRED,
-        optional=OPTIONAL,
+        optional=(*OPTIONAL, *beside),
         line_of=_lines_of(path),
     )
     return table if gold is None else _with_gold(table, gold)
 
 
+def read_columns(path: Path, *, required: Sequence[str], optional: Sequence[str] = ()) -> pa.Table:
+    """The named columns as strings; errors as `read_crowd`."""
+    table = _read(path, (*required, *optional))
+    return clean(table, required=required, optional=optional, line_of=_lines_of(path))
+
+
 def machine_ids(table: pa.Table) -> set[str]:
-    """Workers that column `kind` says are no people. Raises InputError for one who is both."""
-    if "kind" not in table.column_names:
+    """Workers that column `annotator` says are no people. Raises InputError for one who is both."""
+    if "annotator" not in table.column_names:
         return set()
-    lowered = pc.fill_null(pc.utf8_lower(pc.utf8_trim_whitespace(table["kind"])), "")
+    lowered = pc.fill_null(pc.utf8_lower(pc.utf8_trim_whitespace(table["annotator"])), "")
     human = pc.is_in(lowered, value_set=pa.array(PEOPLE, pa.string()))
     people = set(table["worker_id"].filter(human).unique().to_pylist())
     machines = set(table["worker_id"].filter(pc.invert(human)).unique().to_pylist())
     both = sorted(people & machines)
     if both:
         raise InputError(
-            f"column kind: worker {both[0]!r} is a person in one row and not in another"
+            f"column annotator: worker {both[0]!r} is a person in one row and not in another"
         )
     return machines
 
@@ -190,6 +197,17 @@ def write_csv(table: pa.Table, path: Path) -> None:
     waiting = path.with_name(path.name + ".part")
     pyarrow.csv.write_csv(table, waiting)
     _settle(waiting, path)
+
+
+def write_named(table: pa.Table, path: Path) -> None:
+    """As CSV or Parquet, by the name; InputError for another name or a place that refuses."""
+    writers = {".csv": write_csv, ".parquet": write_parquet}
+    if path.suffix.lower() not in writers:
+        raise InputError(f"--out must end in .csv or .parquet, not {path.name!r}")
+    try:
+        writers[path.suffix.lower()](table, path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def write_text(text: str, path: Path) -> None:

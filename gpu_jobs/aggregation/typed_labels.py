@@ -30,6 +30,7 @@ from gpu_jobs.aggregation.rover import rover
 from gpu_jobs.aggregation.tally import Tally
 from gpu_jobs.answers import Answers
 from gpu_jobs.contracts import InputError
+from gpu_jobs.distances.boxes import Boxes
 from gpu_jobs.distances.transcripts import Transcripts
 from gpu_jobs.types import TYPES, Typed
 
@@ -195,7 +196,7 @@ def _vote(task: Typed, tally: Tally, _: np.ndarray, __: np.ndarray) -> _Combined
 
 
 def _fusion(task: Typed, tally: Tally, _: np.ndarray, __: np.ndarray) -> _Combined:
-    found = box_fusion.fuse(tally, np.arange(tally.classes), box_fusion.Boxes.of(task.values))
+    found = box_fusion.fuse(tally, np.arange(tally.classes), Boxes.of(task.values))
     names = list(dict.fromkeys(box[0] for value in task.values for box in value))
     parts: list[list[tuple[Any, ...]]] = [[] for _ in range(tally.items)]
     columns = (found.item.tolist(), found.label.tolist(), found.corners.tolist())
