@@ -35,7 +35,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--non-human",
         metavar="ID,ID",
-        help="workers that are no people (models, functions); a column kind says it, too",
+        help="workers that are no people (models, functions); a column annotator says it, too",
     )
     parser.add_argument("--json", action="store_true", help="JSON also on a terminal")
     parser.add_argument("--progress", action="store_true", help="say on stderr what goes on")
