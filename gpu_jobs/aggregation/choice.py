@@ -23,7 +23,7 @@ the crowd needs a look before any aggregation does.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import betainc
 
 from gpu_jobs.aggregation.fingerprints import folds
 from gpu_jobs.aggregation.fits import FITS, Fit, Settings
@@ -82,7 +82,8 @@ def versus(labels: Labels, vote: Labels, gold: np.ndarray) -> Versus:
 
     def tail(count: float) -> float:
         """P(at least this many of the trials), half a chance each."""
-        return float(stats.binom.sf(np.floor(count) - 1, trials, 0.5)) if trials else 1.0
+        least = int(np.floor(count))
+        return float(betainc(least, trials - least + 1, 0.5)) if least >= 1 else 1.0
 
     return Versus(gained, lost, tail(gained), tail(lost))
 

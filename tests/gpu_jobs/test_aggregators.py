@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from scipy.special import digamma, expit
 
 from gpu_jobs.aggregation import choice, methods
@@ -14,7 +15,7 @@ from gpu_jobs.aggregation.dawid_skene import Prior, dawid_skene
 from gpu_jobs.aggregation.fingerprints import fingerprints, folds
 from gpu_jobs.aggregation.fits import FITS, Settings, prior_of
 from gpu_jobs.aggregation.glad import glad
-from gpu_jobs.aggregation.labels import UNDECIDED, accuracy, credit
+from gpu_jobs.aggregation.labels import UNDECIDED, Labels, accuracy, credit
 from gpu_jobs.aggregation.mace import mace
 from gpu_jobs.aggregation.one_coin import one_coin
 from gpu_jobs.aggregation.tally import Tally
@@ -351,6 +352,23 @@ def test_gold_chooses_and_the_choice_is_honest(crowd):
             taken = found.explains_best
         worth.append(right[taken][i])
     assert found.accuracy_held_out == pytest.approx(np.mean(worth), abs=1e-12)
+
+
+def test_the_sign_test_is_binomial():
+    """The method is right on 8 items where the vote is wrong, and wrong on 3 where it is right."""
+    vote = _labels_of([0] * 8 + [1] * 3 + [1] * 5)
+    method = _labels_of([1] * 8 + [0] * 3 + [1] * 5)
+    found = choice.versus(method, vote, np.ones(16, dtype=np.int64))
+    assert (found.gained, found.lost) == (8, 3)
+    assert found.better == pytest.approx(stats.binom.sf(7, 11, 0.5), abs=1e-12)
+    assert found.worse == pytest.approx(stats.binom.sf(2, 11, 0.5), abs=1e-12)
+    same = choice.versus(vote, vote, np.ones(16, dtype=np.int64))
+    assert (same.better, same.worse) == (1, 1)
+
+
+def _labels_of(codes):
+    label = np.array(codes)
+    return Labels(label, np.ones(len(label)), np.arange(len(label)), label)
 
 
 def test_without_gold_the_held_out_answers_choose(crowd):

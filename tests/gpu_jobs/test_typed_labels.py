@@ -472,7 +472,9 @@ def test_names_and_rows_change_no_written_or_drawn_label(crowd, kind, seed):
 def test_a_column_says_who_is_no_person(tmp_path, capsys):
     path = tmp_path / "crowd.csv"
     rows = ["a,p,x,human", "a,q,y,", "a,m,y,model", "b,p,x,Human", "b,q,x,", "b,m,y,model"]
-    path.write_text("item_id,worker_id,answer,annotator\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    path.write_text(
+        "item_id,worker_id,answer,annotator\n" + "\n".join(rows) + "\n", encoding="utf-8"
+    )
 
     def printed(*options):
         assert main([*options[:1], str(path), *options[1:]]) == 0
@@ -485,6 +487,8 @@ def test_a_column_says_who_is_no_person(tmp_path, capsys):
     joined = printed("aggregate", "--method", "majority")
     assert joined["non_human"]["answers"] == 2 and joined["answers"] == 6
     assert printed("aggregate", "--non-human", "m,q")["non_human"]["workers"] == 2
-    path.write_text("item_id,worker_id,answer,annotator\na,p,x,human\nb,p,x,model\n", encoding="utf-8")
+    path.write_text(
+        "item_id,worker_id,answer,annotator\na,p,x,human\nb,p,x,model\n", encoding="utf-8"
+    )
     assert main(["aggregate", str(path)]) == 2
     assert "is a person in one row" in capsys.readouterr().err
