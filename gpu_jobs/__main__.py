@@ -15,8 +15,9 @@ from gpu_jobs import crowd_files
 from gpu_jobs.aggregation import command as aggregation
 from gpu_jobs.agreement import command as agreement
 from gpu_jobs.contracts import InputError
+from gpu_jobs.lift import command as lift
 
-COMMANDS = (agreement, aggregation)
+COMMANDS = (agreement, aggregation, lift)
 
 
 class _Parser(argparse.ArgumentParser):

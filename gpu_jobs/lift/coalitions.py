@@ -1,0 +1,104 @@
+"""From coalitions to what their models are worth on the test set."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import sparse
+
+from gpu_jobs.lift import heads
+from gpu_jobs.lift.metrics import metric_of
+from gpu_jobs.lift.problem import Problem
+
+type Maker = Callable[[], np.ndarray]
+
+_ENTRIES = 2**22
+"""Of the largest array of one batch; 16 MB as float32, near what a cache holds."""
+_MOST = 128
+
+
+@dataclass
+class Utility:
+    """v(coalition) of one problem. threads: batches at a time; the result does not depend on it.
+
+    trained, unsolved: heads trained so far, and how many of them missed the tolerance.
+    """
+
+    problem: Problem
+    threads: int = 1
+    trained: int = 0
+    unsolved: int = 0
+    _full: heads.Heads | None = field(default=None, repr=False)
+
+    def full(self) -> heads.Heads:
+        """The head of all rows; where large coalitions start."""
+        if self._full is None:
+            everybody = np.ones((1, len(self.problem.groups)), dtype=np.float32)
+            self._full = self._train(self._of_groups(everybody), start=None)
+        return self._full
+
+    def of_groups(self, members: np.ndarray) -> np.ndarray:
+        """float64 (K, 1 + R) for members bool or weights (K, G)."""
+        start = self.full().weights[0]
+        size = self._size()
+        parts = [members[at : at + size] for at in range(0, len(members), size)]
+        return self._values(
+            (lambda part=part: self._of_groups(part.astype(np.float32)) for part in parts), start
+        )
+
+    def of_rows(self, rows: list[np.ndarray]) -> np.ndarray:
+        """float64 (K, 1 + R) for K lists of training rows."""
+        size = self._size()
+        parts = [rows[at : at + size] for at in range(0, len(rows), size)]
+        return self._values((lambda part=part: self._of_rows(part) for part in parts), None)
+
+    def _values(
+        self, makers: Iterator[Callable[[], np.ndarray]], start: np.ndarray | None
+    ) -> np.ndarray:
+        problem = self.problem
+
+        def value(make: Maker) -> tuple[np.ndarray, heads.Heads]:
+            found = self._train(make(), start=start)
+            chances = heads.probabilities(found.weights, problem.axes.test)
+            score = metric_of(problem.metric)
+            return score(chances, problem.test_label, problem.resamples, problem.positive), found
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            done = list(pool.map(value, makers))
+        self.trained += sum(len(found.converged) for _, found in done)
+        self.unsolved += sum(int((~found.converged).sum()) for _, found in done)
+        if not done:
+            return np.zeros((0, len(problem.resamples)))
+        return np.concatenate([values for values, _ in done])
+
+    def _train(self, targets: np.ndarray, *, start: np.ndarray | None) -> heads.Heads:
+        problem = self.problem
+        return heads.train(
+            problem.axes.train,
+            targets,
+            variance=problem.axes.variance,
+            l2=problem.l2,
+            start=start,
+            blocks=problem.starts,
+        )
+
+    def _of_groups(self, weights: np.ndarray) -> np.ndarray:
+        each = [(counts @ weights.T).T for counts in self.problem.counts]
+        return np.ascontiguousarray(np.stack(each, axis=1), dtype=np.float32)
+
+    def _of_rows(self, rows: list[np.ndarray]) -> np.ndarray:
+        problem = self.problem
+        who = np.repeat(np.arange(len(rows)), [len(each) for each in rows])
+        row = np.concatenate([*rows, np.zeros(0, dtype=np.int64)])
+        cell = problem.label[row] * len(problem.axes.train) + problem.feature[row]
+        shape = (len(rows), len(problem.classes) * len(problem.axes.train))
+        ones = np.ones(len(row), dtype=np.float32)
+        found = sparse.coo_array((ones, (who, cell)), shape=shape).toarray()
+        return found.reshape(len(rows), len(problem.classes), -1)
+
+    def _size(self) -> int:
+        problem = self.problem
+        logits = 1 if len(problem.classes) == 2 else len(problem.classes)
+        rows = max(len(problem.axes.train), len(problem.test_label))
+        return int(np.clip(_ENTRIES // (logits * rows), 8, _MOST))
