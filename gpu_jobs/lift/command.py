@@ -32,7 +32,9 @@ def add(commands: "argparse._SubParsersAction[Any]", _common: argparse.ArgumentP
     lift.add_argument("--test-split", metavar="VALUE", help="rows of TEST with this in split only")
     lift.add_argument("--items", type=Path, help="item_id and the columns that TRAIN lacks")
     lift.add_argument("--text", default="text", metavar="COLUMN")
-    lift.add_argument("--columns", metavar="A,B,C", help="numbers, for the recipe tabular")
+    lift.add_argument(
+        "--columns", metavar="A,B,C", help="numbers, for the recipes tabular and plain"
+    )
     lift.add_argument("--answer", default="answer", metavar="COLUMN")
     lift.add_argument("--group", default="worker_id", metavar="COLUMN")
     lift.add_argument("--min-rows", type=int, default=1, help="smaller groups become one, 'others'")
@@ -103,9 +105,9 @@ def _recipe(options: argparse.Namespace) -> Recipe:
 
 def _rows(options: argparse.Namespace) -> tuple[Rows, Rows]:
     inputs = [options.text]
-    if options.recipe == "tabular":
+    if options.recipe != "text-linear":
         if not options.columns:
-            raise InputError("the recipe tabular needs --columns")
+            raise InputError(f"the recipe {options.recipe} needs --columns")
         inputs = options.columns.split(",")
     train = _table(options.train)
     if options.items is not None:
@@ -140,7 +142,7 @@ def _rows(options: argparse.Namespace) -> tuple[Rows, Rows]:
 def _inputs(
     table: pa.Table, names: Sequence[str], options: argparse.Namespace, path: Path
 ) -> list[object]:
-    if options.recipe != "tabular":
+    if options.recipe == "text-linear":
         return list(_column(table, names[0], path))
     columns = []
     for name in names:

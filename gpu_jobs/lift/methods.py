@@ -239,13 +239,13 @@ METHODS: Mapping[str, Method] = {
         sampled=True,
         says=(
             (
-                "A group's value is its mean gain over random orders in which groups join (Shapley),"
-                " drawn in pairs of an order and its reverse; the values of all groups add up to"
+                "A group's value is its mean gain over random orders in which groups join"
+                " (Shapley), drawn in pairs of an order and its reverse; all values add up to"
                 " the gain of everybody over nobody."
             ),
             (
                 "An order is cut where the model is as good as everybody's within a quarter of the"
-                " test's standard error (setting truncation); what is left to gain is shared evenly."
+                " test's standard error (truncation); what is left to gain is shared evenly."
             ),
             _GIVEN,
         ),

@@ -34,6 +34,15 @@ def _text_linear(train: Sequence[object], test: Sequence[object]) -> tuple[Matri
 
 def _tabular(train: Sequence[object], test: Sequence[object]) -> tuple[Matrix, Matrix]:
     """Columns scaled to mean 0 and spread 1 over the training rows; constant ones are dropped."""
+    rows, others = _plain(train, test)
+    mean, spread = rows.mean(axis=0), rows.std(axis=0)
+    real = spread > 1e-12 * np.maximum(np.abs(mean), 1.0)
+    scale = spread[real]
+    return (rows[:, real] - mean[real]) / scale, (others[:, real] - mean[real]) / scale
+
+
+def _plain(train: Sequence[object], test: Sequence[object]) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers as they are, such as embeddings made elsewhere."""
     rows, others = np.asarray(train, dtype=np.float64), np.asarray(test, dtype=np.float64)
     if rows.ndim != 2 or others.ndim != 2 or rows.shape[1] != others.shape[1]:
         raise InputError("training and test rows must have the same number of feature columns")
@@ -41,10 +50,7 @@ def _tabular(train: Sequence[object], test: Sequence[object]) -> tuple[Matrix, M
         if not np.isfinite(table).all():
             row, column = np.argwhere(~np.isfinite(table))[0]
             raise InputError(f"{name} row {row + 1}, feature {column + 1} is not a finite number")
-    mean, spread = rows.mean(axis=0), rows.std(axis=0)
-    real = spread > 1e-12 * np.maximum(np.abs(mean), 1.0)
-    scale = spread[real]
-    return (rows[:, real] - mean[real]) / scale, (others[:, real] - mean[real]) / scale
+    return rows, others
 
 
 RECIPES: dict[str, Recipe] = {
@@ -60,6 +66,11 @@ RECIPES: dict[str, Recipe] = {
         name="tabular",
         encode=_tabular,
         says="The model is a logistic regression on standardized columns.",
+    ),
+    "plain": Recipe(
+        name="plain",
+        encode=_plain,
+        says="The model is a logistic regression on the columns as they are.",
     ),
 }
 
