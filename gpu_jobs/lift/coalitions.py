@@ -18,6 +18,19 @@ _ENTRIES = 2**22
 _MOST = 128
 
 
+def balanced(targets: np.ndarray) -> np.ndarray:
+    """Targets (K, C, u) with the classes that occur in a coalition at equal weight; its sum stays.
+
+    scikit-learn's `class_weight="balanced"`, but by the classes that are there.
+    """
+    weight = targets.sum(axis=2, keepdims=True, dtype=np.float64)
+    present = (weight > 0).sum(axis=1, keepdims=True)
+    each = weight.sum(axis=1, keepdims=True) / np.maximum(present, 1)
+    return (targets * np.where(weight > 0, each / np.where(weight > 0, weight, 1), 0)).astype(
+        np.float32
+    )
+
+
 @dataclass
 class Utility:
     """v(coalition) of one problem. threads: batches at a time; the result does not depend on it.
@@ -35,7 +48,8 @@ class Utility:
         """The head of all rows; where large coalitions start."""
         if self._full is None:
             everybody = np.ones((1, len(self.problem.groups)), dtype=np.float32)
-            self._full = self._train(self._of_groups(everybody), start=None)
+            targets = self._of_groups(everybody)
+            self._full = self._train(targets, start=None, blocks=self.problem.starts)
         return self._full
 
     def of_groups(self, members: np.ndarray) -> np.ndarray:
@@ -44,43 +58,48 @@ class Utility:
         size = self._size()
         parts = [members[at : at + size] for at in range(0, len(members), size)]
         return self._values(
-            (lambda part=part: self._of_groups(part.astype(np.float32)) for part in parts), start
+            (lambda part=part: self._of_groups(part.astype(np.float32)) for part in parts),
+            start,
+            self.problem.starts,
         )
 
     def of_rows(self, rows: list[np.ndarray]) -> np.ndarray:
         """float64 (K, 1 + R) for K lists of training rows."""
         size = self._size()
         parts = [rows[at : at + size] for at in range(0, len(rows), size)]
-        return self._values((lambda part=part: self._of_rows(part) for part in parts), None)
+        return self._values((lambda part=part: self._of_rows(part) for part in parts), None, None)
 
     def _values(
-        self, makers: Iterator[Callable[[], np.ndarray]], start: np.ndarray | None
+        self, makers: Iterator[Maker], start: np.ndarray | None, blocks: np.ndarray | None
     ) -> np.ndarray:
         problem = self.problem
 
-        def value(make: Maker) -> tuple[np.ndarray, heads.Heads]:
-            found = self._train(make(), start=start)
+        def value(make: Maker) -> tuple[np.ndarray, np.ndarray]:
+            found = self._train(make(), start=start, blocks=blocks)
             chances = heads.probabilities(found.weights, problem.axes.test)
             score = metric_of(problem.metric)
-            return score(chances, problem.test_label, problem.resamples, problem.positive), found
+            values = score(chances, problem.test_label, problem.resamples, problem.positive)
+            return values, found.converged
 
         with ThreadPoolExecutor(self.threads) as pool:
             done = list(pool.map(value, makers))
-        self.trained += sum(len(found.converged) for _, found in done)
-        self.unsolved += sum(int((~found.converged).sum()) for _, found in done)
-        if not done:
-            return np.zeros((0, len(problem.resamples)))
-        return np.concatenate([values for values, _ in done])
+        self.trained += sum(len(solved) for _, solved in done)
+        self.unsolved += sum(int((~solved).sum()) for _, solved in done)
+        return np.concatenate([np.zeros((0, len(problem.resamples))), *(each for each, _ in done)])
 
-    def _train(self, targets: np.ndarray, *, start: np.ndarray | None) -> heads.Heads:
+    def _train(
+        self, targets: np.ndarray, *, start: np.ndarray | None, blocks: np.ndarray | None
+    ) -> heads.Heads:
         problem = self.problem
+        if problem.recipe.balanced:
+            targets = balanced(targets)
         return heads.train(
             problem.axes.train,
             targets,
             variance=problem.axes.variance,
             l2=problem.l2,
             start=start,
-            blocks=problem.starts,
+            blocks=None if blocks is None else blocks.tolist(),
         )
 
     def _of_groups(self, weights: np.ndarray) -> np.ndarray:

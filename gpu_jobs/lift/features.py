@@ -1,20 +1,26 @@
-"""Features in the basis that the batched training wants: centred, rotated, at most `dims` wide.
+"""Features in the basis that the batched training wants: dense, centred, no wider than needed.
 
 A linear head with an L2 penalty and a free intercept gives the same predictions when features
-are shifted and rotated. So every problem is moved once into the principal axes of its training
-rows: there the Hessian of the logistic loss is close to diagonal, which is what makes few steps
-enough for hundreds of heads at once (`heads`). Only where the features are wider than `dims`
-are the last axes cut off, and then the share of the variance that is kept is reported.
+are shifted and rotated, and its weights lie in the span of the training rows. So every problem is
+moved once into coordinates with at most as many columns as there are features or distinct rows,
+whichever is less, without changing any model. Where they are few enough they are the principal
+axes: there the Hessian of the logistic loss is close to diagonal, which is what makes few steps
+enough for hundreds of heads at once (`heads`). Only where both are too many is anything cut off,
+and then the share of the squares that is kept is reported.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
+from scipy import linalg, sparse
 
 type Matrix = np.ndarray | sparse.csr_array
 
 DIMS = 512
+ROWS = 6_000
+"""The most distinct training rows whose whole span is kept; two matrices of rows × rows."""
+_ROTATED = 768
+_RIDGE = 1e-8
 _SEED = 20_261
 _OVERSAMPLED = 32
 _POWERS = 3
@@ -24,8 +30,8 @@ _POWERS = 3
 class Axes:
     """train float32 (u, d), test float32 (t, d): centred on the training rows' mean.
 
-    variance: float64 (d,), of each axis over the training rows, falling. kept: share of the
-    variance that the d axes hold; 1 when nothing was cut.
+    variance: float64 (d,), of each column over the training rows. kept: share of the squares
+    that the d columns hold; 1 when nothing was cut.
     """
 
     train: np.ndarray
@@ -34,40 +40,66 @@ class Axes:
     kept: float
 
 
-def principal(train: Matrix, test: Matrix, *, dims: int = DIMS) -> Axes:
-    """Both sets in the principal axes of the training set; dims: the most axes kept.
+def principal(train: Matrix, test: Matrix, *, dims: int = DIMS, rows: int = ROWS) -> Axes:
+    """Both sets in coordinates made from the training set.
 
-    Exact for features no wider than `dims`; wider ones by a randomized SVD with a fixed seed
-    (N. Halko, P.-G. Martinsson, J. Tropp, "Finding structure with randomness", SIAM Review 53,
-    2011), so that the same features always give the same axes.
+    Exact for at most `dims` features, or at most `rows` rows; else the `dims` leading axes of a
+    randomized SVD with a fixed seed (N. Halko, P.-G. Martinsson, J. Tropp, "Finding structure
+    with randomness", SIAM Review 53, 2011), so that the same features give the same axes.
     """
     kept = 1.0
     if train.shape[1] > dims:
-        right = _right_vectors(train, dims)
-        total = float((train.multiply(train) if sparse.issparse(train) else train * train).sum())
-        train, test = np.asarray(train @ right), np.asarray(test @ right)
-        kept = min(float((train * train).sum() / total), 1.0) if total else 1.0
-    dense = _dense(train)
+        if train.shape[0] <= rows:
+            train, test = _in_span(train, test)
+        else:
+            right = _right_vectors(train, dims)
+            total = float((train.multiply(train) if sparse.issparse(train) else train**2).sum())
+            train, test = np.asarray(train @ right), np.asarray(test @ right)
+            kept = min(float((train * train).sum() / total), 1.0) if total else 1.0
+    dense, away = _dense(train), _dense(test)
     mean = dense.mean(axis=0)
-    dense = dense - mean
-    variance, vectors = np.linalg.eigh(dense.T @ dense / len(dense))
-    real = np.flatnonzero(variance > max(float(variance.max(initial=0.0)) * 1e-10, 1e-30))[::-1]
-    vectors = vectors[:, real]
-    # An eigenvector's sign is free; its largest entry is made positive, so that it is not.
-    if vectors.size:
-        largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])]
-        vectors = vectors * np.sign(largest)
+    dense, away = dense - mean, away - mean
+    if dense.shape[1] <= _ROTATED:
+        vectors = _axes(dense)
+        dense, away = dense @ vectors, away @ vectors
     return Axes(
-        train=(dense @ vectors).astype(np.float32),
-        test=((_dense(test) - mean) @ vectors).astype(np.float32),
-        variance=variance[real],
+        train=dense.astype(np.float32),
+        test=away.astype(np.float32),
+        variance=(dense * dense).mean(axis=0),
         kept=kept,
     )
 
 
 def _dense(matrix: Matrix) -> np.ndarray:
     found = matrix.toarray() if sparse.issparse(matrix) else np.asarray(matrix)
-    return found.astype(np.float64)
+    return found.astype(np.float64, copy=False)
+
+
+def _axes(centred: np.ndarray) -> np.ndarray:
+    """float64 (d, ≤ d): principal axes, the widest first; those without any spread are left out."""
+    variance, vectors = np.linalg.eigh(centred.T @ centred / len(centred))
+    real = np.flatnonzero(variance > max(float(variance.max(initial=0.0)) * 1e-10, 1e-30))[::-1]
+    vectors = vectors[:, real]
+    # An eigenvector's sign is free; its largest entry is made positive, so that it is not.
+    if vectors.size:
+        largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])]
+        vectors = vectors * np.sign(largest)
+    return vectors
+
+
+def _in_span(train: Matrix, test: Matrix) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates (u, u) and (t, u) in the span of the training rows: the Cholesky factor L of
+    their inner products, and L⁻¹ of the test rows' inner products with them.
+
+    What a test row has outside of that span meets no weight of any model.
+    """
+    products = _dense(train @ train.T)
+    ridge = _RIDGE * (float(np.trace(products)) / len(products) or 1.0)
+    products[np.diag_indices(len(products))] += ridge
+    lower = linalg.cholesky(products, lower=True, overwrite_a=True, check_finite=False)
+    across = _dense(train @ test.T)
+    away = linalg.solve_triangular(lower, across, lower=True, check_finite=False).T
+    return lower, away
 
 
 def _right_vectors(matrix: Matrix, dims: int) -> np.ndarray:

@@ -62,12 +62,15 @@ def train(
     features: float32 (u, d) in principal axes. targets: float32 (K, C, u), the weight of row i
     with class c in coalition k. variance: (d,) of the axes. start: float32 (H, d + 1), where
     every coalition begins that has at least half of the largest weight; the others begin at zero.
-    blocks: first rows of the blocks, where the caller knows better than equal ones.
+    blocks: first rows of the blocks, where rows stand in an order that has coalitions in common;
+    without them, rows are sorted by the coalitions that use them.
     """
     count, classes, _ = targets.shape
     logits = 1 if classes == 2 else classes
     weight = targets.sum(axis=(1, 2), dtype=np.float64)
     used = np.flatnonzero(targets.any(axis=(0, 1)))
+    if blocks is None:
+        used = _alike(targets, used)
     width = features.shape[1] + 1
     found = np.zeros((count, logits, width), dtype=np.float32)
     if start is not None and count:
@@ -211,6 +214,12 @@ class _Problem:
             gradient[block.who] += flat.reshape(len(here), -1, width)
             spread[block.who] += _dot(block.total * chance, 1 - chance) / chance.shape[1]
         return _State(weights, gradient, scores, spread)
+
+
+def _alike(targets: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """The used rows, those of many coalitions first, then by their first coalition."""
+    who = targets[:, :, used].any(axis=1)
+    return used[np.lexsort((used, who.argmax(axis=0), -who.sum(axis=0)))]
 
 
 def _edges(used: np.ndarray, rows: int, blocks: Sequence[int] | None) -> list[slice]:

@@ -6,7 +6,7 @@ Leaving out rows i changes the parameters by about H⁻¹ Σ ∇ℓ_i and the me
 """
 
 import numpy as np
-from scipy import linalg
+from scipy import linalg, sparse
 
 from gpu_jobs.contracts import InputError
 from gpu_jobs.lift import heads
@@ -29,12 +29,13 @@ def influence(problem: Problem, weights: np.ndarray) -> np.ndarray:
         )
     train, test = _with_ones(problem.axes.train), _with_ones(problem.axes.test)
     chance = heads.probabilities(weights[None], problem.axes.train)[0].astype(np.float64)
-    total = np.sum([np.asarray(each.sum(axis=1)).ravel() for each in problem.counts], axis=0)
+    counts = _weighed(problem)
+    total = np.sum([np.asarray(each.sum(axis=1)).ravel() for each in counts], axis=0)
     hessian = _hessian(train, chance[1:] if logits == 1 else chance, total)
     penalty = np.full(width, problem.l2)
     penalty[-1] = heads.INTERCEPT
     hessian[np.diag_indices(logits * width)] += np.tile(penalty, logits)
-    gradients = _of_groups(problem, train, chance, logits)
+    gradients = _of_groups(counts, train, chance, logits)
     away = heads.probabilities(weights[None], problem.axes.test)[0].astype(np.float64)
     away[problem.test_label, np.arange(len(test))] -= 1
     away = away[1:] if logits == 1 else away
@@ -42,6 +43,18 @@ def influence(problem: Problem, weights: np.ndarray) -> np.ndarray:
     slope = np.stack([(share * away[c]) @ test for c in range(logits)], axis=1)
     solved = linalg.cho_solve(linalg.cho_factor(hessian), slope.reshape(len(share), -1).T)
     return gradients @ solved
+
+
+def _weighed(problem: Problem) -> list[sparse.csr_array]:
+    """Counts by class; in a recipe of balanced classes at everybody's weights, which are held."""
+    if not problem.recipe.balanced:
+        return list(problem.counts)
+    size = np.array([each.sum(dtype=np.float64) for each in problem.counts])
+    mean = size.sum() / max(int((size > 0).sum()), 1)
+    return [
+        each * (mean / part) if part else each
+        for each, part in zip(problem.counts, size, strict=True)
+    ]
 
 
 def _with_ones(features: np.ndarray) -> np.ndarray:
@@ -59,11 +72,13 @@ def _hessian(train: np.ndarray, chance: np.ndarray, total: np.ndarray) -> np.nda
     return found.reshape(logits * width, logits * width)
 
 
-def _of_groups(problem: Problem, train: np.ndarray, chance: np.ndarray, logits: int) -> np.ndarray:
+def _of_groups(
+    counts: list[sparse.csr_array], train: np.ndarray, chance: np.ndarray, logits: int
+) -> np.ndarray:
     """(G, H·width): summed gradients of the groups' rows."""
-    total = sum(problem.counts)
+    total = sum(counts)
     parts = []
     for code in range(len(chance)) if logits > 1 else (1,):
-        residual = total.multiply(chance[code][:, None]).tocsr() - problem.counts[code]
+        residual = total.multiply(chance[code][:, None]).tocsr() - counts[code]
         parts.append(residual.T @ train)
     return np.hstack(parts)

@@ -72,30 +72,35 @@ class Method:
 
 
 def _with_without(utility: Utility, settings: Settings, number: int) -> np.ndarray:
-    """(G + 1, 1 + R): v(base of others + rows of the group) − v(base), and the A/A control."""
+    """(G + 1, 1 + R): v(base of others + rows of the group) − v(base), and the A/A control.
+
+    One shuffle of all rows gives every base of the seed: the first rows that are not the group's.
+    So groups meet nearly the same base, and comparing them is not blurred by it.
+    """
     problem = utility.problem
-    rng = np.random.default_rng([settings.seed + number, 2])
-    everything = np.arange(len(problem.group))
+    shuffled = np.random.default_rng([settings.seed + number, 2]).permutation(len(problem.group))
+    of = problem.group[shuffled]
+    by_group = shuffled[np.argsort(of, kind="stable")]
+    ends = np.cumsum(problem.sizes)
     without, together = [], []
-    for code in range(len(problem.groups)):
-        others = everything[problem.group != code]
-        mine = everything[problem.group == code]
-        base = rng.choice(others, min(settings.base, _half(others)), replace=False)
-        without.append(base)
-        together.append(
-            np.concatenate([base, rng.choice(mine, min(settings.take, len(mine)), replace=False)])
-        )
+    for code, size in enumerate(problem.sizes.tolist()):
+        mine = by_group[ends[code] - size : ends[code]]
+        base = min(settings.base, _half(len(shuffled) - size))
+        # Among this many rows there are `base` of others.
+        near = base + size
+        others = shuffled[:near][of[:near] != code][:base]
+        without.append(others)
+        together.append(np.concatenate([others, mine[: settings.take]]))
     # A/A: two bases of the same size, drawn alike. Nothing distinguishes them.
-    size = min(settings.base, _half(everything))
-    drawn = rng.permutation(everything)
-    without.append(drawn[:size])
-    together.append(drawn[size : 2 * size])
+    base = min(settings.base, _half(len(shuffled)))
+    without.append(shuffled[:base])
+    together.append(shuffled[base : 2 * base])
     values = utility.of_rows(without + together)
     return values[len(without) :] - values[: len(without)]
 
 
-def _half(rows: np.ndarray) -> int:
-    return max(len(rows) // 2, 1)
+def _half(rows: int) -> int:
+    return max(rows // 2, 1)
 
 
 # --- leave one out ----------------------------------------------------------------------------

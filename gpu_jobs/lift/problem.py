@@ -126,7 +126,14 @@ def build(
         l2=recipe.l2,
         recipe=recipe,
         digest=_digest(
-            [recipe.name, repr(recipe.l2), repr(recipe.dims), metric, str(positive)],
+            [
+                recipe.name,
+                repr(recipe.l2),
+                repr(recipe.dims),
+                str(recipe.balanced),
+                metric,
+                str(positive),
+            ],
             [str(resamples), str(seed)],
             [f"{key}\x1f{code}\x1f{which}" for key, code, which in zip(keys, label, group)],  # noqa: B905
             [f"{test_keys[i]}\x1f{test.label[i]}" for i in order],
@@ -161,7 +168,7 @@ def _check_sizes(train: Rows, test: Rows) -> None:
     for name, rows in (("training", train), ("test", test)):
         if len(rows.label) != len(rows.inputs):
             raise InputError(
-                f"the {name} set has {len(rows.inputs)} rows, {len(rows.label)} labels"
+                f"the {name} set has {len(rows.inputs)} rows and {len(rows.label)} labels"
             )
     if len(train.group) != len(train.inputs):
         raise InputError("each training row needs a group")

@@ -15,14 +15,17 @@ type Encode = Callable[[Sequence[object], Sequence[object]], tuple[Matrix, Matri
 @dataclass(frozen=True)
 class Recipe:
     """encode: distinct training inputs and test inputs to features, (u, d) and (t, d); it may
-    learn from the training inputs only. l2: penalty of the head, 1 / C of scikit-learn. dims: the
-    most dimensions that the head sees. says: what a reader of the result must know.
+    learn from the training inputs only. l2: penalty of the head, 1 / C of scikit-learn.
+    balanced: every class weighs the same in each coalition's loss, n / (classes · n_class) a row,
+    so that the mix of answers which somebody happened to be given is no lift. dims: the most
+    dimensions that the head sees. says: what a reader of the result must know.
     """
 
     name: str
     encode: Encode
     says: str
     l2: float = 1.0
+    balanced: bool = False
     dims: int = DIMS
 
 

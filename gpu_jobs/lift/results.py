@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 LEVEL = 0.95
 
@@ -94,7 +94,7 @@ def interval(estimate: Estimate, resamples: int) -> tuple[np.ndarray, np.ndarray
         parts = parts + drawn**2 / (estimate.replicates - 1)
     freedom = np.where(parts > 0, variance**2 / np.where(parts > 0, parts, 1.0), 1.0)
     error = np.sqrt(variance)
-    return error, stats.t.ppf((1 + LEVEL) / 2, np.maximum(freedom, 1.0)) * error
+    return error, stdtrit(np.maximum(freedom, 1.0), (1 + LEVEL) / 2) * error
 
 
 def lifts(

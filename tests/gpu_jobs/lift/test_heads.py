@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from gpu_jobs.lift import heads
+from gpu_jobs.lift.coalitions import balanced
 from gpu_jobs.lift.features import principal
 
 
@@ -108,13 +110,41 @@ def test_too_few_steps_are_said():
 def test_wide_features_are_cut_to_the_axes_that_hold_most():
     rng = np.random.default_rng(3)
     strong = rng.standard_normal((200, 5)) @ rng.standard_normal((5, 80))
-    axes = principal(strong + 1e-3 * rng.standard_normal((200, 80)), strong, dims=5)
+    axes = principal(strong + 1e-3 * rng.standard_normal((200, 80)), strong, dims=5, rows=100)
     assert axes.train.shape == (200, 5)
     assert 0.999 < axes.kept < 1
     products = (strong - strong.mean(axis=0)) @ (strong - strong.mean(axis=0)).T
     assert axes.train @ axes.train.T == pytest.approx(products, abs=0.05 * np.abs(products).max())
 
 
+@pytest.mark.parametrize("wide", [900, 40])
+def test_wide_features_of_few_rows_lose_nothing(wide):
+    rng = np.random.default_rng(4)
+    train, test = rng.standard_normal((60, wide)), rng.standard_normal((30, wide))
+    label = (train[:, 0] > 0).astype(np.int64)
+    axes = principal(sparse.csr_array(train), sparse.csr_array(test), dims=20)
+    assert axes.kept == 1 and axes.train.shape[1] <= 60
+    targets = _targets(np.ones((1, 60)), label, 2)
+    found = heads.train(axes.train, targets, variance=axes.variance, tolerance=1e-6)
+    single = LogisticRegression(tol=1e-9, max_iter=5000).fit(train, label)
+    chances = heads.probabilities(found.weights, axes.test)[0]
+    assert np.abs(chances.T - single.predict_proba(test)).max() < 1e-3
+
+
 def test_constant_features_leave_no_axis():
     axes = principal(np.ones((5, 3)), np.ones((2, 3)))
     assert axes.train.shape == (5, 0) and axes.test.shape == (2, 0)
+
+
+def test_balanced_classes_are_those_of_scikit_learn():
+    features, label, rng = _data(3)
+    label = np.where((label == 2) & (rng.random(len(label)) < 0.7), 0, label)
+    axes = principal(features, features)
+    targets = balanced(_targets(np.ones((1, len(label))), label, 3))
+    assert targets.sum(axis=2) == pytest.approx(len(label) / 3)
+    found = heads.train(axes.train, targets, variance=axes.variance, tolerance=1e-6)
+    single = LogisticRegression(tol=1e-9, max_iter=5000, class_weight="balanced")
+    chances = heads.probabilities(found.weights, axes.test)[0]
+    assert np.abs(chances.T - single.fit(features, label).predict_proba(features)).max() < 1e-3
+    nobody = balanced(np.zeros((2, 3, 5), dtype=np.float32))
+    assert (nobody == 0).all()

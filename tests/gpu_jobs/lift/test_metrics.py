@@ -43,7 +43,8 @@ def test_each_metric_on_the_test_set_and_on_each_resample(made, name):
     for draw, times in enumerate(resamples.astype(int)):
         rows = np.repeat(np.arange(60), times)
         for model in range(4):
-            wanted = _by_hand(name, chances[model][:, rows].astype(np.float64), label[rows])
+            chance = chances[model][:, rows].astype(np.float64)
+            wanted = _by_hand(name, chance / chance.sum(axis=0), label[rows])
             assert found[model, draw] == pytest.approx(wanted, abs=2e-6)
 
 

@@ -10,7 +10,7 @@ from scipy import stats
 from gpu_jobs.contracts import InputError
 from gpu_jobs.lift.methods import METHODS, Settings, chosen
 from gpu_jobs.lift.results import Estimate, interval, lifts
-from gpu_jobs.lift.run import compute_chunk, measure
+from gpu_jobs.lift.run import _halves, compute_chunk, measure
 
 WRONG = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.0, 0.1, 0.2, 0.5]
 
@@ -167,3 +167,13 @@ def test_every_method_says_what_it_assumes(problem_of):
     for method in METHODS:
         said = measure(problem, Settings(method=method)).assumptions
         assert len(said) >= 3 and all(sentence.endswith(".") for sentence in said)
+
+
+def test_halves_agree_by_spearman():
+    rng = np.random.default_rng(4)
+    arrays = [rng.integers(0, 4, size=(9, 3)).astype(float) for _ in range(4)]
+    even = (arrays[0][:, 0] + arrays[2][:, 0]) / 2
+    odd = (arrays[1][:, 0] + arrays[3][:, 0]) / 2
+    assert _halves(arrays) == pytest.approx(stats.spearmanr(even, odd).statistic)
+    assert _halves(arrays[:1]) is None
+    assert _halves([np.zeros((5, 2))] * 2) is None
