@@ -43,6 +43,11 @@ def add(commands: "argparse._SubParsersAction[Any]", _common: argparse.ArgumentP
     lift.add_argument("--metric", choices=METRICS, default="accuracy")
     lift.add_argument("--positive", metavar="CLASS", help="for the metric f1")
     lift.add_argument("--l2", type=float, help="penalty of the head, 1 / C of scikit-learn")
+    lift.add_argument(
+        "--balanced",
+        action=argparse.BooleanOptionalAction,
+        help="classes weigh the same in training, however often each was answered",
+    )
     lift.add_argument("--dims", type=int, help="the most dimensions that the head sees")
     lift.add_argument("--seeds", type=int, default=known.seeds)
     lift.add_argument("--seed", type=int, default=known.seed)
@@ -96,6 +101,8 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         if not options.l2 > 0:
             raise InputError("--l2 must be above 0")
         recipe = replace(recipe, l2=options.l2)
+    if options.balanced is not None:
+        recipe = replace(recipe, balanced=options.balanced)
     if options.dims is not None:
         if options.dims < 1:
             raise InputError("--dims must be at least 1")

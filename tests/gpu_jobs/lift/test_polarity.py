@@ -42,7 +42,7 @@ def polarity(reference):
         right[row["worker_id"]].append(row["answer"] == row["gold"])
     large = {name: np.mean(each) for name, each in right.items() if len(each) >= 200}
     problem = build(train, test, recipe=RECIPES["text-linear"], metric="accuracy")
-    found = measure(problem, Settings(method="with-without", seeds=6, base=800, take=300))
+    found = measure(problem, Settings(method="with-without", seeds=12, base=800, take=300))
     return found, large
 
 
