@@ -13,7 +13,7 @@ import pyarrow.csv
 
 from gpu_jobs import tables
 from gpu_jobs.contracts import InputError, canonical
-from gpu_jobs.lift.methods import METHODS, Settings
+from gpu_jobs.lift.methods import METHODS, ROWS, Settings
 from gpu_jobs.lift.metrics import METRICS
 from gpu_jobs.lift.plot import svg
 from gpu_jobs.lift.problem import RESAMPLES, Rows, build
@@ -53,6 +53,7 @@ def add(commands: "argparse._SubParsersAction[Any]", _common: argparse.ArgumentP
     lift.add_argument("--seed", type=int, default=known.seed)
     lift.add_argument("--base", type=int, default=known.base)
     lift.add_argument("--take", type=int, default=known.take)
+    lift.add_argument("--rows", choices=ROWS, default=known.rows, help="of with-without")
     lift.add_argument("--resamples", type=int, default=RESAMPLES)
     lift.add_argument("--budget", metavar="300s", help="s, m or h; without it, no limit")
     lift.add_argument("--workdir", type=Path, help="keeps finished chunks; a killed run goes on")
@@ -69,6 +70,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         seed=options.seed,
         base=options.base,
         take=options.take,
+        rows=options.rows,
     )
     if options.threads < 1:
         raise InputError("threads must be at least 1")

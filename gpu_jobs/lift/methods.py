@@ -6,7 +6,7 @@ loses at most a chunk, and a run by many gives the bytes of a run by one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import comb
 
 import numpy as np
@@ -19,6 +19,7 @@ from gpu_jobs.lift.problem import Problem
 from gpu_jobs.lift.results import Estimate, of_exact, of_replicates
 
 EXACT_UP_TO = 12
+ROWS = ("given", "drawn")
 _SLICE = 128
 _TEST_ROWS = 512
 
@@ -29,6 +30,8 @@ class Settings:
     with-without: exactly). seed: the first of them. rounds: permutation pairs at most. base,
     take: rows of others, and rows of the group at most, in with-without. truncation: a
     permutation ends where the model is within this many test standard errors of everybody's.
+    rows: of with-without; "given": the interval is about the rows that were handed in; "drawn":
+    about other rows by the same hand, which is what a bonus or an invitation rests on.
     neighbours: K of KNN-Shapley.
     """
 
@@ -38,12 +41,15 @@ class Settings:
     rounds: int = 500
     base: int = 800
     take: int = 300
+    rows: str = "given"
     truncation: float = 0.25
     neighbours: int = 5
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise InputError(f"method must be one of {', '.join(METHODS)}, not {self.method!r}")
+        if self.rows not in ROWS:
+            raise InputError(f"rows must be one of {', '.join(ROWS)}, not {self.rows!r}")
         for name in ("seeds", "rounds", "base", "take", "neighbours"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1")
@@ -72,17 +78,20 @@ class Method:
 
 
 def _with_without(utility: Utility, settings: Settings, number: int) -> np.ndarray:
-    """(G + 1, 1 + R): v(base of others + rows of the group) − v(base), and the A/A control.
+    """(G + 1, 2 + R): v(base of others + rows of the group) − v(base), and the A/A control. The
+    last column is the same with as many rows drawn with replacement from the group's (if rows are
+    "drawn"), on the test set itself.
 
     One shuffle of all rows gives every base of the seed: the first rows that are not the group's.
     So groups meet nearly the same base, and comparing them is not blurred by it.
     """
     problem = utility.problem
-    shuffled = np.random.default_rng([settings.seed + number, 2]).permutation(len(problem.group))
+    rng = np.random.default_rng([settings.seed + number, 2])
+    shuffled = rng.permutation(len(problem.group))
     of = problem.group[shuffled]
     by_group = shuffled[np.argsort(of, kind="stable")]
     ends = np.cumsum(problem.sizes)
-    without, together = [], []
+    without, together, redrawn = [], [], []
     for code, size in enumerate(problem.sizes.tolist()):
         mine = by_group[ends[code] - size : ends[code]]
         base = min(settings.base, _half(len(shuffled) - size))
@@ -91,12 +100,19 @@ def _with_without(utility: Utility, settings: Settings, number: int) -> np.ndarr
         others = shuffled[:near][of[:near] != code][:base]
         without.append(others)
         together.append(np.concatenate([others, mine[: settings.take]]))
+        if settings.rows == "drawn":
+            again = rng.choice(mine, min(settings.take, size))
+            redrawn.append(np.concatenate([others, again]))
     # A/A: two bases of the same size, drawn alike. Nothing distinguishes them.
     base = min(settings.base, _half(len(shuffled)))
     without.append(shuffled[:base])
     together.append(shuffled[base : 2 * base])
-    values = utility.of_rows(without + together)
-    return values[len(without) :] - values[: len(without)]
+    values = utility.of_rows(without + together + redrawn)
+    count = len(without)
+    gain = values[count : 2 * count] - values[:count]
+    again = gain[:, :1].copy()
+    again[: len(redrawn)] = values[2 * count :, :1] - values[: len(redrawn), :1]
+    return np.hstack([gain, again])
 
 
 def _half(rows: int) -> int:
@@ -229,6 +245,17 @@ def _whole(_problem: Problem, arrays: Sequence[np.ndarray]) -> Estimate:
     return of_exact(arrays[0])
 
 
+def _with_rows(_problem: Problem, arrays: Sequence[np.ndarray]) -> Estimate:
+    """The bootstrap's variance of a value by the rows at hand is its variance around the value of
+    the rows as they are, on the same base; more seeds do not make it less.
+    """
+    whole = np.stack(arrays)
+    found = of_replicates(whole[:, :, :-1])
+    moved = whole[:, :, -1] - whole[:, :, 0]
+    handed = moved.var(axis=0, ddof=1) if len(arrays) > 1 else np.zeros(whole.shape[1])
+    return replace(found, handed=handed)
+
+
 def _stacked(_problem: Problem, arrays: Sequence[np.ndarray]) -> Estimate:
     return of_replicates(np.stack(arrays))
 
@@ -282,13 +309,17 @@ METHODS: Mapping[str, Method] = {
     "with-without": Method(
         chunks=lambda _problem, settings: settings.seeds,
         compute=_with_without,
-        combine=_stacked,
+        combine=_with_rows,
         least=lambda settings: min(settings.seeds, 2),
         controls=("a/a",),
         says=(
             (
                 "A group's value is the gain when some of its rows join a random base of others'"
                 " rows; each seed draws both anew, so the interval covers other draws of them."
+            ),
+            (
+                "With rows given, the interval is about these rows; with rows drawn, it also covers"
+                " which rows the group happened to hand in (a bootstrap of its rows)."
             ),
             "It holds for a training set of that size: with more rows, each is worth less.",
             "a/a compares two bases drawn alike; its interval must contain zero.",

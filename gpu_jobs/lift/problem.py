@@ -21,11 +21,11 @@ RESAMPLES = 200
 
 @dataclass(frozen=True)
 class Rows:
-    """Labelled rows. inputs: what the recipe encodes, a text or a tuple of numbers a row.
-    item: their ids, where known. group: of each row; not needed for a test set.
+    """Labelled rows. inputs: what the recipe encodes, texts, or numbers (rows, columns). item:
+    their ids, where known. group: of each row; not needed for a test set.
     """
 
-    inputs: Sequence[object]
+    inputs: Sequence[object] | np.ndarray
     label: Sequence[str]
     group: Sequence[str] = ()
     item: Sequence[str] = ()
@@ -77,7 +77,8 @@ def build(
     """
     metric_of(metric)
     _check_sizes(train, test)
-    check_leakage(train, test)
+    train_keys, test_keys = _keys(train.inputs), _keys(test.inputs)
+    _check_leakage(train, test, train_keys, test_keys)
     if resamples < 20:
         raise InputError("at least 20 resamples of the test set are needed for an interval")
     classes = sorted({str(each) for each in (*train.label, *test.label)})
@@ -89,16 +90,17 @@ def build(
         positive = classes[1]
     if positive is not None and positive not in classes:
         raise InputError(f"the positive class {positive!r} is none of {', '.join(classes)}")
-    keys, label, group, groups = _ordered(train, classes)
-    test_keys = [_key(each) for each in test.inputs]
+    keys, label, group, groups = _ordered(train, train_keys, classes)
     place = {name: code for code, name in enumerate(classes)}
     order = sorted(range(len(test_keys)), key=lambda i: (test_keys[i], test.label[i]))
     test_label = np.array([place[test.label[i]] for i in order], dtype=np.int64)
     # Distinct inputs in the order in which groups bring them: blocks of rows follow groups.
     first: dict[str, int] = {}
     feature = np.array([first.setdefault(key, len(first)) for key in keys], dtype=np.int64)
-    by_key = {_key(each): each for each in train.inputs}
-    encoded = recipe.encode([by_key[key] for key in first], [test.inputs[i] for i in order])
+    row_of = {key: row for row, key in enumerate(train_keys)}
+    encoded = recipe.encode(
+        [train.inputs[row_of[key]] for key in first], [test.inputs[i] for i in order]
+    )
     starts = np.sort(np.unique(np.minimum.reduceat(feature, _starts(group))))
     counts = tuple(
         sparse.coo_array(
@@ -146,17 +148,24 @@ def check_leakage(train: Rows, test: Rows) -> None:
 
     By item id where both sets have ids; by input, texts compared without case and runs of blanks.
     """
+    _check_leakage(train, test, _keys(train.inputs), _keys(test.inputs))
+
+
+def _check_leakage(
+    train: Rows, test: Rows, train_keys: Sequence[str], test_keys: Sequence[str]
+) -> None:
     if train.item and test.item:
         known = set(train.item)
         for name in test.item:
             if name in known:
                 raise InputError(f"test item {name!r} is in the training set, too")
-    seen = {_plain(each) for each in train.inputs}
-    for row, each in enumerate(test.inputs):
-        if _plain(each) in seen:
+    seen = {" ".join(key.split()).casefold() for key in train_keys}
+    for row, key in enumerate(test_keys):
+        if " ".join(key.split()).casefold() in seen:
             which = f"item {test.item[row]!r}" if test.item else f"row {row + 1}"
             raise InputError(
-                f"the content of test {which} is in the training set, too: {str(each)[:60]!r}"
+                f"the content of test {which} is in the training set, too:"
+                f" {str(test.inputs[row])[:60]!r}"
             )
 
 
@@ -175,13 +184,13 @@ def _check_sizes(train: Rows, test: Rows) -> None:
 
 
 def _ordered(
-    train: Rows, classes: list[str]
+    train: Rows, train_keys: Sequence[str], classes: list[str]
 ) -> tuple[list[str], np.ndarray, np.ndarray, list[str]]:
     """Keys, labels and groups of the rows, groups in the order of what they hold."""
     place = {name: code for code, name in enumerate(classes)}
     held: dict[str, list[tuple[str, int]]] = {}
-    for each, label, group in zip(train.inputs, train.label, train.group, strict=True):
-        held.setdefault(str(group), []).append((_key(each), place[label]))
+    for key, label, group in zip(train_keys, train.label, train.group, strict=True):
+        held.setdefault(str(group), []).append((key, place[label]))
     for rows in held.values():
         rows.sort()
     ranked = sorted(held, key=lambda name: (_digest([f"{k}\x1f{c}" for k, c in held[name]]), name))
@@ -195,12 +204,13 @@ def _starts(group: np.ndarray) -> np.ndarray:
     return np.flatnonzero(np.diff(group, prepend=-1))
 
 
-def _key(value: object) -> str:
-    return value if isinstance(value, str) else repr(value)
-
-
-def _plain(value: object) -> str:
-    return " ".join(value.split()).casefold() if isinstance(value, str) else repr(value)
+def _keys(inputs: Sequence[object] | np.ndarray) -> list[str]:
+    """One text a row, equal for equal inputs: texts themselves, digests of numbers."""
+    if len(inputs) and isinstance(inputs[0], str):
+        return [str(each) for each in inputs]
+    # Adding zero makes one of the two zeros that numbers have.
+    rows = np.asarray(inputs, dtype=np.float64) + 0.0
+    return [hashlib.sha256(row.tobytes()).hexdigest() for row in rows]
 
 
 def _digest(*parts: list[str]) -> str:

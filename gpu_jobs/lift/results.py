@@ -66,6 +66,7 @@ class Estimate:
     drawn: np.ndarray | None
     tested: np.ndarray
     replicates: int
+    handed: np.ndarray | float = 0.0
 
 
 def of_replicates(arrays: np.ndarray) -> Estimate:
@@ -88,10 +89,11 @@ def interval(estimate: Estimate, resamples: int) -> tuple[np.ndarray, np.ndarray
     drawn = estimate.drawn
     if drawn is None:
         return np.sqrt(estimate.tested), np.full(len(estimate.value), np.inf)
-    variance = drawn + estimate.tested
+    variance = drawn + estimate.tested + estimate.handed
     parts = estimate.tested**2 / max(resamples - 1, 1)
     if estimate.replicates > 1:
-        parts = parts + drawn**2 / (estimate.replicates - 1)
+        spread = drawn**2 + np.square(estimate.handed)
+        parts = parts + spread / (estimate.replicates - 1)
     freedom = np.where(parts > 0, variance**2 / np.where(parts > 0, parts, 1.0), 1.0)
     error = np.sqrt(variance)
     return error, stdtrit(np.maximum(freedom, 1.0), (1 + LEVEL) / 2) * error

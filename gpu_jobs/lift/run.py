@@ -167,7 +167,10 @@ def _result(
 
 def _part(estimate: Estimate, which: slice) -> Estimate:
     drawn = None if estimate.drawn is None else estimate.drawn[which]
-    return Estimate(estimate.value[which], drawn, estimate.tested[which], estimate.replicates)
+    handed = np.broadcast_to(estimate.handed, estimate.value.shape)[which]
+    return Estimate(
+        estimate.value[which], drawn, estimate.tested[which], estimate.replicates, handed
+    )
 
 
 def _largest(variance: np.ndarray | None) -> float | None:

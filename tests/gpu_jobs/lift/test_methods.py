@@ -201,3 +201,15 @@ def test_the_batch_is_no_part_of_the_result(problem_of, monkeypatch):
     two = measure(problem, Settings()).groups
     assert [a.name for a in one] == [b.name for b in two]
     assert [a.value for a in one] == pytest.approx([b.value for b in two], abs=1e-4)
+
+
+def test_drawn_rows_widen_the_interval_and_keep_the_value(problem_of):
+    problem = problem_of([0.0, 0.1, 0.3, 0.5], per_group=40)
+    options = {"method": "with-without", "seeds": 8, "base": 40, "take": 40}
+    given_, drawn = (
+        {one.name: one for one in measure(problem, Settings(**options, rows=rows)).groups}
+        for rows in ("given", "drawn")
+    )
+    for name, one in given_.items():
+        assert drawn[name].value == pytest.approx(one.value, abs=1e-6)
+        assert drawn[name].standard_error > one.standard_error

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from bench import lift
 from gpu_jobs.contracts import InputError
 from gpu_jobs.lift.methods import METHODS, Settings, chosen
 from gpu_jobs.lift.results import Estimate, interval, lifts
@@ -177,3 +178,11 @@ def test_halves_agree_by_spearman():
     assert _halves(arrays) == pytest.approx(stats.spearmanr(even, odd).statistic)
     assert _halves(arrays[:1]) is None
     assert _halves([np.zeros((5, 2))] * 2) is None
+
+
+def test_noise_is_seldom_called_a_gain_and_a_real_gain_is_found():
+    found = {
+        rate.who: rate for rate in lift.calibration(25) if rate.method == "with-without, rows drawn"
+    }
+    assert found["noise"].above <= 1
+    assert found["real"].above >= 18
