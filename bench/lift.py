@@ -218,8 +218,9 @@ def lines(found: Lift) -> list[str]:
         (
             f"Calibration over {PROJECTS} simulated projects, each with five good contributors,"
             f" one of pure noise, one with a real effect, and {PROJECT_TEST:,} test rows;"
-            " base 800, exact Shapley, with-without with 6 seeds for given and 10 for drawn rows. Share of intervals above and below"
-            " zero, and the mean value, which is the true effect:"
+            " base 800; exact Shapley, and with-without with 6 seeds for given rows, 10 for drawn"
+            " ones. Share of intervals above and below zero, and the mean value, which is the true"
+            " effect:"
         ),
         "",
         *page.table(

@@ -60,6 +60,7 @@ class Estimate:
     """value, drawn (variance of the value by what the run drew; None without draws or with one
     replicate only of a method that draws), tested (variance over resamples): float64 (G,), NaN
     inside for groups not reached. replicates: 0 for a method that draws nothing.
+    handed: variance by which rows the group handed in, zero where they are taken as given.
     """
 
     value: np.ndarray
