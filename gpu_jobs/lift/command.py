@@ -60,7 +60,8 @@ def add(commands: "argparse._SubParsersAction[Any]", _common: argparse.ArgumentP
     lift.add_argument("--threads", type=int, default=1)
     lift.add_argument("--out", type=Path, metavar="LIFT.json")
     lift.add_argument("--plot", type=Path, metavar="LIFT.svg")
-    lift.set_defaults(command=run)
+    # Nested lists of groups read badly as lines; a terminal gets the JSON, too.
+    lift.set_defaults(command=run, json=True)
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
