@@ -1,5 +1,8 @@
 """People: the user who signs in, the contributor's profile and the credentials they show."""
 
+from importlib import import_module
+
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
@@ -72,9 +75,8 @@ class Session(AbstractBaseSession):
 
     @classmethod
     def get_session_store_class(cls) -> type:
-        from apps.accounts.adapters import SessionStore  # noqa: PLC0415 -- which needs this model
-
-        return SessionStore
+        # By its name: the store needs this model.
+        return import_module(settings.SESSION_ENGINE).SessionStore
 
 
 class ProfileQuerySet(models.QuerySet["ContributorProfile"]):

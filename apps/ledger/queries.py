@@ -106,11 +106,9 @@ def moves_of(account: AccountRow) -> list[Move]:
 
 def moved_until(account: AccountRow, until: dt.datetime) -> int:
     """What all transfers settled by then did to an account: credits less debits."""
-    settled = Transfer.objects.settled().filter(at__lte=until)
-    sums = settled.aggregate(
-        credits=Sum("amount", filter=Q(credit_id=account.id)),
-        debits=Sum("amount", filter=Q(debit_id=account.id)),
-    )
+    into, out = Q(credit_id=account.id), Q(debit_id=account.id)
+    settled = Transfer.objects.settled().filter(into | out, at__lte=until)
+    sums = settled.aggregate(credits=Sum("amount", filter=into), debits=Sum("amount", filter=out))
     return (sums["credits"] or 0) - (sums["debits"] or 0)
 
 

@@ -6,7 +6,8 @@ import io
 from itertools import pairwise
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -78,6 +79,20 @@ def test_a_month_equals_the_ledger_account(desk, story, carol, dave):
             sum(line.gross for line in lines), sum(line.fee for line in lines)
         )  # fmt: skip
         assert row.lines == len(lines)
+
+
+def test_a_statement_never_reads_the_whole_ledger(desk, story, carol):
+    """Every question finds its transfers by an index, however long the ledger is."""
+    with CaptureQueriesContext(connection) as asked:
+        paper(carol)
+    questions = [one["sql"] for one in asked if 'FROM "ledger_transfer"' in one["sql"]]
+    assert questions
+    with acting(person(carol)), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        for question in questions:
+            cursor.execute(f"EXPLAIN {question}")
+            plan = "\n".join(row[0] for row in cursor.fetchall())
+            assert "Seq Scan on ledger_transfer" not in plan, plan
 
 
 def test_every_line_has_its_reason_version_and_transfer(desk, story, carol):

@@ -301,8 +301,8 @@ def sums(user_id: uuid.UUID, covers: Window) -> list[Sums]:
     lines = line_sums(user_id, covers)
     found = []
     for account in accounts(user_id):
-        own = ledger.transfers().settled()
         into, out = Q(credit_id=account.id), Q(debit_id=account.id)
+        own = ledger.transfers().settled().filter(into | out)
         inside = own.filter(covers.condition).aggregate(
             earned=Sum("amount", filter=into & ~Q(code__startswith=PAYOUTS)),
             returned=Sum("amount", filter=into & Q(code__startswith=PAYOUTS)),
