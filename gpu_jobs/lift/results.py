@@ -115,7 +115,18 @@ def lifts(
     for code, name in enumerate(names):
         value = float(estimate.value[code])
         if not np.isfinite(value):
-            found.append(GroupLift(name, int(rows[code]), *[None] * 5, seconds=0.0))
+            found.append(
+                GroupLift(
+                    name=name,
+                    rows=int(rows[code]),
+                    value=None,
+                    standard_error=None,
+                    low=None,
+                    high=None,
+                    significant=None,
+                    seconds=0.0,
+                )
+            )
             continue
         wide = not np.isfinite(half[code])
         low, high = value - float(half[code]), value + float(half[code])
