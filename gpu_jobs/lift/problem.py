@@ -77,7 +77,7 @@ def build(
     """
     metric_of(metric)
     _check_sizes(train, test)
-    train_keys, test_keys = _keys(train.inputs), _keys(test.inputs)
+    train_keys, test_keys = _keys(train.inputs, "training"), _keys(test.inputs, "test")
     _check_leakage(train, test, train_keys, test_keys)
     if resamples < 20:
         raise InputError("at least 20 resamples of the test set are needed for an interval")
@@ -148,7 +148,7 @@ def check_leakage(train: Rows, test: Rows) -> None:
 
     By item id where both sets have ids; by input, texts compared without case and runs of blanks.
     """
-    _check_leakage(train, test, _keys(train.inputs), _keys(test.inputs))
+    _check_leakage(train, test, _keys(train.inputs, "training"), _keys(test.inputs, "test"))
 
 
 def _check_leakage(
@@ -204,12 +204,18 @@ def _starts(group: np.ndarray) -> np.ndarray:
     return np.flatnonzero(np.diff(group, prepend=-1))
 
 
-def _keys(inputs: Sequence[object] | np.ndarray) -> list[str]:
+def _keys(inputs: Sequence[object] | np.ndarray, name: str) -> list[str]:
     """One text a row, equal for equal inputs: texts themselves, digests of numbers."""
     if len(inputs) and isinstance(inputs[0], str):
         return [str(each) for each in inputs]
     # Adding zero makes one of the two zeros that numbers have.
-    rows = np.asarray(inputs, dtype=np.float64) + 0.0
+    try:
+        rows = np.asarray(inputs, dtype=np.float64) + 0.0
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the {name} rows are no table of numbers") from error
+    if not np.isfinite(rows).all():
+        wrong = int(np.argwhere(~np.isfinite(rows))[0][0])
+        raise InputError(f"{name} row {wrong + 1} holds something that is not a finite number")
     return [hashlib.sha256(row.tobytes()).hexdigest() for row in rows]
 
 

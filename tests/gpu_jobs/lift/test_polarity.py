@@ -26,10 +26,14 @@ def polarity(reference):
     items = {row["item_id"]: row for row in _table(reference("polarity.items"))}
     answers = _table(reference("polarity"))
     away = [row for row in items.values() if row["split"] == "test"]
+    right = defaultdict(list)
+    for row in answers:
+        right[row["worker_id"]].append(row["answer"] == row["gold"])
+    large = {name: np.mean(each) for name, each in right.items() if len(each) >= 200}
     train = Rows(
         inputs=[items[row["item_id"]]["text"] for row in answers],
         label=[row["answer"] for row in answers],
-        group=[row["worker_id"] for row in answers],
+        group=[row["worker_id"] if row["worker_id"] in large else "others" for row in answers],
         item=[row["item_id"] for row in answers],
     )
     test = Rows(
@@ -37,10 +41,6 @@ def polarity(reference):
         label=[row["gold"] for row in away],
         item=[row["item_id"] for row in away],
     )
-    right = defaultdict(list)
-    for row in answers:
-        right[row["worker_id"]].append(row["answer"] == row["gold"])
-    large = {name: np.mean(each) for name, each in right.items() if len(each) >= 200}
     problem = build(train, test, recipe=RECIPES["text-linear"], metric="accuracy")
     found = measure(problem, Settings(method="with-without", seeds=12, base=800, take=300))
     return found, large

@@ -77,8 +77,19 @@ def test_unknown_recipe():
 def test_numbers_that_are_none():
     train = Rows([(1.0, 2.0), (float("nan"), 1.0)], ["a", "b"], ["g", "g"])
     test = Rows([(0.0, 0.0), (3.0, 1.0)], ["a", "b"])
-    with pytest.raises(InputError, match="training row 2, feature 1 is not a finite number"):
+    with pytest.raises(
+        InputError, match="training row 2 holds something that is not a finite number"
+    ):
         _build(train, test, recipe=RECIPES["tabular"])
+
+
+def test_rows_of_different_lengths():
+    train = Rows([(1.0, 2.0), (1.0,)], ["a", "b"], ["g", "g"])
+    test = Rows([(0.0, 0.0), (3.0, 1.0)], ["a", "b"])
+    with pytest.raises(InputError, match="training rows are no table of numbers"):
+        _build(train, test, recipe=RECIPES["tabular"])
+    with pytest.raises(InputError, match="same number of feature columns"):
+        _build(Rows([(1.0,), (2.0,)], ["a", "b"], ["g", "g"]), test, recipe=RECIPES["tabular"])
 
 
 def _values(problem, method, **names):
