@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from scipy import sparse
@@ -58,7 +59,7 @@ class Utility:
         size = self._size()
         parts = [members[at : at + size] for at in range(0, len(members), size)]
         return self._values(
-            (lambda part=part: self._of_groups(part.astype(np.float32)) for part in parts),
+            (partial(self._of_groups, part) for part in parts),
             start,
             self.problem.starts,
         )
@@ -67,7 +68,7 @@ class Utility:
         """float64 (K, 1 + R) for K lists of training rows."""
         size = self._size()
         parts = [rows[at : at + size] for at in range(0, len(rows), size)]
-        return self._values((lambda part=part: self._of_rows(part) for part in parts), None, None)
+        return self._values((partial(self._of_rows, part) for part in parts), None, None)
 
     def _values(
         self, makers: Iterator[Maker], start: np.ndarray | None, blocks: np.ndarray | None
@@ -103,6 +104,7 @@ class Utility:
         )
 
     def _of_groups(self, weights: np.ndarray) -> np.ndarray:
+        weights = weights.astype(np.float32)
         each = [(counts @ weights.T).T for counts in self.problem.counts]
         return np.ascontiguousarray(np.stack(each, axis=1), dtype=np.float32)
 

@@ -53,7 +53,8 @@ def principal(train: Matrix, test: Matrix, *, dims: int = DIMS, rows: int = ROWS
             train, test = _in_span(train, test)
         else:
             right = _right_vectors(train, dims)
-            total = float((train.multiply(train) if sparse.issparse(train) else train**2).sum())
+            squares = train**2 if isinstance(train, np.ndarray) else train.multiply(train)
+            total = float(squares.sum())
             train, test = np.asarray(train @ right), np.asarray(test @ right)
             kept = min(float((train * train).sum() / total), 1.0) if total else 1.0
     dense, away = _dense(train), _dense(test)
@@ -71,7 +72,7 @@ def principal(train: Matrix, test: Matrix, *, dims: int = DIMS, rows: int = ROWS
 
 
 def _dense(matrix: Matrix) -> np.ndarray:
-    found = matrix.toarray() if sparse.issparse(matrix) else np.asarray(matrix)
+    found = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
     return found.astype(np.float64, copy=False)
 
 

@@ -189,8 +189,8 @@ def _ordered(
     """Keys, labels and groups of the rows, groups in the order of what they hold."""
     place = {name: code for code, name in enumerate(classes)}
     held: dict[str, list[tuple[str, int]]] = {}
-    for key, label, group in zip(train_keys, train.label, train.group, strict=True):
-        held.setdefault(str(group), []).append((key, place[label]))
+    for key, name, group in zip(train_keys, train.label, train.group, strict=True):
+        held.setdefault(str(group), []).append((key, place[name]))
     for rows in held.values():
         rows.sort()
     ranked = sorted(held, key=lambda name: (_digest([f"{k}\x1f{c}" for k, c in held[name]]), name))
