@@ -26,7 +26,7 @@ help:
 	@echo "make test [ARGS='-k name'] [WORKERS=2]           all tests"
 	@echo "make check                                       lock, lint, format, imports, types, ..."
 	@echo "make replay DATA=crowd.csv [ITEMS= GOLD= TYPE= LEVEL= SECONDS= REJECT= VIA= OUT= LIMIT= REPEATS=]"
-	@echo "make bench [ARGS='scoring ledger flow claims pages']   docs/benchmarks.md, or sections of it"
+	@echo "make bench [ARGS='scoring robustness signals ledger ...']   docs/benchmarks.md, or sections of it"
 	@echo "make lock [UPGRADE=1] | states | assets | format | clean"
 
 web:

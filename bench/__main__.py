@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from bench import ledger, lift, page, report, scoring, turns
+from bench import ledger, lift, page, report, robustness, scoring, signals, turns
 from bench.flow import report as flow
 from bench.pages import report as pages
 from marketplace.runtime import RuntimeFault
@@ -39,6 +39,12 @@ def _lift() -> list[str]:
 
 PARTS = {
     "scoring": Part(title="Scoring: `gpu_jobs` against crowd-kit and krippendorff", lines=_scoring),
+    "robustness": Part(
+        title="Robustness: spammers, colluders and adversaries", lines=robustness.lines
+    ),
+    "signals": Part(
+        title="Gold, online scores, planning and pre-labels on real crowds", lines=signals.lines
+    ),
     "lift": Part(title="Lift: batched coalitions beside pyDVL, and calibration", lines=_lift),
     "ledger": Part(
         title="Ledger: `ledger_post` beside pgledger and a plain INSERT",

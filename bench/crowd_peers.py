@@ -3,14 +3,16 @@
 Runs in the peers' own virtual environment and imports nothing of this project but `bench.turns`.
 """
 
+import json
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import krippendorff
 import numpy as np
 import pandas as pd
-from crowdkit.aggregation import DawidSkene, MajorityVote
+from crowdkit.aggregation import GLAD, MACE, DawidSkene, MajorityVote, OneCoinDawidSkene
 
 from bench import turns
 
@@ -30,6 +32,50 @@ def _labels(
         "iterations": iterations,
         "labels": labels.to_dict(),
     }
+
+
+NAMES = ("majority", "dawid-skene", "one-coin", "glad", "mace", "mace-em")
+STEPS = (1, 2, 3, 5, 12)
+
+
+def _new(name: str, steps: int | None = None) -> Any:
+    """With its defaults; with `steps` as many iterations as that, if it lets itself be held."""
+    if name == "majority":
+        return MajorityVote()
+    if name == "dawid-skene":
+        return DawidSkene(n_iter=steps or 100, tol=1e-5 if steps is None else -1.0)
+    if name == "one-coin":
+        return OneCoinDawidSkene(n_iter=100)
+    if name == "glad":
+        return GLAD() if steps is None else GLAD(n_iter=steps, tol=-1e9)
+    if steps is None:
+        return MACE(method="em" if name == "mace-em" else "vb")
+    return MACE(n_restarts=1, n_iter=steps)
+
+
+def _kept(name: str, made: Any, frame: pd.DataFrame, gold: pd.Series, path: str) -> dict[str, Any]:
+    """Accuracy; the parameters go beside the crowd's file, to be judged by the other side."""
+    beside = Path(path + ".peer.json")
+    found = json.loads(beside.read_text(encoding="utf-8")) if beside.exists() else {}
+    if name == "glad":
+        found[name] = {"alpha": made.alphas_.to_dict(), "beta": made.betas_.to_dict()}
+    elif name.startswith("mace"):
+        workers = list(pd.factorize(frame["worker"])[1])
+        trust = made.spamming_ / made.spamming_.sum(axis=1, keepdims=True)
+        habit = np.asarray(made.thetas_)
+        habit = habit / habit.sum(axis=1, keepdims=True)
+        found[name] = {
+            "trust": dict(zip(workers, trust[:, 1].tolist(), strict=True)),
+            "habit": dict(zip(workers, habit.tolist(), strict=True)),
+            "labels": list(pd.factorize(frame["label"])[1]),
+        }
+    beside.write_text(json.dumps(found), encoding="utf-8")
+    iterations = len(made.loss_history_) if hasattr(made, "loss_history_") else None
+    if name.startswith("mace"):
+        iterations = made.n_restarts * made.n_iter
+    kept = _labels(made.probas_, made.labels_, gold, iterations)
+    kept.pop("labels")
+    return kept
 
 
 def main() -> None:
@@ -56,11 +102,32 @@ def main() -> None:
         )
         return {"after": lambda: {"alpha": float(found)}}
 
+    def fitted(name: str) -> turns.Job:
+        def run() -> dict[str, Any]:
+            made = _new(name).fit(frame.copy())
+            return {"after": lambda: _kept(name, made, frame, gold, sys.argv[1])}
+
+        return run
+
+    def steps(name: str, count: int) -> turns.Job:
+        def run() -> dict[str, Any]:
+            made = _new(name, count).fit(frame.copy())
+            done = getattr(made, "loss_history_", None)
+            return {"after": lambda: {"iterations": count if done is None else len(done)}}
+
+        return run
+
+    named = {f"fit {name}": fitted(name) for name in NAMES} | {
+        f"{name} {count}": steps(name, count)
+        for name in ("dawid-skene", "glad", "mace")
+        for count in STEPS
+    }
+
     def versions() -> dict[str, Any]:
         names = ("crowd-kit", "krippendorff", "numpy", "pandas")
         return {"after": lambda: {name: version(name) for name in names}}
 
-    turns.serve({"majority": vote, "dawid-skene": em, "alpha": agree, "versions": versions})
+    turns.serve(named | {"majority": vote, "dawid-skene": em, "alpha": agree, "versions": versions})
 
 
 if __name__ == "__main__":

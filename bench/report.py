@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from bench import ledger, page, scoring
+from bench import ledger, page, scoring, scoring_report
 
 METHODS = {"majority": "majority", "dawid-skene": "Dawid–Skene", "alpha": "alpha, nominal"}
 ACCOUNTS = {
@@ -71,6 +71,8 @@ def scoring_lines(scored: scoring.Scoring) -> list[str]:
             f" {scoring.CLASSES} classes;"
             " a worker's accuracy is drawn from Beta(6, 2.5), wrong answers fall evenly."
         ),
+        "",
+        *scoring_report.lines(scored.methods),
     ]
 
 

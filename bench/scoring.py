@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from bench import turns
+from bench import scoring_methods, turns
 from gpu_jobs import tables
 
 DATA = turns.ROOT.parent / "shared" / "data"
 SETS = ("rte", "bluebird", "polarity", "music", "ducks")
 METHODS = ("majority", "dawid-skene", "alpha")
 CROWD_KIT = "1.4.2"
-PAIRS = 5
-SECONDS = 40
+PAIRS = 3
+SECONDS = 20
 """A method of one crowd starts no other pair after this long."""
 ITEMS, OVERLAP, WORKERS, CLASSES, SEED = 200_000, 5, 2_000, 4, 20
 GENERATED = f"generated, {ITEMS * OVERLAP:,} answers"
@@ -50,6 +50,7 @@ class Scoring:
     absent: list[str]
     coding: dict[str, float]
     versions: dict[str, str]
+    methods: scoring_methods.Methods
 
 
 def run(folder: Path) -> Scoring:
@@ -72,7 +73,11 @@ def run(folder: Path) -> Scoring:
                 print(f"-> scoring: {name}, {method}", flush=True)
                 comparisons.append(_compare(name, method, ours, peer))
             coding[name] = turns.spread(ours.do("codes")["wall"] for _ in range(PAIRS))["median"]
-    return Scoring(comparisons=comparisons, absent=absent, coding=coding, versions=versions)
+    crowds.pop(GENERATED)
+    methods = scoring_methods.run(python, crowds, DATA, folder)
+    return Scoring(
+        comparisons=comparisons, absent=absent, coding=coding, versions=versions, methods=methods
+    )
 
 
 def _compare(crowd: str, method: str, ours: turns.Runner, peer: turns.Runner) -> Comparison:

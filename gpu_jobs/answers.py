@@ -4,8 +4,8 @@ Nothing is ever laid out as workers × items. All arrays are as long as the answ
 the workers or the classes.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from math import isfinite
 
 import numpy as np
@@ -18,6 +18,8 @@ REPEATS = ("keep", "reject", "last")
 LEVELS = ("nominal", "ordinal", "interval", "ratio")
 NO_GOLD = -1
 GOLD_NEVER_ANSWERED = -2
+LARGEST = 1e100
+"""Squares and sums of larger numbers would leave the range of float64."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Answers:
     the right answer is known but nobody gave it. classes_from: "given", "numbers" or "text",
     says what put the classes in their order. missing: blank answers left out. repeats: answers
     beyond the first of the same worker to the same item; under "last" they are left out.
+    gold_unseen: item code → text of a right answer that nobody gave.
     """
 
     item: np.ndarray
@@ -42,6 +45,7 @@ class Answers:
     classes_from: str
     missing: int
     repeats: int
+    gold_unseen: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.item)
@@ -52,19 +56,32 @@ def encode(table: pa.Table, *, repeats: str, classes: Sequence[str] | None = Non
 
     Null answers are missing. Repeats of (item, worker): "keep" all, "last" row wins, or
     "reject" the table. Raises InputError for a repeat that is rejected, two golds for an item,
-    or an answer outside `classes`.
+    or an answer outside `classes`. Each text is looked at once; all else happens on codes.
     """
     if repeats not in REPEATS:
         raise InputError(f"repeats must be one of {', '.join(REPEATS)}, not {repeats!r}")
-    answered = np.flatnonzero(pc.is_valid(table["answer"]).to_numpy(zero_copy_only=False))
-    part = table.take(pa.array(answered))
-    item, items = _codes(part["item_id"])
-    worker, workers = _codes(part["worker_id"])
-    value, found = _codes(part["answer"])
-    value, ordered, classes_from = _order(value, found, classes)
-    keep, repeated = _settle_repeats(item, worker, answered, repeats, items, workers)
-    item, worker, value, row = item[keep], worker[keep], value[keep], answered[keep]
-    order = np.lexsort((row, value, worker, item))
+    every_item, item_texts = _codes(table["item_id"])
+    every_worker, worker_texts = _codes(table["worker_id"])
+    every_value, found = _codes(table["answer"])
+    row = np.flatnonzero(every_value >= 0)
+    item, items, place = _used(every_item[row], item_texts)
+    worker, workers, _ = _used(every_worker[row], worker_texts)
+    value, ordered, classes_from = _order(every_value[row], found, classes)
+    # Rows come in ascending, so ties of (item, worker) stay in the order of the table.
+    order = _sorted_by(item, worker)
+    again = (np.diff(item[order]) == 0) & (np.diff(worker[order]) == 0)
+    count = int(again.sum())
+    if count and repeats == "reject":
+        first = order[1:][again][0]
+        raise InputError(
+            f"worker {workers[worker[first]]!r} answered item {items[item[first]]!r} "
+            f"more than once (row {row[first] + 1} of the answers), and repeats are rejected"
+        )
+    if count and repeats == "last":
+        order = order[np.append(~again, True)]
+    elif count:
+        order = _sorted_by(item, worker, value)
+    gold, gold_unseen = _gold(table, every_item, item_texts, place, ordered, len(items))
     return Answers(
         item=item[order],
         worker=worker[order],
@@ -73,10 +90,11 @@ def encode(table: pa.Table, *, repeats: str, classes: Sequence[str] | None = Non
         items=items,
         workers=workers,
         classes=ordered,
-        gold=_gold(table, items, ordered),
+        gold=gold,
         classes_from=classes_from,
-        missing=table.num_rows - len(answered),
-        repeats=repeated,
+        missing=table.num_rows - len(row),
+        repeats=count,
+        gold_unseen=gold_unseen,
     )
 
 
@@ -94,7 +112,7 @@ def positions(answers: Answers, level: str) -> np.ndarray:
 
     nominal: any distinct numbers. ordinal: the order given, else as numbers, else as text.
     interval, ratio: the numbers themselves; raises InputError when a class is none (for ratio:
-    or is below zero).
+    or is below zero) or lies beyond LARGEST.
     """
     if level not in LEVELS:
         raise InputError(f"level must be one of {', '.join(LEVELS)}, not {level!r}")
@@ -105,20 +123,53 @@ def positions(answers: Answers, level: str) -> np.ndarray:
     if numbers is None:
         wrong = next(text for text in answers.classes if as_numbers([text]) is None)
         raise InputError(f"column answer: {wrong!r} is not a number, and level {level} needs one")
+    if len(numbers) and np.abs(numbers).max() > LARGEST:
+        raise InputError(f"column answer: level {level} needs numbers up to {LARGEST:g}")
     if level == "ratio" and len(numbers) and numbers.min() < 0:
         raise InputError("column answer: level ratio needs numbers that are not below zero")
     return numbers
 
 
 def _codes(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
-    """Codes int64 (n,) into the sorted distinct texts of the column."""
+    """Codes int64 (n,) into the sorted distinct texts of the column; −1 where it is null."""
     encoded = column.combine_chunks().dictionary_encode()
-    texts = encoded.dictionary.to_pylist()
-    order = sorted(range(len(texts)), key=texts.__getitem__)
-    rank = np.empty(len(texts), dtype=np.int64)
-    rank[order] = np.arange(len(texts))
-    indices = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    return rank[indices], [texts[index] for index in order]
+    # Sorted by bytes of UTF-8, which is the order of code points, and so of Python.
+    order = pc.sort_indices(encoded.dictionary)
+    texts = encoded.dictionary.take(order).to_pylist()
+    rank = np.empty(len(texts) + 1, dtype=np.int64)
+    rank[order.to_numpy()] = np.arange(len(texts))
+    rank[-1] = -1
+    return rank[encoded.indices.fill_null(-1).to_numpy()], texts
+
+
+def _used(code: np.ndarray, texts: list[str]) -> tuple[np.ndarray, list[str], np.ndarray]:
+    """Codes without gaps, the texts that occur, and old code → new (−1: does not occur)."""
+    occurs = np.bincount(code, minlength=len(texts)) > 0
+    place = np.where(occurs, np.cumsum(occurs) - 1, -1)
+    if occurs.all():
+        return code, texts, place
+    return place[code], [texts[index] for index in np.flatnonzero(occurs)], place
+
+
+def _sorted_by(*codes: np.ndarray) -> np.ndarray:
+    """Stable order int64 (n,) by the first codes, then the second, and so on; codes from 0.
+
+    Digits of 16 bits, the lowest first: numpy sorts those in linear time.
+    """
+    key = np.zeros(len(codes[0]), dtype=np.int64)
+    room = 1
+    for code in codes:
+        room *= int(code.max(initial=0)) + 1
+        if room >= 2**63:
+            return np.lexsort(codes[::-1])
+        key = key * (int(code.max(initial=0)) + 1) + code
+    if np.all(key[1:] >= key[:-1]):
+        return np.arange(len(key))
+    order = np.argsort(key.astype(np.uint16), kind="stable")
+    for shift in range(16, (room - 1).bit_length(), 16):
+        digit = (key >> shift).astype(np.uint16)
+        order = order[np.argsort(digit[order], kind="stable")]
+    return order
 
 
 def _order(
@@ -130,58 +181,53 @@ def _order(
             raise InputError(f"column answer: {foreign[0]!r} is not one of the classes given")
         if len(set(classes)) != len(classes):
             raise InputError("the classes given name one of them twice")
-        wanted, source = [name for name in classes if name in set(found)], "given"
-    elif (numbers := as_numbers(found)) is not None:
-        wanted = [found[i] for i in sorted(range(len(found)), key=lambda i: (numbers[i], found[i]))]
-        source = "numbers"
-    else:
-        wanted, source = found, "text"
-    place = {name: index for index, name in enumerate(wanted)}
-    codes = np.array([place[name] for name in found], dtype=np.int64)
-    return codes[value], wanted, source
+        present = set(found)
+        wanted = [name for name in classes if name in present]
+        place = {name: index for index, name in enumerate(wanted)}
+        codes = np.array([place[name] for name in found], dtype=np.int64)
+        return codes[value], wanted, "given"
+    numbers = as_numbers(found)
+    if numbers is None:
+        return value, found, "text"
+    # Stable, so that equal numbers stand in the order of their texts.
+    order = np.argsort(numbers, kind="stable")
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    return rank[value], [found[index] for index in order], "numbers"
 
 
-def _settle_repeats(
+def _gold(
+    table: pa.Table,
     item: np.ndarray,
-    worker: np.ndarray,
-    row: np.ndarray,
-    rule: str,
-    items: list[str],
-    workers: list[str],
-) -> tuple[np.ndarray, int]:
-    """Positions to keep, and how many answers are repeats of an earlier one."""
-    order = np.lexsort((row, worker, item))
-    again = (np.diff(item[order]) == 0) & (np.diff(worker[order]) == 0)
-    count = int(again.sum())
-    if count and rule == "reject":
-        first = order[1:][again][0]
+    item_texts: list[str],
+    place: np.ndarray,
+    classes: list[str],
+    items: int,
+) -> tuple[np.ndarray, dict[int, str]]:
+    """Of each answered item the class that is right, and right texts that nobody gave.
+
+    item: int64 (rows of the table,) into item_texts; place: item_texts → answered items.
+    """
+    gold = np.full(items, NO_GOLD, dtype=np.int64)
+    if "gold" not in table.column_names or not table.num_rows:
+        return gold, {}
+    code, texts = _codes(table["gold"])
+    rows = np.flatnonzero(code >= 0)
+    right = np.full(len(item_texts), -1, dtype=np.int64)
+    right[item[rows]] = code[rows]
+    other = np.flatnonzero(right[item[rows]] != code[rows])
+    if len(other):
+        name = item[rows[other[0]]]
+        two = sorted((texts[right[name]], texts[code[rows[other[0]]]]))
         raise InputError(
-            f"worker {workers[worker[first]]!r} answered item {items[item[first]]!r} "
-            f"more than once (row {row[first] + 1} of the answers), and repeats are rejected"
+            f"column gold: item {item_texts[name]!r} has two right answers, "
+            f"{two[0]!r} and {two[1]!r}"
         )
-    if rule == "last":
-        order = order[np.append(~again, True)] if len(order) else order
-    return order, count
-
-
-def _gold(table: pa.Table, items: list[str], classes: list[str]) -> np.ndarray:
-    gold = np.full(len(items), NO_GOLD, dtype=np.int64)
-    if "gold" not in table.column_names:
-        return gold
-    known = table.select(["item_id", "gold"]).filter(pc.is_valid(table["gold"]))
-    pairs = known.group_by(["item_id", "gold"]).aggregate([])
-    code = _gold_codes(pairs["gold"].unique().to_pylist(), classes)
-    place = {name: index for index, name in enumerate(items)}
-    texts: dict[str, str] = {}
-    for name, text in zip(pairs["item_id"].to_pylist(), pairs["gold"].to_pylist(), strict=True):
-        if texts.setdefault(name, text) != text:
-            two = sorted((texts[name], text))
-            raise InputError(
-                f"column gold: item {name!r} has two right answers, {two[0]!r} and {two[1]!r}"
-            )
-        if name in place:
-            gold[place[name]] = code[text]
-    return gold
+    known = np.flatnonzero((right >= 0) & (place >= 0))
+    class_of = _gold_codes(texts, classes)
+    gold[place[known]] = np.array([class_of[text] for text in texts], dtype=np.int64)[right[known]]
+    missed = known[gold[place[known]] == GOLD_NEVER_ANSWERED]
+    return gold, {int(place[each]): texts[right[each]] for each in missed}
 
 
 def _gold_codes(texts: list[str], classes: list[str]) -> dict[str, int]:

@@ -17,6 +17,15 @@ class InputError(Exception):
     """The caller's data or parameters are wrong; the message is one sentence for a person."""
 
 
+class RowError(InputError):
+    """One row of the table is wrong. row: from 0; whoever read a file can name its line."""
+
+    def __init__(self, message: str, *, row: int) -> None:
+        super().__init__(f"{message} (row {row + 1} of the answers)")
+        self.sentence = message
+        self.row = row
+
+
 def canonical(value: Any) -> str:
     """JSON text with sorted keys and no spaces: equal values give equal bytes.
 
@@ -36,8 +45,8 @@ class Spec:
 
     kind: key of `runner.KINDS`. input: path of the Parquet file; a relative path starts in the
     process's current directory. params: JSON values, named on the page of the kind.
-    seed: for kinds that draw random numbers; `quality` draws none. version: of the kind, so
-    that a stored run is never repeated by code that would compute something else.
+    seed: for kinds that draw random numbers; `quality` draws items, for intervals. version: of
+    the kind, so that a stored run is never repeated by code that would compute something else.
     """
 
     kind: str

@@ -17,15 +17,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gpu_jobs import backend, tables
+from gpu_jobs import backend, matrices, tables
 from gpu_jobs.aggregation import methods
-from gpu_jobs.aggregation.dawid_skene import MAX_ITER, STOPS, TOL
+from gpu_jobs.aggregation.em import MAX_ITER, STOPS, TOL
 from gpu_jobs.aggregation.labels import UNDECIDED
-from gpu_jobs.agreement import alpha, kappa, percent
+from gpu_jobs.agreement import alpha, fleiss, gwet, kappa, percent
+from gpu_jobs.agreement.bootstrap import RESAMPLES
 from gpu_jobs.anomalies import seconds as anomaly
+from gpu_jobs.anomalies.survey import signal_table, survey
 from gpu_jobs.answers import LEVELS, NO_GOLD, Answers, cells, encode
 from gpu_jobs.contracts import InputError, Report, Result, Spec
 from gpu_jobs.gold import posterior as gold
+from gpu_jobs.gold import suspects
 from gpu_jobs.stages import Stages
 
 COLUMNS = ("submission_id", "item_id", "worker_id", "answer")
@@ -34,7 +37,8 @@ COLUMNS = ("submission_id", "item_id", "worker_id", "answer")
 @dataclass(frozen=True, kw_only=True)
 class Params:
     """classes: all allowed answers in their order, or null: those that are there.
-    kappa_min_shared: items that two workers share before their kappa is given.
+    kappa_min_shared: items that two workers share before their kappa is given. resamples: draws
+    of items behind an interval of agreement, with the seed of the run.
     """
 
     level: str = "nominal"
@@ -47,6 +51,7 @@ class Params:
     tol: float = TOL
     stop: str = STOPS[0]
     kappa_min_shared: int = kappa.MIN_SHARED
+    resamples: int = RESAMPLES
     anomaly_threshold: float = anomaly.THRESHOLD
     anomaly_min_times: int = anomaly.MIN_TIMES
 
@@ -89,17 +94,18 @@ class _Input:
 
 
 def run(spec: Spec, *, workdir: Path, report: Report) -> Result:
-    """All five stages; see `runner.run` for resuming and errors."""
+    """All six stages; see `runner.run` for resuming and errors."""
     params = Params.of(spec.params)
     digest = tables.sha256_of(Path(spec.input))
-    stages = Stages(workdir=workdir, total=5, report=report)
+    stages = Stages(workdir=workdir, total=6, report=report)
     stages.claim(spec, input_sha256=digest)
     data = _read(Path(spec.input), params)
-    stages.make("agreement", lambda: (_agreement(data), {}))
+    stages.make("agreement", lambda: (_agreement(data, spec.seed), {}))
     stages.make("labels", lambda: _labels(data))
     stages.make("gold", lambda: _gold(data))
     stages.make("anomalies", lambda: _anomalies(data))
     stages.make("scores", lambda: _scores(data, workdir))
+    stages.make("matrices", lambda: (_matrices(data, workdir), {}))
     return Result(
         kind=spec.kind,
         version=spec.version,
@@ -127,12 +133,19 @@ def _read(path: Path, params: Params) -> _Input:
     return _Input(table=table, seconds=seconds, answers=answers, params=params)
 
 
-def _agreement(data: _Input) -> dict[str, Any]:
+def _agreement(data: _Input, seed: int) -> dict[str, Any]:
     answers = data.answers
+    draws: Any = {"resamples": data.params.resamples, "seed": seed}
+    coefficients = (
+        percent.percent_of(answers, **draws),
+        fleiss.fleiss_kappa(answers, **draws),
+        gwet.gwet_ac(answers, **draws),
+    )
     counts = cells(answers.item, answers.value, len(answers.classes))
     pairs = kappa.kappas(answers, min_shared=data.params.kappa_min_shared)
     return {
-        **asdict(alpha.alpha_of(answers, level=data.params.level)),
+        **asdict(alpha.alpha_of(answers, level=data.params.level, **draws)),
+        "coefficients": {each.name: asdict(each) for each in coefficients},
         "percent_agreement": percent.percent_agreement(counts),
         "kappa": kappa.summary(pairs, answers.workers),
         "items": len(answers.items),
@@ -151,8 +164,8 @@ def _labels(data: _Input) -> tuple[dict[str, Any], dict[str, pa.Table]]:
     found = methods.aggregate(
         data.answers,
         method=params.method,
-        max_iter=params.max_iter,
-        tol=params.tol,
+        max_iter=params.max_iter if params.method in methods.EM else None,
+        tol=params.tol if params.method in methods.EM else None,
         stop=params.stop,
         fall_back=True,
     )
@@ -176,7 +189,12 @@ def _gold(data: _Input) -> tuple[dict[str, Any], dict[str, pa.Table]]:
     }
     given = np.bincount(answers.worker, minlength=len(answers.workers))
     columns = {"worker_id": pa.array(answers.workers, pa.string()), "answers": given}
-    return figures, {"workers.parquet": pa.table(columns | vars(scores))}
+    doubted = suspects.suspect_gold(answers)
+    figures["suspect_gold"] = int(doubted.suspect.sum())
+    return figures, {
+        "workers.parquet": pa.table(columns | vars(scores)),
+        "gold_items.parquet": suspects.table(answers, doubted),
+    }
 
 
 def _anomalies(data: _Input) -> tuple[dict[str, Any], dict[str, pa.Table]]:
@@ -189,7 +207,7 @@ def _anomalies(data: _Input) -> tuple[dict[str, Any], dict[str, pa.Table]]:
         min_times=params.anomaly_min_times,
     )
     flag = np.select([found.fast, found.slow], ["fast", "slow"], "")
-    figures = {
+    figures: dict[str, Any] = {
         "fast": int(found.fast.sum()),
         "slow": int(found.slow.sum()),
         "timed": int((~np.isnan(data.seconds)).sum()),
@@ -206,7 +224,19 @@ def _anomalies(data: _Input) -> tuple[dict[str, Any], dict[str, pa.Table]]:
             "against": pa.array(np.where(found.by_project, "project", "item").tolist()),
         }
     )
-    return figures, {"anomalies.parquet": table}
+    signals = survey(
+        data.answers,
+        times=data.seconds[data.answers.row],
+        closed=params.level in {"nominal", "ordinal"},
+    )
+    figures |= {
+        "signals": {name: int(each.speaks.sum()) for name, each in signals.signals.items()},
+        "flagged_workers": int(signals.flags.flagged.sum()),
+    }
+    return figures, {
+        "anomalies.parquet": table,
+        "signals.parquet": signal_table(data.answers, signals),
+    }
 
 
 def _scores(data: _Input, workdir: Path) -> tuple[dict[str, Any], dict[str, pa.Table]]:
@@ -235,6 +265,25 @@ def _scores(data: _Input, workdir: Path) -> tuple[dict[str, Any], dict[str, pa.T
     }
     figures = {"submissions": rows, "scored": len(answers)}
     return figures, {"scores.parquet": pa.table(columns)}
+
+
+def _matrices(data: _Input, workdir: Path) -> dict[str, Any]:
+    """What a page draws: kappas of the busiest, answers against labels and gold, sure labels."""
+    answers = data.answers
+    labels = methods.read_labels(workdir / "labels.parquet", answers)
+    people = matrices.kappa_matrix(answers, min_shared=data.params.kappa_min_shared)
+    against = {
+        "labels": matrices.confusion(answers, labels.label),
+        "gold": matrices.confusion(answers, answers.gold),
+    }
+    return {
+        "people": matrices.kappa_figures(people, answers.workers),
+        "confusion": {
+            "classes": [answers.classes[code] for code in against["labels"].classes],
+            **{name: found.counts.tolist() for name, found in against.items()},
+        },
+        "reliable": matrices.reliable(labels, answers.gold),
+    }
 
 
 def _spread(

@@ -308,6 +308,7 @@ CACHES = {
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "scoring.run": {"queue": "gpu"},
+    "scoring.check_alpha": {"queue": "gpu"},
     "payments.*": {"queue": "money"},
     "work.sweep": {"queue": "money"},
     "work.settle": {"queue": "money"},
@@ -362,6 +363,10 @@ CELERY_BEAT_SCHEDULE = {
     "payments.watch_holds": {
         "task": "payments.watch_holds",
         "schedule": crontab(minute=0, hour=0),
+    },
+    "scoring.check_alphas": {
+        "task": "scoring.check_alphas",
+        "schedule": crontab(minute=0, hour=2),
     },
     # An hour after midnight the sweeps have booked what fell due before it.
     "exports.issue_statements": {

@@ -12,10 +12,11 @@ from django.db import connection
 
 from apps.core.tables import EXACT
 from apps.core.tenancy import acting, system
+from apps.organizations.queries import actor_of
 from apps.projects.tasks import publish_figures_of
 from apps.work import actions as work
 from apps.work.models import Earnings
-from apps.work.queries import progress
+from apps.work.queries import progress, replays
 from tests import dom
 from tests.factories import large
 
@@ -31,6 +32,7 @@ PAGES = {
         "/projects/{project}/live/",
         "/projects/{project}/live/?part=progress",
         "/projects/{project}/live/?part=scores",
+        "/projects/{project}/quality/",
         "/projects/{project}/items/",
         "/projects/{project}/items/?sort=item",
         "/projects/{project}/items/?sort=-item",
@@ -46,6 +48,9 @@ PAGES = {
         "/work/mine/",
         "/work/mine/?sort=claimed",
         "/work/mine/?state=submitted",
+        "/work/scores/",
+        "/work/scores/{project}/",
+        "/work/scores/{project}/?show=all",
         "/work/earnings/",
         "/work/earnings/?sort=net",
         "/notices/",
@@ -119,7 +124,16 @@ def test_a_page_of_100_000_rows_reads_a_page(world, client_of, alice, carol):
         client = client_of({"alice": alice, "carol": carol}[person])
         for address in addresses:
             wrong += leafed(client, address.format(project=world.id))
+    wrong += replayed(world, alice)
     assert not wrong, "\n\n".join(wrong)
+
+
+def replayed(world, alice):
+    """Problems of reading the last answers for a draft. Its page counts items besides, once."""
+    plans = Plans()
+    with acting(actor_of(alice)) as actor, connection.execute_wrapper(plans):
+        assert len(replays.answers(world, actor)) == replays.LAST
+    return list(plans.problems())
 
 
 def leafed(client, address):

@@ -119,6 +119,7 @@ WALK: dict[str, Rule] = {
     "pages:books": STAFF_ONLY,
     "pages:cheat": NOTHING,  # for everybody, but in a demo only: test_cheating.py
     "pages:project_live": BUYERS,
+    "pages:project-quality": BUYERS,
     "pages:rules": PUBLIC,
     "pages:accessibility": PUBLIC,
     "pages:fees": PUBLIC,
@@ -127,6 +128,7 @@ WALK: dict[str, Rule] = {
     "pages:pay": PUBLIC,
     "pages:privacy": PUBLIC,
     "pages:staff": STAFF_ONLY,
+    "pages:staff-alphas": STAFF_ONLY,
     "pages:time-machine": NOTHING,  # for everybody, but in a demo only: test_time_machine.py
     "pages:staff-checks": STAFF_ONLY,
     "pages:staff-people": STAFF_ONLY,
@@ -220,10 +222,13 @@ WALK: dict[str, Rule] = {
         post_forbidden=f"mia rob vic {STAFF}",
     ),
     "work:add-seats": Rule(ok="alice mia fay", forbidden=f"rob vic {STAFF}"),
+    "work:replay": MANAGERS,
     "work:review": REVIEWERS,
     "work:review-accept": REVIEWERS,
     "work:review-all": ANYBODY_SIGNED_IN,
     "work:review-submission": Rule(ok="alice mia rob", forbidden="fay vic"),
+    "work:score": CAROL,
+    "work:scores": ANYBODY_SIGNED_IN,
     "work:submit": CAROL,
     "work:undo": CAROL,
     # cases/

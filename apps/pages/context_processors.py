@@ -53,6 +53,7 @@ WORK = (
     [
         ("Board", "work:board"),
         ("My work", "work:history"),
+        ("Scores", "work:scores"),
         ("Earnings", "work:earnings"),
         ("Payouts", "payments:payouts"),
         ("Cases", "cases:mine"),

@@ -4,6 +4,7 @@ import datetime as dt
 import logging
 import shutil
 import uuid
+from importlib import import_module
 from pathlib import Path
 
 from django.conf import settings
@@ -14,7 +15,7 @@ from apps.accounts.queries import staff_ids
 from apps.audit import actions as audit
 from apps.audit.actions import Event
 from apps.core import blobs, clock
-from apps.core.errors import IllegalTransition
+from apps.core.errors import IllegalTransition, NotThere
 from apps.core.tasks import enqueue
 from apps.core.tenancy import Actor, acting
 from apps.notices import actions as notices
@@ -22,21 +23,16 @@ from apps.notices.enums import Kind as Notices
 from apps.organizations.enums import Permission
 from apps.organizations.queries import people_with
 from apps.scoring.enums import RUN_TRANSITIONS, RunState
-from apps.scoring.models import ScoringRun
-from gpu_jobs import runner
-from gpu_jobs.contracts import InputError, Result, Spec
+from apps.scoring.models import FILES, PARITY, AlphaCheck, ScoringRun
+from apps.scoring.queries import spec_of
+from gpu_jobs import provenance, runner
+from gpu_jobs.contracts import InputError, Result
 
 log = logging.getLogger(__name__)
 
 # A worker renews its claim with every report; one that is silent for so long is dead.
 STALE = dt.timedelta(seconds=60)
 ATTEMPTS = 5
-# Result file of gpu_jobs → the field that names its blob.
-FILES = {
-    "labels.parquet": "labels_sha256",
-    "scores.parquet": "scores_sha256",
-    "workers.parquet": "workers_sha256",
-}
 
 
 def request(
@@ -57,6 +53,7 @@ def request(
             input_sha256=input_sha256,
             input_rows=input_rows,
             params=params,
+            version=runner.VERSIONS["quality"],
             created_at=now,
         )
         audit.record(
@@ -99,8 +96,17 @@ def claim(*, run_id: uuid.UUID, by: Actor) -> ScoringRun | None:
         _move(run, RunState.RUNNING)
         run.claimed_at = now
         run.attempts += 1
-        run.save(update_fields=["state", "claimed_at", "attempts"])
+        if run.code_version != provenance.code_version():
+            # Stages of other code are not mixed with ours.
+            shutil.rmtree(_workdir(run.id), ignore_errors=True)
+        run.code_version = provenance.code_version()
+        run.environment = provenance.environment()
+        run.save(update_fields=["state", "claimed_at", "attempts", "code_version", "environment"])
         return run
+
+
+def _workdir(run_id: uuid.UUID) -> Path:
+    return Path(settings.DATA_DIR) / "runs" / str(run_id)
 
 
 def run(*, run_id: uuid.UUID, by: Actor) -> ScoringRun | None:
@@ -111,7 +117,7 @@ def run(*, run_id: uuid.UUID, by: Actor) -> ScoringRun | None:
     claimed = claim(run_id=run_id, by=by)
     if claimed is None:
         return None
-    workdir = Path(settings.DATA_DIR) / "runs" / str(claimed.id)
+    workdir = _workdir(claimed.id)
     workdir.mkdir(parents=True, exist_ok=True)
 
     def report(done: int, total: int, message: str) -> None:
@@ -120,15 +126,8 @@ def run(*, run_id: uuid.UUID, by: Actor) -> ScoringRun | None:
                 done=done, total=total, message=message[:200], claimed_at=clock.real_now()
             )
 
-    spec = Spec(
-        kind=claimed.kind,
-        input=str(blobs.path(claimed.input_sha256)),
-        params=claimed.params,
-        seed=claimed.seed,
-        version=1,
-    )
     try:
-        result = runner.run(spec, workdir=workdir, report=report)
+        result = runner.run(spec_of(claimed), workdir=workdir, report=report)
     except InputError as error:
         with acting(by):
             claimed.refresh_from_db()
@@ -182,3 +181,53 @@ def _fail(run: ScoringRun, error: str, *, by: Actor, now: dt.datetime) -> None:
         url=reverse("pages:staff"),
         now=now,
     )
+
+
+def check_alpha(*, run_id: uuid.UUID, by: Actor, now: dt.datetime) -> AlphaCheck | None:
+    """Compute a published alpha once more with the `krippendorff` package, from the stored input.
+
+    None when the run has no alpha, or its input is gone. Administrators are told of a difference.
+    """
+    with acting(by):
+        run = ScoringRun.objects.filter(id=run_id, state=RunState.DONE).first()
+    agreement = ((run.result or {}).get("agreement") or {}) if run else {}
+    stored = agreement.get("alpha")
+    if run is None or stored is None:
+        return None
+    # Reads every answer: outside of the transaction that writes what came out. Imported here, so
+    # that the web never loads numpy.
+    reference = import_module("gpu_jobs.agreement.reference")
+    try:
+        found = reference.alpha_of_input(blobs.path(run.input_sha256), run.params)
+    except (InputError, NotThere) as error:
+        log.warning("alpha of run %s was not checked: %s", run.id, error)
+        return None
+    # The package knows the four levels, and no distance of a task type.
+    is_known = agreement.get("level") == found.level
+    package = found.package if is_known else None
+    note = "" if package is not None else "The package does not compute this one."
+    with acting(by):
+        check, _ = AlphaCheck.objects.update_or_create(
+            run=run,
+            defaults={
+                "org_id": run.org_id,
+                "project_id": run.project_id,
+                "checked_at": now,
+                "level": agreement.get("level", found.level),
+                "answers": found.pairable,
+                "alpha": stored,
+                "package": package,
+                "note": note,
+            },
+        )
+        if not check.is_equal:
+            notices.tell(
+                staff_ids(),
+                kind=Notices.STAFF_RUN,
+                title="A published alpha differs from the package's",
+                body=f"Run {run.id}: stored {stored!r}, krippendorff {package!r}; "
+                f"more than {PARITY:g} apart.",
+                url=reverse("pages:staff-alphas"),
+                now=now,
+            )
+        return check

@@ -1,10 +1,20 @@
-"""Reads about scoring runs."""
+"""Reads about scoring runs, and a run computed once more beside what is stored of it."""
 
+import tempfile
 import uuid
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+from django.db.models.fields.json import KeyTransform
+
+from apps.core import blobs
 from apps.core.tenancy import Actor
+from apps.scoring import rules
 from apps.scoring.enums import RunState
-from apps.scoring.models import ScoringRun
+from apps.scoring.models import FILES, ScoringRun
+from gpu_jobs import runner
+from gpu_jobs.contracts import Spec
 
 
 def latest(project_id: uuid.UUID, actor: Actor) -> ScoringRun | None:
@@ -19,3 +29,50 @@ def latest_done(project_id: uuid.UUID, actor: Actor) -> ScoringRun | None:
         .filter(project_id=project_id, state=RunState.DONE)
         .first()
     )
+
+
+def history(project_id: uuid.UUID, actor: Actor, *, most: int = 120) -> list[dict]:
+    """The last finished runs, the newest first: finished_at, input_rows, gold, agreement."""
+    return list(
+        ScoringRun.objects.visible_to(actor)
+        .filter(project_id=project_id, state=RunState.DONE)
+        .order_by("-created_at")
+        .values(
+            "finished_at",
+            "input_rows",
+            gold=KeyTransform("gold", "result"),
+            agreement=KeyTransform("agreement", "result"),
+        )[:most]
+    )
+
+
+def spec_of(run: ScoringRun) -> Spec:
+    """What `gpu_jobs` is asked for. Raises NotThere when the input is no longer stored."""
+    return Spec(
+        kind=run.kind,
+        input=str(blobs.path(run.input_sha256)),
+        params=run.params,
+        seed=run.seed,
+        version=run.version,
+    )
+
+
+def recompute(run: ScoringRun) -> tuple[rules.Comparison, dict[str, pa.Table]]:
+    """A finished run computed again from its stored input; nothing is written.
+
+    The comparison, and the files that came out by name. Raises NotThere when a file of it is gone
+    and InputError when this code computes another version of the kind.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        workdir = Path(folder)
+        result = runner.run(spec_of(run), workdir=workdir, report=lambda *_: None)
+        found = {name: pq.read_table(workdir / name) for name in result.files}
+        pairs, added = rules.compare_figures(run.result or {}, result.figures)
+    files = [
+        rules.FilePair(name, is_same=True)
+        if result.files.get(name, {}).get("sha256") == stored
+        else rules.compare_tables(name, pq.read_table(blobs.path(stored)), found[name])
+        for name, field in FILES.items()
+        if (stored := getattr(run, field)) and name in found
+    ]
+    return rules.Comparison(pairs, files, added), found

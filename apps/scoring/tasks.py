@@ -1,11 +1,11 @@
-"""Celery entry points of scoring. `scoring.run` goes to queue `gpu`."""
+"""Celery entry points of scoring. What computes goes to queue `gpu`."""
 
 import uuid
 
 from celery import shared_task
 
 from apps.core import clock
-from apps.core.tasks import pairs
+from apps.core.tasks import enqueue, pairs
 from apps.core.tenancy import system
 from apps.scoring import actions as scoring
 
@@ -22,4 +22,19 @@ def requeue() -> int:
     due = pairs("scoring_due", clock.real_now() - scoring.STALE)
     for run_id, org_id in due:
         run.delay(id=str(run_id), org_id=str(org_id))
+    return len(due)
+
+
+@shared_task(name="scoring.check_alpha")
+def check_alpha(*, id: str, org_id: str) -> None:  # noqa: A002 -- the message's word
+    """One of them. Reads every answer, so it is no transaction."""
+    scoring.check_alpha(run_id=uuid.UUID(id), by=system(uuid.UUID(org_id)), now=clock.now())
+
+
+@shared_task(name="scoring.check_alphas")
+def check_alphas() -> int:
+    """Every night: each alpha that a page shows, beside the `krippendorff` package's."""
+    due = pairs("scoring_alphas")
+    for run_id, org_id in due:
+        enqueue("scoring.check_alpha", id=run_id, org_id=org_id)
     return len(due)

@@ -14,6 +14,7 @@ from apps.ledger.enums import Purpose
 from apps.organizations.models import OfOrganizationQuerySet, Organization
 from apps.projects.models import CriteriaVersion, Item, Project
 from apps.projects.rules import Facts, Kind, LineKind, Stage
+from apps.scoring.models import ScoringRun
 from apps.work.enums import (
     AssignmentState,
     Decider,
@@ -350,6 +351,15 @@ class Submission(TwoSided):
                 condition=Q(scored_at=None, undone_at=None),
             ),
             models.Index(fields=["item"], name="submission_of_item"),
+            models.Index(
+                fields=["contributor", "project", "submitted_at"], name="submission_of_person"
+            ),
+            # Against the label: what a contributor looks for among thousands of others.
+            models.Index(
+                fields=["contributor", "project", "submitted_at"],
+                name="submission_off_label",
+                condition=Q(scores__label=False),
+            ),
             models.Index(fields=["project", "submitted_at"], name="submission_of_project"),
         ]
 
@@ -492,3 +502,49 @@ class Earnings(TwoSided):
 
     def __str__(self) -> str:
         return f"{self.net} {self.currency} for {self.assignments}"
+
+
+class Score(TwoSided):
+    """What the last run of a week says of a contributor on a project; its id can be recomputed.
+
+    A row of the running week is written anew by each run, one of a week that is over never again.
+    Shares are of 1; intervals are two-sided 90% ones, `gold_lower` is the one-sided 90% bound that
+    the bonus compares with `bar`.
+    """
+
+    run = models.ForeignKey(ScoringRun, on_delete=models.PROTECT, related_name="+")
+    week = models.DateField(help_text="Its Monday, UTC")
+    at = models.DateTimeField(help_text="When the run was taken")
+    answers = models.PositiveIntegerField()
+    labelled = models.PositiveIntegerField(help_text="Answers to items that have a label")
+    agreed = models.PositiveIntegerField(help_text="Of those, equal to the label")
+    gold_count = models.PositiveIntegerField()
+    gold_correct = models.PositiveIntegerField()
+    gold_mean = models.FloatField()
+    gold_low = models.FloatField()
+    gold_high = models.FloatField()
+    gold_lower = models.FloatField()
+    bar = models.DecimalField(max_digits=5, decimal_places=4)
+    gold_minimum = models.PositiveIntegerField()
+    more_right = models.PositiveIntegerField(
+        null=True, help_text="Right gold answers to the bar; null: too many to say"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["contributor", "project", "week"], name="score_once_a_week"
+            ),
+            models.CheckConstraint(
+                name="score_counts",
+                condition=Q(
+                    agreed__lte=F("labelled"),
+                    labelled__lte=F("answers"),
+                    gold_correct__lte=F("gold_count"),
+                ),
+            ),
+        ]
+        indexes = [models.Index(fields=["project", "week"], name="score_of_project")]
+
+    def __str__(self) -> str:
+        return f"{self.agreed} of {self.labelled} in the week of {self.week}"

@@ -9,17 +9,19 @@ the EM algorithm", Applied Statistics 28 (1979). Conventions are those of crowd-
 at most 100 iterations, ε = 1e-10 only to keep logarithms finite. Here ε goes into each of the
 C × C cells, so a worker who never met class k is taken to answer it at random.
 
-Stop rules. "crowd-kit": when Σ over answers of Σ_k T_uk (ln p_k + ln π^w_kv) plus the entropy of
-T, divided by the number of answers, rises by less than 1e-5. It counts ln p_k once an answer, not
-once an item; it is therefore no likelihood, can fall, and can stop EM after two iterations. It
-is the default because the published tables come from it. "likelihood": when the log-likelihood
-per answer rises by less than the tolerance; EM never lowers that one. log_likelihood is always
-the true one.
+With a prior (method "dawid-skene-map"): Dirichlet on each row of each worker's matrix, its
+pseudo-answers spread as `Prior` says, and the M-step adds them to the counts. Bayesian
+combination of classifiers uses the same priors (H.-C. Kim, Z. Ghahramani, AISTATS 2012). It is
+what a thin crowd needs: five answers cannot fill a 10 × 10 matrix.
 
-Shapes: I items, P distinct (worker, answer) pairs, C classes; T (I, C), π (P, C). Confusion
-matrices are kept only for the answers a worker gave, so 37,000 workers with 10 classes take
-megabytes; where I·C + P·C exceeds CELLS the run is refused in one sentence. It can lose to the
-majority: where a crowd shares a wrong belief, EM trusts the belief.
+The stop rules are those of `em`; "crowd-kit" is the default because the published tables come
+from it. log_likelihood is always the true one. Under a prior the rule is always the
+log-posterior.
+
+Shapes: I items, P distinct (worker, answer) pairs, C classes; T (C, I) and π (C, P), class by
+class in memory. Confusion matrices are kept only for the answers a worker gave, so 37,000
+workers with 10 classes take megabytes; where I·C + P·C exceeds CELLS the run is refused in one
+sentence. It can lose to the majority: where a crowd shares a wrong belief, EM trusts the belief.
 """
 
 from dataclasses import dataclass
@@ -27,15 +29,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpu_jobs import backend
+from gpu_jobs.aggregation import em
+from gpu_jobs.aggregation.em import MAX_ITER, SMOOTHING, STOPS, TOL
 from gpu_jobs.aggregation.labels import Labels, choose
-from gpu_jobs.aggregation.majority import shares
-from gpu_jobs.answers import Answers, cells
+from gpu_jobs.aggregation.tally import Tally
+from gpu_jobs.answers import Answers
 from gpu_jobs.contracts import InputError
 
-MAX_ITER = 100
-TOL = 1e-5
-SMOOTHING = 1e-10
-STOPS = ("crowd-kit", "likelihood")
 CELLS = 40_000_000
 
 
@@ -44,10 +44,21 @@ class TooLargeError(InputError):
 
 
 @dataclass(frozen=True)
+class Prior:
+    """pseudo: float64 (C, C), pseudo-answers of every worker: row the truth, column the answer.
+    spared: bool (W,), workers to whom it does not apply, or None.
+    """
+
+    pseudo: np.ndarray
+    spared: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
 class DawidSkene:
     """posterior float64 (I, C), rows sum to 1. priors (C,). error float64 (P, C): probability
-    that pair_worker[p] answers pair_value[p] when the truth is class k. log_likelihood: of the
-    whole table under priors and error.
+    that pair_worker[p] answers pair_value[p] when the truth is class k. unmet float64 (W, C): the
+    same for any one answer that the worker never gave. log_likelihood: of the whole table under
+    priors and error.
     """
 
     labels: Labels
@@ -56,115 +67,195 @@ class DawidSkene:
     pair_worker: np.ndarray
     pair_value: np.ndarray
     error: np.ndarray
+    prior: Prior | None
+    total: np.ndarray
     iterations: int
     converged: bool
     log_likelihood: float
 
     def confusion(self, worker: int) -> np.ndarray:
-        """(C, C): row the truth, column the answer. An answer never given has probability 0,
-        which leaves out at most C·ε of a row; a class never met shows chance on the answers
-        that were given.
+        """(C, C): row the truth, column the answer. An answer never given has probability 0
+        (with a prior: what the prior says), which leaves out at most C·ε of a row; a class never
+        met shows chance on the answers that were given.
         """
-        matrix = np.zeros((self.error.shape[1], self.error.shape[1]))
+        classes = self.error.shape[1]
+        matrix = np.zeros((classes, classes))
+        if self.prior is not None and not _is_spared(self.prior, worker):
+            matrix[:] = self.prior.pseudo / self.total[worker][:, None]
         mine = self.pair_worker == worker
         matrix[:, self.pair_value[mine]] = self.error[mine].T
         return matrix
 
+    def predictive(self, item: np.ndarray, worker: np.ndarray, value: np.ndarray) -> np.ndarray:
+        """float64 (m,): probability that worker[j] answers item[j] with value[j]."""
+        classes = self.error.shape[1]
+        error = np.full((len(item), classes), SMOOTHING)
+        if self.prior is not None:
+            pseudo = self.prior.pseudo.T[value]
+            if self.prior.spared is not None:
+                pseudo[self.prior.spared[worker]] = 0
+            error += pseudo
+        error /= self.total[worker]
+        keys, key = self.pair_worker * classes + self.pair_value, worker * classes + value
+        if len(keys):
+            place = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
+            met = keys[place] == key
+            error[met] = self.error[place[met]]
+        return np.einsum("jk,jk->j", self.posterior[item], error)
+
 
 def dawid_skene(
-    answers: Answers, *, max_iter: int = MAX_ITER, tol: float = TOL, stop: str = STOPS[0]
+    answers: Answers,
+    *,
+    max_iter: int = MAX_ITER,
+    tol: float = TOL,
+    stop: str = STOPS[0],
+    prior: Prior | None = None,
+    tally: Tally | None = None,
+    start: np.ndarray | None = None,
 ) -> DawidSkene:
-    """Fit to all answers. Raises TooLargeError before it would fill the memory."""
-    if max_iter < 1 or not tol >= 0 or stop not in STOPS:
-        raise InputError("max_iter must be 1 or more, tol 0 or more, stop " + " or ".join(STOPS))
-    classes, items = len(answers.classes), len(answers.items)
-    pairs, pair = np.unique(answers.worker * max(classes, 1) + answers.value, return_inverse=True)
+    """Fit to all answers, or to those of `tally`, a part of them.
+
+    start: float64 (C, I), the posterior to begin with instead of the majority's shares. Raises
+    TooLargeError before it would fill the memory.
+    """
+    em.check(max_iter, tol, stop)
+    tally = tally or Tally.of(answers)
+    pairs, items, classes = tally.pairs, tally.items, tally.classes
     if (items + len(pairs)) * classes > CELLS:
         raise TooLargeError(
-            f"Dawid-Skene over {items:,} items, {len(answers.workers):,} workers and "
+            f"Dawid-Skene over {items:,} items, {tally.workers:,} workers and "
             f"{classes:,} classes needs {(items + len(pairs)) * classes:,} probabilities, "
             f"more than the {CELLS:,} allowed; use the majority"
         )
-    pair_worker, pair_value = pairs // max(classes, 1), pairs % max(classes, 1)
-    em = _Em(answers, pair, pair_worker)
-    posterior = _start(answers)
-    priors, error = em.maximise(posterior)
-    evidence = em.evidence(error)
-    last, done, converged = -np.inf, 0, not len(answers)
-    while done < max_iter and not converged:
-        posterior, _ = em.expect(priors, evidence)
-        priors, error = em.maximise(posterior)
-        evidence = em.evidence(error)
-        done += 1
-        if stop == "likelihood":
-            reached = em.expect(priors, evidence)[1]
-        else:
-            reached = em.crowd_kit_bound(posterior, priors, evidence)
-        converged = (reached - last) / len(answers) < tol
-        last = reached
-    item, value = np.nonzero(posterior >= posterior.max(axis=1, initial=0, keepdims=True) - 1e-6)
+    fit = _Em(tally, prior)
+    fit.maximise(tally.dense(tally.shares) if start is None else start)
+    rule = fit.crowd_kit_bound if stop == "crowd-kit" and prior is None else fit.log_posterior
+
+    def step() -> float:
+        fit.expect()
+        fit.maximise(fit.posterior)
+        return rule()
+
+    done = em.climb(step, answers=len(tally), max_iter=max_iter, tol=tol)
+    posterior = fit.posterior.T
+    log_likelihood = fit.log_likelihood()
+    top = fit.posterior.max(axis=0, initial=0)
+    value, item = np.nonzero(fit.posterior >= top - 1e-6)
     return DawidSkene(
-        labels=choose(item, value, posterior[item, value], answers),
+        labels=choose(item, value, fit.posterior[value, item], answers),
         posterior=posterior,
-        priors=priors,
-        pair_worker=pair_worker,
-        pair_value=pair_value,
-        error=error,
-        iterations=done,
-        converged=converged,
-        log_likelihood=em.expect(priors, evidence)[1],
+        priors=fit.priors,
+        pair_worker=pairs.owner,
+        pair_value=pairs.value,
+        error=np.exp(fit.log_error).T,
+        prior=prior,
+        total=fit.total.T,
+        iterations=done.iterations,
+        converged=done.converged,
+        log_likelihood=log_likelihood,
     )
 
 
-def _start(answers: Answers) -> np.ndarray:
-    counts = cells(answers.item, answers.value, len(answers.classes))
-    posterior = np.zeros((len(answers.items), len(answers.classes)))
-    posterior[counts.item, counts.value] = shares(counts)
-    return posterior
+def _is_spared(prior: Prior, worker: int) -> bool:
+    return prior.spared is not None and bool(prior.spared[worker])
 
 
 class _Em:
-    """The two steps as sparse products: `given` is items × pairs, `of_worker` workers × pairs."""
+    """The two steps. Arrays (C, I) and (C, P) are kept and written over from step to step."""
 
-    def __init__(self, answers: Answers, pair: np.ndarray, pair_worker: np.ndarray) -> None:
-        chosen = backend.pick()
-        self.xp, self.pair_worker = chosen.xp, pair_worker
-        shape = (len(answers.items), len(pair_worker))
-        self.given = chosen.incidence(answers.item, pair, shape)
-        self.given_by_pair = chosen.incidence(pair, answers.item, shape[::-1])
-        self.size = np.bincount(answers.item, minlength=shape[0])[:, None]
-        self.of_worker = chosen.incidence(
-            pair_worker, np.arange(len(pair_worker)), (len(answers.workers), len(pair_worker))
-        )
+    def __init__(self, tally: Tally, prior: Prior | None) -> None:
+        self.xp = backend.pick().xp
+        self.tally, self.pairs, self.matrix = tally, tally.pairs, tally.pairs_of_items
+        shape = (tally.classes, tally.items)
+        self.posterior, self.following = np.zeros(shape), np.zeros(shape)
+        self.evidence, self.joint = np.zeros(shape), np.zeros(shape)
+        self.log_error = np.zeros((tally.classes, len(self.pairs)))
+        self.priors, self.total = np.zeros(tally.classes), np.zeros((tally.classes, tally.workers))
+        self.pseudo = None if prior is None else _Pseudo.of(prior, tally)
+        # Of what `following` and `joint` hold: Σ over items of ln Z, and Σ T ln T.
+        self.log_norm, self.weighted_log, self.is_normal = 0.0, 0.0, False
 
-    def maximise(self, posterior: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        classes = posterior.shape[1]
-        mass = self.given_by_pair @ posterior
-        total = (self.of_worker @ mass)[self.pair_worker]
-        error = (mass + SMOOTHING) / (total + classes * SMOOTHING)
-        return posterior.sum(axis=0) / max(len(posterior), 1), error
+    def maximise(self, posterior: np.ndarray) -> None:
+        """Priors and confusion matrices from a posterior (C, I); then what the answers of each
+        item say under each class.
+        """
+        xp, classes = self.xp, self.tally.classes
+        for k in range(classes):
+            mass = self.matrix.spread(posterior[k])
+            total = self.pairs.sum(mass) + classes * SMOOTHING
+            if self.pseudo is not None:
+                total += self.pseudo.of_worker[k]
+                mass += self.pseudo.of_pair[k]
+            mass += SMOOTHING
+            mass /= total[self.pairs.owner]
+            self.total[k] = total
+            xp.log(mass, out=self.log_error[k])
+            self.evidence[k] = self.matrix.sum(self.log_error[k])
+        self.priors = posterior.sum(axis=1) / max(self.tally.items, 1)
+        self.is_normal = False
 
-    def evidence(self, error: np.ndarray) -> np.ndarray:
-        """(I, C): log-probability of an item's answers under each class."""
-        return self.given @ self.xp.log(error)
+    def expect(self) -> None:
+        """The posterior under the present parameters."""
+        self._normalise()
+        self.posterior, self.following = self.following, self.posterior
+        # `following` is now the posterior before; whoever needs the next one makes it anew.
+        self.is_normal = False
 
-    def expect(self, priors: np.ndarray, evidence: np.ndarray) -> tuple[np.ndarray, float]:
-        """Posterior (I, C) and the log-likelihood of the table."""
-        if not evidence.size:
-            return evidence, 0.0
-        xp = self.xp
-        joint = evidence + xp.log(xp.maximum(priors, SMOOTHING))
-        top = joint.max(axis=1, keepdims=True)
-        joint = xp.exp(joint - top)
-        total = joint.sum(axis=1, keepdims=True)
-        return joint / total, float((xp.log(total) + top).sum())
+    def _normalise(self) -> None:
+        if self.is_normal:
+            return
+        xp, joint = self.xp, self.joint
+        xp.add(self.evidence, self._log_priors()[:, None], out=joint)
+        top = joint.max(axis=0, initial=-np.inf)
+        joint -= top
+        xp.exp(joint, out=self.following)
+        total = self.following.sum(axis=0)
+        self.following /= total
+        log_total = xp.log(total)
+        self.log_norm = float((log_total + top).sum())
+        self.weighted_log = float(xp.vdot(self.following, joint) - log_total.sum())
+        self.is_normal = True
 
-    def crowd_kit_bound(
-        self, posterior: np.ndarray, priors: np.ndarray, evidence: np.ndarray
-    ) -> float:
+    def _log_priors(self) -> np.ndarray:
+        return self.xp.log(self.xp.maximum(self.priors, SMOOTHING))
+
+    def log_likelihood(self) -> float:
+        if not len(self.tally):
+            return 0.0
+        self._normalise()
+        return self.log_norm
+
+    def log_posterior(self) -> float:
+        """Up to the constant of the prior."""
+        found = self.log_likelihood()
+        return found if self.pseudo is None else found + self.pseudo.log(self.log_error, self.total)
+
+    def crowd_kit_bound(self) -> float:
         """The quantity of the stop rule "crowd-kit", not yet divided by the answers."""
-        xp = self.xp
-        log_priors = xp.log(xp.maximum(priors, SMOOTHING))
-        joint = (posterior * (evidence + self.size * log_priors)).sum()
-        clipped = xp.maximum(posterior, SMOOTHING)
-        return float(joint - (clipped * xp.log(clipped)).sum())
+        size = self.tally.of_item
+        joint = self.xp.vdot(self.posterior, self.evidence)
+        joint += (self.posterior @ size) @ self._log_priors()
+        return float(joint) + em.entropy(self.posterior, self.weighted_log)
+
+
+@dataclass(frozen=True)
+class _Pseudo:
+    """of_pair float64 (C, P), of_worker float64 (C, W): pseudo-answers of a pair and in all.
+    elsewhere (C, W): those for answers that the worker never gave.
+    """
+
+    of_pair: np.ndarray
+    of_worker: np.ndarray
+    elsewhere: np.ndarray
+
+    @classmethod
+    def of(cls, prior: Prior, tally: Tally) -> "_Pseudo":
+        pairs = tally.pairs
+        applies = np.ones(tally.workers) if prior.spared is None else (~prior.spared).astype(float)
+        of_pair = prior.pseudo[:, pairs.value] * applies[pairs.owner]
+        of_worker = prior.pseudo.sum(axis=1)[:, None] * applies
+        return cls(of_pair, of_worker, np.maximum(of_worker - pairs.sum(of_pair), 0))
+
+    def log(self, log_error: np.ndarray, total: np.ndarray) -> float:
+        return float(np.vdot(self.of_pair, log_error) - np.vdot(self.elsewhere, np.log(total)))

@@ -58,8 +58,13 @@ def choose(
 def accuracy(labels: Labels, gold: np.ndarray) -> float | None:
     """Share of the items with gold that are right, ties split evenly; None without gold."""
     known = int((gold != NO_GOLD).sum())
-    if not known:
-        return None
+    return float(credit(labels, gold).sum() / known) if known else None
+
+
+def credit(labels: Labels, gold: np.ndarray) -> np.ndarray:
+    """float64 (I,): 1/t where the gold is among t tied classes, else 0."""
     ways = np.bincount(labels.tied_item, minlength=len(gold))
     right = gold[labels.tied_item] == labels.tied_value
-    return float((1 / ways[labels.tied_item[right]]).sum() / known)
+    found = np.zeros(len(gold))
+    found[labels.tied_item[right]] = 1 / ways[labels.tied_item[right]]
+    return found

@@ -1,21 +1,17 @@
 """Majority vote: P(class v of item u) = c_uv / m_u, its share of the item's answers.
 
 The label is the class with the most answers; a tie shares the probability evenly and is settled
-by the rule of `labels`. Sparse: O(answers), never items × classes.
+by the rule of `labels`. Where models answered beside people, only people vote. Sparse:
+O(answers), never items × classes.
 """
 
-import numpy as np
-
 from gpu_jobs.aggregation.labels import Labels, choose
-from gpu_jobs.answers import Answers, Cells, cells
+from gpu_jobs.aggregation.tally import Tally
+from gpu_jobs.answers import Answers
 
 
-def majority(answers: Answers) -> Labels:
+def majority(answers: Answers, *, tally: Tally | None = None) -> Labels:
     """Labels of every item by the share of its answers."""
-    counts = cells(answers.item, answers.value, len(answers.classes))
-    return choose(counts.item, counts.value, shares(counts), answers)
-
-
-def shares(counts: Cells) -> np.ndarray:
-    """float64 (cells,): each count by the answers of its item."""
-    return counts.count / np.bincount(counts.item, weights=counts.count)[counts.item]
+    tally = tally or Tally.of(answers)
+    cells = tally.cells
+    return choose(cells.owner, cells.value, tally.shares, answers)

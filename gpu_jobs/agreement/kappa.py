@@ -8,6 +8,9 @@ ordered classes a near miss counts as a miss. A worker who answered an item more
 enters with the last answer. Memory is O(pair meetings): two workers meet once on each item
 they share. A crowd with more than `meetings` of them is cut to its busiest workers, all those
 with at least `min_items` items; every kappa that is given still rests on all shared items.
+
+The interval is κ ± 1.96 standard errors, those of J. Fleiss, J. Cohen & B. Everitt, "Large sample
+standard errors of kappa and weighted kappa" (1969); with few shared items it is only a hint.
 """
 
 from dataclasses import dataclass
@@ -16,19 +19,24 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from gpu_jobs import svg
 from gpu_jobs.answers import Answers
 from gpu_jobs.contracts import InputError
 
 MIN_SHARED = 10
 MEETINGS = 5_000_000
 TOP = 10
+TOP_SHOWN = 40
+"""Workers in the heat map: more names than this cannot be read."""
+Z = 1.959963984540054
 
 
 @dataclass(frozen=True)
 class Kappas:
     """Pairs (first, second: worker codes, first < second) that share `shared` items.
 
-    All arrays (pairs,); kappa is NaN where both gave one and the same class throughout.
+    All arrays (pairs,); kappa is NaN where both gave one and the same class throughout. low,
+    high: its 95% interval, cut to [−1, 1], NaN with it.
     min_items: workers with fewer items were left out; workers: how many were in.
     """
 
@@ -36,8 +44,24 @@ class Kappas:
     second: np.ndarray
     shared: np.ndarray
     kappa: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
     min_items: int
     workers: int
+
+    def plot(self, workers: list[str]) -> str:
+        """SVG heat map of the workers with the most pairs, at most TOP_SHOWN; blank: no κ."""
+        seen = np.bincount(np.concatenate([self.first, self.second]), minlength=len(workers))
+        shown = np.argsort(-seen, kind="stable")[:TOP_SHOWN]
+        shown = np.sort(shown[seen[shown] > 0])
+        place = np.full(len(workers), -1)
+        place[shown] = np.arange(len(shown))
+        one, two = place[self.first], place[self.second]
+        both = (one >= 0) & (two >= 0)
+        table = np.full((len(shown), len(shown)), np.nan)
+        table[one[both], two[both]] = table[two[both], one[both]] = self.kappa[both]
+        names = [workers[index] for index in shown]
+        return svg.heat_map("Cohen's kappa of every two workers", names, table)
 
 
 def kappas(answers: Answers, *, min_shared: int = MIN_SHARED, meetings: int = MEETINGS) -> Kappas:
@@ -55,12 +79,14 @@ def kappas(answers: Answers, *, min_shared: int = MIN_SHARED, meetings: int = ME
     )
     shared = np.bincount(code, minlength=len(pair))
     enough = shared >= min_shared
-    kappa = _kappa(code, value[left], value[right], shared, len(answers.classes))
+    kappa, error = _kappa(code, value[left], value[right], shared, len(answers.classes))
     return Kappas(
         first=pair[enough] // max(len(answers.workers), 1),
         second=pair[enough] % max(len(answers.workers), 1),
         shared=shared[enough],
         kappa=kappa[enough],
+        low=np.maximum(kappa - Z * error, -1)[enough],
+        high=np.minimum(kappa + Z * error, 1)[enough],
         min_items=int(least),
         workers=int((busy >= least).sum()),
     )
@@ -87,7 +113,13 @@ def summary(found: Kappas, workers: list[str], *, top: int = TOP) -> dict[str, A
 
 def _row(found: Kappas, workers: list[str], i: int) -> dict[str, Any]:
     pair = sorted((workers[found.first[i]], workers[found.second[i]]))
-    return {"workers": pair, "kappa": float(found.kappa[i]), "shared": int(found.shared[i])}
+    return {
+        "workers": pair,
+        "kappa": float(found.kappa[i]),
+        "low": float(found.low[i]),
+        "high": float(found.high[i]),
+        "shared": int(found.shared[i]),
+    }
 
 
 def _one_each(answers: Answers) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -125,12 +157,37 @@ def _meetings(item: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _kappa(
     code: np.ndarray, one: np.ndarray, two: np.ndarray, shared: np.ndarray, classes: int
-) -> np.ndarray:
-    shape = (len(shared), max(classes, 1))
+) -> tuple[np.ndarray, np.ndarray]:
+    """κ and its standard error, float64 (pairs,); code (meetings,) says which pair met."""
+    width = max(classes, 1)
+    pairs = len(shared)
+    shape = (pairs, width)
     ones = np.ones(len(code), dtype=np.int64)
     first = sparse.coo_array((ones, (code, one)), shape=shape).tocsr()
     second = sparse.coo_array((ones, (code, two)), shape=shape).tocsr()
     chance = np.asarray(first.multiply(second).sum(axis=1)).ravel() / np.square(shared)
-    equal = np.bincount(code, weights=one == two, minlength=len(shared)) / shared
+    equal = np.bincount(code, weights=one == two, minlength=pairs) / shared
     room = 1 - chance
-    return np.divide(equal - chance, room, out=np.full(len(shared), np.nan), where=room > 0)
+    undefined = np.full(pairs, np.nan)
+    kappa = np.divide(equal - chance, room, out=undefined.copy(), where=room > 0)
+    # Of the class that the one gave, the share in the answers of the other, and the reverse.
+    crossed = (_share(second, code, one) + _share(first, code, two)) / shared[code]
+    rest = (1 - kappa)[code]
+    term = np.where(one == two, np.square(1 - crossed * rest), np.square(rest * crossed))
+    square = np.bincount(code, weights=term, minlength=pairs) / shared
+    square = np.maximum(square - np.square(kappa - chance * (1 - kappa)), 0)
+    error = np.divide(np.sqrt(square / shared), room, out=undefined, where=room > 0)
+    return kappa, error
+
+
+def _share(table: sparse.csr_array, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """Entries of a sparse table at (row, column): float64 (n,)."""
+    table.sort_indices()
+    width = table.shape[1]
+    owner = np.repeat(np.arange(table.shape[0]), np.diff(table.indptr))
+    key = owner * width + table.indices
+    wanted = row * width + column
+    at = np.minimum(np.searchsorted(key, wanted), max(len(key) - 1, 0))
+    if not len(key):
+        return np.zeros(len(wanted))
+    return np.where(key[at] == wanted, table.data[at], 0).astype(np.float64)

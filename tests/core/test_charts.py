@@ -72,3 +72,20 @@ def test_labels_cannot_bring_markup():
     page = drawn("{% bar_chart 'T' points %}", points=[("<script>", 1.0)])
 
     assert "<script>" not in page
+
+
+def test_a_map_has_a_square_for_everybody_with_everybody():
+    pairs = [(0, 1, 0.85, 0.7, 0.93, 48), (1, 2, -0.1, -0.3, 0.1, 12)]
+    page = drawn("{% heat_map 'Kappa' names pairs %}", names=["ann", "bob", "cid"], pairs=pairs)
+
+    squares = re.findall(r'<rect class="heat heat-(\w+)"', page)
+    assert squares == ["self", "4", "none", "4", "self", "below", "none", "below", "self"]
+    assert 'aria-label="Kappa: 2 pairs, from -0.10 to 0.85"' in page
+    # The table has the lowest first, each with its interval and how many items it rests on.
+    cells = re.findall(r"<t[hd][^>]*>\s*([^<]*?)\s*</t[hd]>", page)
+    assert cells[5:10] == ["bob and cid", "-0.10", "-0.30", "0.10", "12"]
+
+
+@pytest.mark.parametrize("names", [[], ["ann"]])
+def test_a_map_of_nobody_is_no_error(names):
+    assert "<svg" in drawn("{% heat_map 'Kappa' names pairs %}", names=names, pairs=[])

@@ -51,6 +51,12 @@ MORE: dict[str, dict] = {
     "notices.Preference": {"group": "verdicts"},
     "payments.Correction": {"state": "asked"},
     "projects.Project": {"state": "draft", "criteria": None, "published_at": None},
+    "scoring.AlphaCheck": {"alpha": 0.8, "package": 0.8, "answers": 2},
+    "work.Score": {
+        "week": dt.date(2026, 2, 23),
+        "bar": "0.80",
+        **dict.fromkeys(("gold_mean", "gold_low", "gold_high", "gold_lower"), 0.5),
+    },
     "work.Assignment": {"held_pay": 40, "review_due_at": None},
     "work.Submission": {"answer": {"choice": "yes"}, "answer_key": "yes"},
     "work.Verdict": {"outcome": "accepted", "decider": "silence", "decided_by": None},

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpu_jobs.agreement import alpha
-from gpu_jobs.agreement.alpha import alpha_of
+from gpu_jobs.agreement import alpha, bootstrap, disagreement
+from gpu_jobs.agreement.alpha import alpha_of, alpha_of_typed
 from gpu_jobs.answers import LEVELS, cells
 from gpu_jobs.contracts import InputError
+from gpu_jobs.types import typed
 
 KRIPPENDORFF_2011 = [
     "1 2 3 3 2 1 4 1 2 . . .",
@@ -63,7 +64,7 @@ def test_parity_with_the_package(level, rows, scale):
 
 def test_ratio_in_small_blocks_is_the_same(paper, monkeypatch):
     whole = alpha_of(paper, level="ratio").alpha
-    monkeypatch.setattr(alpha, "_BLOCK", 3)
+    monkeypatch.setattr(disagreement, "_BLOCK", 3)
     assert alpha_of(paper, level="ratio").alpha == pytest.approx(whole, abs=1e-12)
 
 
@@ -113,3 +114,202 @@ def test_interval_needs_numbers(crowd):
         alpha_of(crowd([("a", "w", "1"), ("a", "v", "x")]), level="interval")
     with pytest.raises(InputError, match="not below zero"):
         alpha_of(crowd([("a", "w", "1"), ("a", "v", "-1")]), level="ratio")
+
+
+def _distance_of(level, scale):
+    """δ² of a level as a distance, for the general way."""
+
+    class Squared:
+        def between(self, left, right):
+            if level == "nominal":
+                return (left != right).astype(float)
+            return np.square(scale[left] - scale[right])
+
+    return Squared()
+
+
+rows_of_items = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 5)), min_size=4, max_size=60)
+
+
+@settings(max_examples=40, deadline=None)
+@given(level=st.sampled_from(("nominal", "interval")), rows=rows_of_items)
+def test_the_general_way_gives_the_closed_forms(level, rows):
+    unit, value = np.array(rows).T
+    counts, scale = cells(unit, value, 6), np.arange(6, dtype=float)
+    closed = alpha.alpha_of_counts(counts, scale=scale, level=level)
+    general = alpha.alpha_by_distance(
+        counts, distance=_distance_of(level, scale), values=6, name="x"
+    )
+    assert (general.alpha is None) == (closed.alpha is None)
+    if closed.alpha is not None:
+        assert general.alpha == pytest.approx(closed.alpha, abs=1e-9)
+        assert general.observed == pytest.approx(closed.observed, abs=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    level=st.sampled_from((*LEVELS, "sampled")),
+    rows=rows_of_items,
+    seed=st.integers(0, 1000),
+    together=st.booleans(),
+)
+def test_alpha_of_a_draw_is_alpha_of_the_drawn_items(level, rows, seed, together):
+    """The algebra of weights against really writing the drawn items out."""
+    unit, value = np.array(rows).T
+    size = np.bincount(unit)
+    rows = [(u, v) for u, v in rows if size[u] >= 2]
+    if not rows:
+        return
+    unit, value = np.array(rows).T
+    scale = np.array([1.0, 2.0, 4.0, 7.0, 8.0, 9.0])
+    kinds = bootstrap.kinds_of(
+        cells(unit, value, 6), values=6, together=together and level != "sampled"
+    )
+    models = {
+        "nominal": lambda: disagreement.Nominal.of(kinds),
+        "ordinal": lambda: disagreement.Ordinal.of(kinds),
+        "interval": lambda: disagreement.Intervals.of(kinds, scale),
+        "ratio": lambda: disagreement.Pairs.of(kinds, alpha._Ratio(scale)),
+        # So many pairs that the sample misses none: what is left is the algebra.
+        "sampled": lambda: disagreement.Sampled.of(
+            kinds, _distance_of("interval", scale), pairs=20_000, seed=0
+        ),
+    }
+    weights = np.random.default_rng(seed).integers(0, 4, size=(1, len(kinds.times)))
+    observed, expected = (
+        each[0] if weights.any() else 0.0
+        for each in (models[level]().totals(weights.astype(float)) if weights.any() else (0, 0))
+    )
+    written = [
+        (f"{kind}-{copy}", index, scale[kinds.counts.indices[cell]])
+        for kind in range(len(kinds.times))
+        for copy in range(weights[0, kind])
+        for cell in range(kinds.counts.indptr[kind], kinds.counts.indptr[kind + 1])
+        for index in range(int(kinds.counts.data[cell]))
+    ]
+    if not written:
+        return
+    names = sorted({name for name, _, _ in written})
+    copies = np.array([names.index(name) for name, _, _ in written])
+    place = np.array([place for _, _, place in written])
+    distinct, code = np.unique(place, return_inverse=True)
+    wanted = alpha.alpha_of_counts(
+        cells(copies, code, len(distinct)),
+        scale=distinct,
+        level="interval" if level == "sampled" else level,
+    )
+    if wanted.alpha is None:
+        assert expected == pytest.approx(0, abs=1e-9)
+        return
+    if level == "sampled":
+        assert expected == pytest.approx(wanted.expected, rel=0.25)
+        assert observed == pytest.approx(wanted.observed, abs=1e-9)
+    else:
+        assert 1 - observed / expected == pytest.approx(wanted.alpha, abs=1e-9)
+
+
+def test_a_sample_of_pairs_is_near_the_whole(crowd):
+    draw = np.random.default_rng(3)
+    rows = [
+        (f"i{i}", f"w{w}", f"{draw.integers(0, 400)} {i % 40} {draw.integers(0, 3)}")
+        for i in range(300)
+        for w in range(3)
+    ]
+    answers = crowd(rows)
+    kind = typed(answers, "transcript")
+    whole = alpha_of_typed(answers, kind, pairs=10**6, resamples=200)
+    part = alpha_of_typed(answers, kind, pairs=50_000, resamples=200)
+    assert (whole.sampled, part.sampled) == (None, 50_000)
+    assert part.observed == pytest.approx(whole.observed, abs=1e-12)
+    assert part.expected == pytest.approx(whole.expected, rel=0.01)
+    assert part.low == pytest.approx(whole.low, abs=0.02)
+    assert part.high == pytest.approx(whole.high, abs=0.02)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_interval_by_drawing_items_with_the_package(crowd, level):
+    """500 draws written out as tables and given to the package, beside ours."""
+    draw = np.random.default_rng(11)
+    truth = draw.integers(1, 5, 60)
+    noisy = draw.random((60, 4)) < 0.4
+    table = np.where(noisy, draw.integers(1, 5, (60, 4)), truth[:, None]).astype(float)
+    rows = [(f"i{i}", f"w{w}", str(int(table[i, w]))) for i in range(60) for w in range(4)]
+    found = alpha_of(crowd(rows), level=level, resamples=2000)
+    drawn = [
+        krippendorff.alpha(
+            reliability_data=table[draw.integers(0, 60, 60)].T, level_of_measurement=level
+        )
+        for _ in range(500)
+    ]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    assert found.low == pytest.approx(low, abs=0.03)
+    assert found.high == pytest.approx(high, abs=0.03)
+    assert found.low < found.alpha < found.high
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(0, 9), st.integers(0, 4), st.integers(0, 3)),
+        min_size=6,
+        max_size=60,
+    ),
+    level=st.sampled_from(("nominal", "ordinal", "interval")),
+    seed=st.integers(0, 1000),
+)
+def test_names_and_order_of_rows_change_no_interval(crowd, rows, level, seed):
+    plain = [(f"i{i}", f"w{w}", str(v)) for i, w, v in rows]
+    renamed = [(f"j{97 * (i + 1) % 31}", f"v{9 - w}", str(v)) for i, w, v in rows]
+    renamed = [renamed[k] for k in np.random.default_rng(seed).permutation(len(rows))]
+    one = alpha_of(crowd(plain), level=level, resamples=50)
+    two = alpha_of(crowd(renamed), level=level, resamples=50)
+    assert (one.alpha is None) == (two.alpha is None)
+    for name in ("alpha", "low", "high"):
+        if getattr(one, name) is not None:
+            assert getattr(two, name) == pytest.approx(getattr(one, name), abs=1e-12)
+
+
+def test_names_of_classes_change_no_interval(crowd):
+    draw = np.random.default_rng(2)
+    given_ = draw.choice(3, p=[0.5, 0.3, 0.2], size=(50, 3))
+    rows = [(i, w, given_[i, w]) for i in range(50) for w in range(3)]
+    one, two = (
+        alpha_of(
+            crowd([(f"i{i}", f"w{w}", names[v]) for i, w, v in rows]),
+            level="nominal",
+            resamples=200,
+        )
+        for names in ("abc", "cab")
+    )
+    assert (one.low, one.high) == (pytest.approx(two.low), pytest.approx(two.high))
+
+
+def test_an_item_with_one_answer_changes_nothing(paper, crowd):
+    rows = [("a", "w", "1"), ("a", "v", "2"), ("b", "w", "1"), ("b", "v", "1")]
+    one = alpha_of(crowd(rows), level="nominal", resamples=99)
+    two = alpha_of(crowd([*rows, ("c", "w", "1")]), level="nominal", resamples=99)
+    assert one == two
+
+
+def test_one_item_has_no_interval(crowd):
+    found = alpha_of(crowd([("a", "w", "1"), ("a", "v", "2")]), level="nominal", resamples=99)
+    assert (found.alpha, found.low, found.high) == (pytest.approx(0, abs=1), None, None)
+
+
+def test_another_seed_gives_another_interval_and_the_same_one_the_same(paper):
+    one, same, other = (
+        alpha_of(paper, level="nominal", resamples=300, seed=seed) for seed in (1, 1, 2)
+    )
+    assert one == same
+    assert (one.low, one.high) != (other.low, other.high)
+
+
+def test_a_type_with_a_distance_takes_no_level(crowd):
+    answers = crowd([("a", "w", "x|y"), ("a", "v", "y")])
+    with pytest.raises(InputError, match="takes no level"):
+        alpha_of_typed(answers, typed(answers, "set"), level="ordinal")
+
+
+def test_numbers_beyond_squaring_are_refused(crowd):
+    with pytest.raises(InputError, match="numbers up to 1e"):
+        alpha_of(crowd([("a", "w", "1"), ("a", "v", "1e200")]), level="interval")

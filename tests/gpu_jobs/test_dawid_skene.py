@@ -65,7 +65,7 @@ def test_nothing_depends_on_names_or_row_order(crowd, rows, data):
     shift["c"] = data.draw(st.permutations(range(3)))
     renamed = [(shift["i"][i], shift["w"][w], shift["c"][v]) for i, w, v in rows]
     other = crowd(_named(data.draw(st.permutations(renamed)), "x", "y", "z"))
-    for method in aggregate.METHODS:
+    for method in ("dawid-skene", "majority"):
         one = aggregate.aggregate(plain, method=method, max_iter=4, tol=0)
         two = aggregate.aggregate(other, method=method, max_iter=4, tol=0)
         theirs = {name: code for code, name in enumerate(other.items)}

@@ -13,7 +13,7 @@ from gpu_jobs import runner
 from gpu_jobs.contracts import InputError, Result, Spec
 
 ROOT = Path(__file__).resolve().parents[2]
-STAGES = 5
+STAGES = 6
 
 
 class KilledError(Exception):
@@ -63,7 +63,7 @@ def test_figures_files_and_json(project, tmp_path):
     assert Spec.from_json(spec.to_json()) == spec
     assert [step[:2] for step in seen] == [(n, STAGES) for n in range(1, STAGES + 1)]
     figures = json.loads(result.to_json())["figures"]
-    assert set(figures) == {"agreement", "labels", "gold", "anomalies", "scores"}
+    assert set(figures) == {"agreement", "labels", "gold", "anomalies", "scores", "matrices"}
     assert figures["agreement"]["alpha"] > 0.3
     assert figures["agreement"]["repeats"] == 1
     assert figures["agreement"]["missing"] == 1
@@ -224,3 +224,17 @@ def test_an_empty_project_has_empty_scores(tmp_path):
     result = runner.run(spec, workdir=tmp_path / "w", report=quiet)
     assert result.figures["agreement"]["alpha"] is None
     assert result.files["scores.parquet"]["rows"] == 0
+
+
+def test_suspect_gold_and_signals_of_a_run(project, tmp_path):
+    result = runner.run(Spec(kind="quality", input=str(project)), workdir=tmp_path, report=quiet)
+    gold = pq.read_table(tmp_path / "gold_items.parquet").to_pylist()
+    assert len(gold) == result.figures["gold"]["gold_items"]
+    assert sum(row["suspect"] for row in gold) == result.figures["gold"]["suspect_gold"]
+    assert all(row["answers"] == 5 or row["item_id"] == "i0" for row in gold)
+    signals = {
+        row["worker_id"]: row for row in pq.read_table(tmp_path / "signals.parquet").to_pylist()
+    }
+    assert len(signals) == 20
+    assert [who for who, row in signals.items() if "haste" in row["signals"]] == ["w0"]
+    assert result.figures["anomalies"]["signals"]["haste"] == 1

@@ -12,11 +12,12 @@ from PIL import Image
 from apps.accounts.models import User
 from apps.core.tenancy import acting, system
 from apps.organizations.models import Organization
-from apps.pages.views.buyer import band, wilson
+from apps.pages.views.buyer import band
 from apps.projects import actions, queries
 from apps.projects.forms.fields import MoneyField
 from apps.projects.models import ItemImport, Project
 from apps.scoring.models import ScoringRun
+from apps.scoring.rules import wilson
 
 pytestmark = pytest.mark.django_db
 

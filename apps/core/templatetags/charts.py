@@ -308,3 +308,61 @@ def scale(
     span = "" if low is None or high is None else f", interval {low:.3f} to {high:.3f}"
     bounds = "".join(f"; {words} from {place:g}" for place, words in marks)
     return {"title": title, "drawing": drawing, "summary": f"{title}: {value:.3f}{span}{bounds}"}
+
+
+# From this kappa on a square has the next colour; below the first it has that of disagreement.
+HEAT = (0.0, 0.2, 0.4, 0.6, 0.8)
+NAMES = 112  # the column of a map's names
+SQUARE = 36
+
+
+@register.inclusion_tag("components/heat_map.html")
+def heat_map(
+    title: str,
+    names: Sequence[str],
+    pairs: Sequence[tuple[int, int, float, float, float, int]],
+    unit: str = "Kappa",
+) -> dict:
+    """Everybody with everybody: pairs are (place, place, value, low, high, n), values up to 1.
+
+    Names are places in `names`; a pair that is not there has an empty square.
+    """
+    count = max(len(names), 1)
+    side = min(SQUARE, (WIDTH - NAMES) / count)
+    drawing = Drawing(WIDTH, round(side * count) + 24)
+    known = {(a, b): value for a, b, value, *_ in pairs}
+    known |= {(b, a): value for (a, b), value in known.items()}
+    for row, name in enumerate(names):
+        middle = 20 + side * row + side / 2 + 4
+        drawing.text(f"{row + 1}  {name}", 0, middle)
+        drawing.text(str(row + 1), NAMES + side * row + side / 2, 12, anchor="middle")
+        for column in range(len(names)):
+            value = known.get((row, column))
+            kind = "heat heat-self" if row == column else f"heat heat-{_heat(value)}"
+            drawing.boxes.append(
+                Box(
+                    kind,
+                    _at(NAMES + side * column + 1),
+                    _at(20 + side * row + 1),
+                    _at(side - 2),
+                    _at(side - 2),
+                )
+            )
+    values = sorted(known.values())
+    rows = [
+        (f"{names[a]} and {names[b]}", f"{value:.2f}", f"{low:.2f}", f"{high:.2f}", f"{n:,}")
+        for a, b, value, low, high, n in sorted(pairs, key=lambda pair: (pair[2], pair[:2]))
+    ]
+    span = f"from {values[0]:.2f} to {values[-1]:.2f}" if values else "no pair known"
+    keys = [("none", "too few shared"), ("below", "below 0")]
+    keys += [(str(place), f"from {start:g}") for place, start in enumerate(HEAT)]
+    return {
+        "title": title, "drawing": drawing, "summary": f"{title}: {len(pairs)} pairs, {span}",
+        "columns": ("Two people", unit, "Low", "High", "Shared items"), "rows": rows, "keys": keys,
+    }  # fmt: skip
+
+
+def _heat(value: float | None) -> str:
+    if value is None:
+        return "none"
+    return "below" if value < HEAT[0] else str(sum(value >= start for start in HEAT) - 1)

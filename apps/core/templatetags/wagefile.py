@@ -52,6 +52,14 @@ def money(amount: int | None, currency: str) -> str:
 
 
 @register.filter
+def difference(amount: int, currency: str) -> str:
+    """Minor units with their sign, as `+$0.40` or `−$0.40`; nothing is `no change`."""
+    if not amount:
+        return "no change"
+    return f"{'+' if amount > 0 else ''}{written(int(amount), currency)}"
+
+
+@register.filter
 def minutes(seconds: float | None) -> str:
     """Seconds as `45 s`, `2 min 5 s` or `3 h 20 min`."""
     if seconds is None:

@@ -489,7 +489,19 @@ def _settlement(lines: Sequence[EarningLine]) -> list[Step]:
                 for label, amount in (("quality bonus", row.bonus), ("top-up", row.top_up))
                 if amount
             ],
+            facts=_rests_on(row),
         )
+    ]
+
+
+def _rests_on(row: Settlement) -> list[Fact]:
+    """What the bonus was decided by, and the id by which it can be computed again."""
+    count, lower = row.facts.get("gold_count"), row.facts.get("gold_lower")
+    if not count or lower is None:
+        return []
+    return [
+        Fact("Known answers", f"{count}, lower 90% bound of the accuracy {lower}"),
+        *([Fact("To recompute it", str(row.id))] if row.facts.get("run") else []),
     ]
 
 

@@ -2,8 +2,9 @@
 
 from django.urls import path
 
-from apps.pages.views import buyer
+from apps.pages.views import buyer, quality
 
 urlpatterns = [
     path("projects/<uuid:project_id>/live/", buyer.project_live, name="project_live"),
+    path("projects/<uuid:project_id>/quality/", quality.project_quality, name="project-quality"),
 ]

@@ -9,5 +9,6 @@ urlpatterns = [
     path("projects/<uuid:project_id>/rejections/", staff.rejections, name="staff-rejections"),
     path("people/", staff.people, name="staff-people"),
     path("people/<uuid:user_id>/", staff.person, name="staff-person"),
+    path("alphas/", staff.alphas, name="staff-alphas"),
     path("checks/", staff.checked_books, name="staff-checks"),
 ]

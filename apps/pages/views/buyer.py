@@ -1,6 +1,5 @@
 """The page of a live project: progress, review queue, budget burn and scores, in one place."""
 
-import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,11 +22,11 @@ from apps.projects.models import Project, ProjectFigures
 from apps.projects.views.gates import seen
 from apps.scoring.enums import RunState
 from apps.scoring.models import ScoringRun
+from apps.scoring.rules import wilson
 from apps.work.queries import progress, seats
 from apps.work.queries.offers import Figures
 from apps.work.queries.progress import BINS_AN_ESTIMATE
 
-Z_90 = 1.6449  # of a two-sided 90% interval
 UNFINISHED = frozenset({RunState.QUEUED, RunState.RUNNING})
 
 
@@ -188,14 +187,6 @@ def _times(project: Project, counts: Sequence[int]) -> dict:
         "bins": list(zip(labels, counts, strict=True)),
         "marker": (BINS_AN_ESTIMATE, f"your estimate, {minutes(estimate)}"),
     }
-
-
-def wilson(right: int, answers: int) -> tuple[float, float]:
-    """The 90% interval of a share (Wilson, 1927), answers taken as independent."""
-    share, spread = right / answers, Z_90 * Z_90 / answers
-    centre = share + spread / 2
-    half = Z_90 * math.sqrt(share * (1 - share) / answers + spread / (4 * answers))
-    return (centre - half) / (1 + spread), (centre + half) / (1 + spread)
 
 
 def _gold(figures: Mapping | None) -> dict:

@@ -60,6 +60,12 @@ def context(*, now: dt.datetime) -> dict:
         "bins": [(f"${low}", float(count)) for low, count in
                  zip(itertools.count(8, 2), [1, 3, 9, 21, 34, 28, 15, 6, 2], strict=False)],
         "marker": (2.0, "floor $12"),
+        "people": ["4F2A-91BC", "A07D-13E2", "77C1-0B9F", "D3E4-55AA"],
+        "pairs": [
+            (0, 1, 0.82, 0.71, 0.9, 48), (0, 2, 0.55, 0.31, 0.74, 31),
+            (0, 3, -0.08, -0.3, 0.16, 26), (1, 2, 0.61, 0.38, 0.78, 33),
+            (1, 3, 0.12, -0.12, 0.36, 24),
+        ],
         "spark": [value for _, value in WEEKS],
         "page": Page(
             rows=[], heads=[], orders=[], kept=[], first_url="#pages", previous_url="#pages",

@@ -6,7 +6,8 @@ Every page here leaves evidence of whose rows it showed.
 import uuid
 
 from django.contrib import messages
-from django.db.models import Count, Q
+from django.db.models import Count, F, Max, Q
+from django.db.models.functions import Abs
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_http_methods, require_safe
@@ -30,13 +31,24 @@ from apps.payments.models import OutboxCall
 from apps.payments.queries import earned
 from apps.projects.models import Project
 from apps.scoring.enums import RunState
-from apps.scoring.models import ScoringRun
+from apps.scoring.models import PARITY, AlphaCheck, ScoringRun
 from apps.work import actions as work
 from apps.work.enums import VerdictOutcome
 from apps.work.models import Assignment, Verdict
 
 SHOWN = 25
 REJECTIONS = Table(Column("decided", "Decided", "decided_at"), sort="-decided", size=SHOWN)
+
+ALPHAS = Table(
+    Column("project", "Project"),
+    Column("checked", "Checked", "checked_at"),
+    Column("answers", "Answers", is_number=True),
+    Column("alpha", "Published", is_number=True),
+    Column("package", "krippendorff", is_number=True),
+    Column("difference", "Difference", is_number=True),
+    sort="-checked",
+    size=SHOWN,
+)
 
 
 @require_safe
@@ -174,6 +186,20 @@ def _may_propose(request: HttpRequest, profile: ContributorProfile | None) -> bo
         and profile.deactivated_at is None
         and profile.deactivation_notice_until is None
     )
+
+
+@require_safe
+@staff_only
+def alphas(request: HttpRequest, seen: Seen) -> HttpResponse:
+    """Each published alpha beside what the `krippendorff` package says, as of last night."""
+    rows = AlphaCheck.objects.visible_to(request.actor).select_related("project")
+    page = ALPHAS.page(request, rows)
+    for check in page:
+        seen.add("run", check.run_id, check.org_id)
+    apart = rows.annotate(apart=Abs(F("alpha") - F("package"))).aggregate(
+        checked=Count("id"), compared=Count("package"), largest=Max("apart")
+    )
+    return render(request, "pages/staff_alphas.html", {"page": page, "parity": PARITY, **apart})
 
 
 @require_safe

@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Sequence
 from decimal import ROUND_FLOOR, Decimal
+from importlib import import_module
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,6 +14,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q
 
 from apps.core import blobs
+from apps.core.ids import derived
 from apps.core.tenancy import Actor
 from apps.ledger import actions as ledger
 from apps.projects.models import GoldAnswer, Project
@@ -23,7 +25,8 @@ from apps.scoring.models import ScoringRun
 from apps.tasktypes import registry
 from apps.work.actions import decide, money, windows
 from apps.work.enums import AssignmentState, Decider, VerdictOutcome
-from apps.work.models import Assignment, Submission, Verdict
+from apps.work.models import Assignment, Score, Submission, Verdict
+from apps.work.queries.scores import monday
 
 S = AssignmentState
 REST_FACTOR, REST_MAX = 5, dt.timedelta(minutes=1)
@@ -181,23 +184,87 @@ def take_scores(*, run_id: uuid.UUID, by: Actor, now: dt.datetime) -> int:
         run = ScoringRun.objects.select_for_update(of=("self",), no_key=True).get(id=run_id)
         if run.state != RunState.DONE or run.handled_at is not None:
             return 0
-        scores = pq.read_table(io.BytesIO(blobs.read(run.scores_sha256))).to_pylist()
+        table = pq.read_table(io.BytesIO(blobs.read(run.scores_sha256)))
+        scores = table.to_pylist()
         # Assignments come before enrolments, in everything that locks both.
         waiting = _waiting(run.project_id)
         with connection.cursor() as cursor:
             for start in range(0, len(scores), _BATCH):
-                batch = [_score(row) for row in scores[start : start + _BATCH]]
+                batch = [_score(row, run.id) for row in scores[start : start + _BATCH]]
                 cursor.execute(_STORE, [now, json.dumps(batch)])
-            people = pq.read_table(io.BytesIO(blobs.read(run.workers_sha256))).to_pylist()
-            workers = [_standing(row) for row in people]
+            people = pq.read_table(io.BytesIO(blobs.read(run.workers_sha256)))
+            workers = [_standing(row) for row in people.to_pylist()]
             cursor.execute(_STANDING, [json.dumps(workers), run.project_id])
+        _keep_of_week(run, people, _agreed(run, table), now=now)
         run.handled_at = now
         run.save(update_fields=["handled_at"])
         _book(waiting, by=by, now=now)
         return len(scores)
 
 
-def _score(row: dict) -> dict:
+def _agreed(run: ScoringRun, scores: pa.Table) -> dict[str, tuple[int, int]]:
+    """Worker → (answers to items with a label, those equal to it); rows are those of the input."""
+    workers = pq.read_table(blobs.path(run.input_sha256), columns=["worker_id"])["worker_id"]
+    agrees = scores["agrees_with_label"].cast(pa.int64())
+    table = pa.table({"worker": workers, "agrees": agrees})
+    sums = table.group_by("worker").aggregate([("agrees", "count"), ("agrees", "sum")])
+    return {
+        row["worker"]: (row["agrees_count"], row["agrees_sum"] or 0) for row in sums.to_pylist()
+    }
+
+
+def _keep_of_week(
+    run: ScoringRun, people: pa.Table, agreed: dict[str, tuple[int, int]], *, now: dt.datetime
+) -> None:
+    """One row a person and week: each run of the week writes it anew."""
+    terms = money.terms_of(
+        Project.objects.values_list("criteria_id", flat=True).get(id=run.project_id)
+    )
+    counts = [people[name].to_numpy() for name in ("correct", "gold")]
+    # Asked for here, so that the web, which imports the actions, never loads scipy.
+    more_right = import_module("gpu_jobs.gold.bar").more_right
+    needed = more_right(*counts, bar=float(terms.bonus_bar), minimum=terms.gold_minimum)
+    week = monday(now)
+    rows = []
+    for person, more in zip(people.to_pylist(), needed.tolist(), strict=True):
+        labelled, equal = agreed.get(person["worker_id"], (0, 0))
+        rows.append(
+            Score(
+                id=derived(run.project_id, "score", person["worker_id"], week.isoformat()),
+                org_id=run.org_id,
+                project_id=run.project_id,
+                contributor_id=uuid.UUID(person["worker_id"]),
+                run_id=run.id,
+                week=week,
+                at=now,
+                answers=person["answers"],
+                labelled=labelled,
+                agreed=equal,
+                gold_count=person["gold"],
+                gold_correct=person["correct"],
+                gold_mean=person["q"],
+                gold_low=person["low"],
+                gold_high=person["high"],
+                gold_lower=person["lower"],
+                bar=terms.bonus_bar,
+                gold_minimum=terms.gold_minimum,
+                more_right=None if more < 0 else more,
+            )
+        )
+    Score.objects.bulk_create(
+        rows,
+        batch_size=_BATCH,
+        update_conflicts=True,
+        unique_fields=["contributor", "project", "week"],
+        update_fields=[
+            "run", "at", "answers", "labelled", "agreed", "gold_count", "gold_correct",
+            "gold_mean", "gold_low", "gold_high", "gold_lower", "bar", "gold_minimum",
+            "more_right",
+        ],
+    )  # fmt: skip
+
+
+def _score(row: dict, run_id: uuid.UUID) -> dict:
     """The words on a verdict: gold, agreement, anomaly; `not available` where there is none."""
     return {
         "id": row["submission_id"],
@@ -211,6 +278,7 @@ def _score(row: dict) -> dict:
             if row["label_probability"] is None
             else round(row["label_probability"], 4),
             "anomaly": row["anomaly"] or "none",
+            "run": str(run_id),
         },
     }
 

@@ -24,7 +24,7 @@ from apps.projects.models import Project
 from apps.projects.rules import Hold, Kind, Line, LineKind
 from apps.work.actions import money
 from apps.work.enums import DECIDED, PAID_AS_ACCEPTED, AssignmentState
-from apps.work.models import Assignment, EarningLine, Enrolment, Settlement
+from apps.work.models import Assignment, EarningLine, Enrolment, Score, Settlement
 
 S = AssignmentState
 # While one of these exists, more can become due: the project cannot be settled for the last time.
@@ -141,6 +141,7 @@ def _account(project_id: uuid.UUID, contributor_id: uuid.UUID) -> tuple[rules.Ac
         )
     )
     enrolment = Enrolment.objects.get(**mine)
+    run = Score.objects.filter(**mine).order_by("-week").values_list("run_id", flat=True).first()
     account = rules.Account(
         earned=sum(
             value["net"] for kind, value in sums.items() if kind not in rules.BESIDE_THE_CLOCK
@@ -156,6 +157,8 @@ def _account(project_id: uuid.UUID, contributor_id: uuid.UUID) -> tuple[rules.Ac
         "gold_count": enrolment.gold_count,
         "gold_lower": str(enrolment.gold_lower) if enrolment.gold_lower is not None else None,
         "accepted_base": account.accepted_base,
+        # What the bound was read from; `manage.py recompute` takes the settlement's id.
+        "run": str(run) if run else None,
     }
     return account, facts
 

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from apps.work.views import assignment, contributor, earnings
+from apps.work.views import assignment, contributor, earnings, scores
 
 app_name = "work"
 urlpatterns = [
@@ -24,5 +24,7 @@ urlpatterns = [
     path("assignments/<uuid:assignment_id>/undo/", assignment.undo, name="undo"),
     path("assignments/<uuid:assignment_id>/give-back/", assignment.give_back, name="give-back"),
     path("mine/", earnings.history, name="history"),
+    path("scores/", scores.index, name="scores"),
+    path("scores/<uuid:project_id>/", scores.project, name="score"),
     path("earnings/", earnings.show, name="earnings"),
 ]

@@ -1,0 +1,268 @@
+"""The buyer's page of quality: who agrees with whom, what is taken for what, since when, at what
+cost. Each number with its interval and with how many it rests on.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_safe
+
+from apps.core.htmx import render
+from apps.core.http import HttpRequest
+from apps.core.money import half_even
+from apps.pages.views.buyer import band
+from apps.projects.enums import ProjectState
+from apps.projects.models import Project
+from apps.projects.views.gates import seen
+from apps.scoring import queries as scoring
+from apps.scoring.rules import Z_95, Share, share_of
+from apps.work.queries import progress
+from apps.work.views.buyer import pseudonym
+
+POINTS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure with its bounds; None where the run did not compute them."""
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Answers to items whose right class is `name`; `cells` in the order of the classes given."""
+
+    name: str
+    n: int
+    cells: Sequence["Cell"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    name: str
+    share: Share
+    is_right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """`against` is what is taken for right: the labels, or gold."""
+
+    against: str
+    key: str
+    names: Sequence[str]
+    rows: Sequence[Row]
+    right: Share
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One run: known answers met, over all of them and over those that were new in it."""
+
+    at: dt.datetime
+    answers: int
+    gold: Share | None
+    new: Share | None
+    alpha: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Minor units. `each` is what was booked, divided by the labels that are sure enough.
+
+    `right` says how many of those are right where the answer is known, `low` and `high` what a
+    right one costs at the ends of that interval.
+    """
+
+    booked: int
+    items: int
+    of: int
+    bar: float
+    each: int | None
+    right: Share | None
+    low: int | None
+    high: int | None
+
+
+@login_required
+@require_safe
+def project_quality(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
+    """What the last finished run says; read by everybody of the organization."""
+    project = seen(request, project_id)
+    if project.state == ProjectState.DRAFT:
+        return redirect("projects:detail", project.id)
+    run = scoring.latest_done(project.id, request.actor)
+    context: dict = {"project": project, "currency": project.currency, "run": run}
+    if run is not None:
+        figures = run.result or {}
+        names = _names(project)
+        context |= {
+            "alpha": _alpha(figures.get("agreement")),
+            "alpha_reason": _of(figures, "agreement").get("reason") or "",
+            "band": band(_of(figures, "agreement").get("alpha")),
+            "alpha_marks": [
+                (float(settings.WAGEFILE["alpha_tentative"]), "tentative"),
+                (float(settings.WAGEFILE["alpha_reliable"]), "reliable"),
+            ],
+            "gold": _gold(figures.get("gold")),
+            "people": _people(project, _of(figures, "people", "matrices")),
+            "confusions": _confusions(_of(figures, "confusion", "matrices"), names),
+            "cost": _cost(project, _of(figures, "reliable", "matrices")),
+            "points": _points(project, request),
+        }
+        context["line"] = _line(context["points"])
+    return render(request, "pages/quality.html", context)
+
+
+def _of(figures: Mapping, name: str, stage: str = "") -> Mapping:
+    """A part of the figures; empty in runs from before it was computed."""
+    part = (figures.get(stage) or {}) if stage else figures
+    return part.get(name) or {}
+
+
+def _names(project: Project) -> dict[str, str]:
+    """Answer → its label, for tasks with choices."""
+    config = project.criteria_in_force.body["task"]["config"]
+    return {choice["key"]: choice["label"] for choice in config.get("choices", [])}
+
+
+def _alpha(agreement: Mapping | None) -> Interval | None:
+    if not agreement or agreement.get("alpha") is None:
+        return None
+    return Interval(
+        agreement["alpha"], agreement.get("low"), agreement.get("high"), agreement.get("units", 0)
+    )
+
+
+def _gold(gold: Mapping | None) -> Share | None:
+    if not gold or not gold.get("gold_answers"):
+        return None
+    return share_of(gold["correct"], gold["gold_answers"])
+
+
+def _people(project: Project, found: Mapping) -> dict:
+    """Names and pairs for the map: (place, place, kappa, low, high, shared items)."""
+    pairs = found.get("pairs") or []
+    if not pairs:
+        return {}
+    names = [
+        pseudonym(project.id, uuid.UUID(worker)).removeprefix("Contributor ")
+        for worker in found["workers"]
+    ]
+    return {"names": names, "pairs": [tuple(pair) for pair in pairs], "count": len(names)}
+
+
+def _confusions(found: Mapping, names: Mapping[str, str]) -> list[Confusion]:
+    if not found:
+        return []
+    classes = [names.get(key, key) for key in found["classes"]] + ["all others"]
+    every = [
+        _confusion(against, key, classes, found[key])
+        for against, key in (("known answers", "gold"), ("labels", "labels"))
+    ]
+    return [each for each in every if each is not None]
+
+
+def _confusion(
+    against: str, key: str, classes: Sequence[str], counts: Sequence[Sequence[int]]
+) -> Confusion | None:
+    total = sum(map(sum, counts))
+    if not total:
+        return None
+    # The last place holds what is no class of its own; it is drawn only where there is something.
+    used = [
+        place
+        for place in range(len(classes))
+        if sum(counts[place]) or sum(row[place] for row in counts)
+    ]
+    rows = [
+        Row(
+            classes[place],
+            sum(counts[place]),
+            [
+                Cell(
+                    classes[given],
+                    share_of(counts[place][given], sum(counts[place]), Z_95),
+                    is_right=place == given,
+                )
+                for given in used
+            ],
+        )
+        for place in used
+        if sum(counts[place])
+    ]
+    # Among all others right and given class may be two, so only classes with a name count.
+    right = sum(counts[place][place] for place in range(len(classes) - 1))
+    return Confusion(
+        against, key, [classes[place] for place in used], rows, share_of(right, total, Z_95)
+    )
+
+
+def _cost(project: Project, found: Mapping) -> Cost | None:
+    if not found:
+        return None
+    counts = progress.of_project(project)
+    booked, items = counts["net"] + counts["fee"], found["items"]
+    right = share_of(found["right"], found["gold"], Z_95) if found["gold"] else None
+    low = high = None
+    if right is not None and items and right.low > 0:
+        low, high = round(booked / (items * right.high)), round(booked / (items * right.low))
+    return Cost(
+        booked=booked,
+        items=items,
+        of=found["of"],
+        bar=found["bar"],
+        each=half_even(booked, items) if items else None,
+        right=right,
+        low=low,
+        high=high,
+    )
+
+
+def _points(project: Project, request: HttpRequest) -> list[Point]:
+    """Some of the finished runs, evenly spread, the last one among them; in order of time."""
+    runs = scoring.history(project.id, request.actor)
+    step = max(1, -(-len(runs) // POINTS))
+    chosen = runs[::step][:POINTS][::-1]
+    points, before = [], (0, 0)
+    for run in chosen:
+        gold = run["gold"] or {}
+        counts = (gold.get("correct", 0), gold.get("gold_answers", 0))
+        right, n = counts[0] - before[0], counts[1] - before[1]
+        points.append(
+            Point(
+                at=run["finished_at"],
+                answers=run["input_rows"],
+                gold=_gold(gold),
+                # Answers can leave a run, when they are rejected; then nothing is said of the rest.
+                new=share_of(right, n) if 0 <= right <= n and n else None,
+                alpha=_alpha(run["agreement"]),
+            )
+        )
+        before = counts
+    return points
+
+
+def _line(points: Sequence[Point]) -> list[tuple[str, float, float, float]]:
+    shown = [point for point in points if point.gold is not None]
+    is_short = len({point.at.date() for point in shown}) < len(shown)
+    return [
+        (
+            f"{point.at:%-d %b %H:%M}" if is_short else f"{point.at:%-d %b}",
+            point.gold.value,
+            point.gold.low,
+            point.gold.high,
+        )
+        for point in shown
+        if point.gold is not None
+    ]

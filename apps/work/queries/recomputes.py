@@ -1,0 +1,63 @@
+"""From an id that a page quotes to the scoring run behind it, and to the row that it names."""
+
+import uuid
+from dataclasses import dataclass
+
+from apps.core.errors import NotThere
+from apps.core.tenancy import Actor
+from apps.scoring.enums import RunState
+from apps.scoring.models import ScoringRun
+from apps.work.models import EarningLine, Score, Settlement, Submission
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """What an id stands for: a run, and in it perhaps one person's row or one answer's."""
+
+    what: str
+    run: ScoringRun
+    worker: uuid.UUID | None = None
+    submission: uuid.UUID | None = None
+
+
+def find(score_id: uuid.UUID, actor: Actor) -> Quoted:
+    """A run, a person's score, a settlement, one of its earning lines, or a scored answer.
+
+    Raises NotThere with a sentence.
+    """
+    run = ScoringRun.objects.visible_to(actor).filter(id=score_id).first()
+    if run is not None:
+        return Quoted("scoring run", _done(run))
+    score = Score.objects.visible_to(actor).filter(id=score_id).select_related("run").first()
+    if score is not None:
+        return Quoted("score of a contributor", _done(score.run), worker=score.contributor_id)
+    settlement = _settlement(score_id, actor)
+    if settlement is not None:
+        run = _run(settlement.facts.get("run"), actor)
+        return Quoted("settlement", run, worker=settlement.contributor_id)
+    answer = Submission.objects.visible_to(actor).filter(id=score_id).first()
+    if answer is not None:
+        return Quoted("answer", _run(answer.scores.get("run"), actor), submission=answer.id)
+    raise NotThere("No run, score, settlement, earning line or answer has this id.")
+
+
+def _settlement(score_id: uuid.UUID, actor: Actor) -> Settlement | None:
+    found = Settlement.objects.visible_to(actor).filter(id=score_id).first()
+    if found is None:
+        line = EarningLine.objects.visible_to(actor).filter(id=score_id).first()
+        found = line.settlement if line else None
+    return found
+
+
+def _run(run_id: str | None, actor: Actor) -> ScoringRun:
+    run = ScoringRun.objects.visible_to(actor).filter(id=run_id).first() if run_id else None
+    if run is None:
+        raise NotThere("No scoring run stands behind this: it rests on no score, or was made "
+                       "before runs were written down with it.")  # fmt: skip
+    return _done(run)
+
+
+def _done(run: ScoringRun) -> ScoringRun:
+    if run.state != RunState.DONE:
+        raise NotThere(f"This run is {run.state}; only a finished one has figures to compare.")
+    return run

@@ -1,0 +1,142 @@
+"""One coin a worker: right with probability a_w, else any other class, each as likely.
+
+    P(v | k) = a_w if v = k, else (1 − a_w) / (C − 1)
+    E: T_ik ∝ p_k Π_{answers v of w to i} P(v | k)        M: a_w = mean over w's answers of T_iv
+
+Source: Y. Zhang, X. Chen, D. Zhou, M. I. Jordan, "Spectral methods meet EM", JMLR 17 (2016), and
+the one-coin model of Dawid & Skene (1979). Started from the majority's shares. One number a
+worker, so it stands thin crowds that a confusion matrix overfits; it can collapse where errors
+lean one way. `hits` and `misses` are pseudo-answers (a Beta prior) that keep a worker of few
+answers near the crowd; 0 gives the maximum of the likelihood.
+
+With `shared` all workers have the same accuracy. Its most probable class is the majority's
+(where a > 1/C), so it is the model behind a plain vote, and gives the vote a likelihood.
+
+Stop rules: `em`. Shapes: I items, W workers, C classes, K cells; O(answers) a step.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gpu_jobs.aggregation import em
+from gpu_jobs.aggregation.em import MAX_ITER, SMOOTHING, STOPS, TOL
+from gpu_jobs.aggregation.labels import Labels
+from gpu_jobs.aggregation.posterior import Posterior, from_shares, posterior
+from gpu_jobs.aggregation.tally import Tally
+from gpu_jobs.answers import Answers
+from gpu_jobs.contracts import InputError
+
+
+@dataclass(frozen=True)
+class OneCoin:
+    """posterior: by cell. accuracy float64 (W,): a_w. priors (C,)."""
+
+    labels: Labels
+    posterior: Posterior
+    accuracy: np.ndarray
+    iterations: int
+    converged: bool
+    log_likelihood: float
+
+    @property
+    def priors(self) -> np.ndarray:
+        return self.posterior.priors
+
+    def predictive(self, item: np.ndarray, worker: np.ndarray, value: np.ndarray) -> np.ndarray:
+        """float64 (m,): probability that worker[j] answers item[j] with value[j]."""
+        right, hit = self.posterior.at(item, value), self.accuracy[worker]
+        others = max(self.posterior.tally.classes - 1, 1)
+        return right * hit + (1 - right) * (1 - hit) / others
+
+
+def one_coin(
+    answers: Answers,
+    *,
+    max_iter: int = MAX_ITER,
+    tol: float = TOL,
+    stop: str = STOPS[0],
+    hits: float = 0.0,
+    misses: float = 0.0,
+    shared: bool = False,
+    tally: Tally | None = None,
+) -> OneCoin:
+    """Fit to all answers, or to those of `tally`. Raises InputError for negative pseudo-answers."""
+    em.check(max_iter, tol, stop)
+    if not (hits >= 0 and misses >= 0):
+        raise InputError("hits and misses must be 0 or more")
+    tally = tally or Tally.of(answers)
+    fit = _Em(tally, hits, misses, shared=shared)
+    fit.maximise(from_shares(tally))
+    has_prior = hits + misses > 0
+    rule = fit.crowd_kit_bound if stop == "crowd-kit" and not has_prior else fit.log_posterior
+
+    def step() -> float:
+        fit.maximise(fit.expect())
+        return rule()
+
+    done = em.climb(step, answers=len(tally), max_iter=max_iter, tol=tol)
+    last = fit.last
+    return OneCoin(
+        labels=last.labels(answers),
+        posterior=last,
+        accuracy=fit.accuracy,
+        iterations=done.iterations,
+        converged=done.converged,
+        log_likelihood=fit.log_likelihood(),
+    )
+
+
+class _Em:
+    def __init__(self, tally: Tally, hits: float, misses: float, *, shared: bool) -> None:
+        self.tally, self.shared = tally, shared
+        self.hits, self.misses = hits, misses
+        self.others = max(tally.classes - 1, 1)
+        self.last = from_shares(tally)
+        self.accuracy = np.zeros(tally.workers)
+        self.priors = np.zeros(tally.classes)
+
+    def maximise(self, now: Posterior) -> None:
+        tally = self.tally
+        right = tally.workers_of_cells.spread(now.of_cell)
+        given = tally.of_worker.astype(np.float64)
+        if self.shared:
+            right, given = np.full_like(right, right.sum()), np.full_like(given, given.sum())
+        total = given + self.hits + self.misses
+        mean = np.divide(right + self.hits, total, out=np.full_like(total, 0.5), where=total > 0)
+        self.accuracy = np.clip(mean, SMOOTHING, 1 - SMOOTHING)
+        self.priors = now.class_means()
+        self.last = now
+
+    def expect(self) -> Posterior:
+        """Wrong by chance is the common measure: a cell scores what being right says beyond it."""
+        odds = np.log(self.accuracy) - np.log((1 - self.accuracy) / self.others)
+        return posterior(self.tally, self.tally.workers_of_cells.sum(odds), self.priors)
+
+    def _chance(self) -> float:
+        """Σ over answers of ln P(a given wrong answer)."""
+        return float(self.tally.of_worker @ np.log((1 - self.accuracy) / self.others))
+
+    def log_likelihood(self) -> float:
+        return float(self.expect().log_norm.sum()) + self._chance() if len(self.tally) else 0.0
+
+    def log_posterior(self) -> float:
+        prior = self.hits * np.log(self.accuracy) + self.misses * np.log(1 - self.accuracy)
+        return self.log_likelihood() + float(prior[:1].sum() if self.shared else prior.sum())
+
+    def crowd_kit_bound(self) -> float:
+        """As `em` says, with the posterior before the M-step and the parameters after it."""
+        tally, now = self.tally, self.last
+        odds = np.log(self.accuracy) - np.log((1 - self.accuracy) / self.others)
+        joint = self._chance() + float(now.of_cell @ tally.workers_of_cells.sum(odds))
+        log_priors = np.log(np.maximum(self.priors, SMOOTHING))
+        weighted, size = 0.0, tally.of_item
+        cells = tally.cells
+        for k in range(tally.classes):
+            mass = now.priors[k] * now.scale
+            mine = cells.value == k
+            mass[cells.owner[mine]] = now.of_cell[mine]
+            joint += float(size @ mass) * log_priors[k]
+            clipped = np.maximum(mass, SMOOTHING)
+            weighted += float(clipped @ np.log(clipped))
+        return joint - weighted

@@ -1,0 +1,203 @@
+"""`python -m gpu_jobs errors`."""
+
+import argparse
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from gpu_jobs import tables
+from gpu_jobs.aggregation.methods import aggregate
+from gpu_jobs.answers import NO_GOLD, Answers
+from gpu_jobs.contracts import InputError
+from gpu_jobs.crowd_files import counted, read_beside, save_plot
+from gpu_jobs.errors import bias, cited, confusion
+
+COLUMNS = ("tier", "language", "kind", "group", "described", "cited")
+TRUTHS = ("gold", "labels")
+CLOSED = ("choice", "pairwise", "ordinal")
+LARGEST = 50
+"""More classes than this are not printed as a matrix; their confused pairs are."""
+
+
+def add(commands: "argparse._SubParsersAction[Any]", common: argparse.ArgumentParser) -> None:
+    wrong = commands.add_parser(
+        "errors",
+        parents=[common],
+        help=f"where people go wrong; also reads the columns {', '.join(COLUMNS)}",
+    )
+    wrong.add_argument("--truth", choices=TRUTHS, help="default: gold where there is any")
+    wrong.add_argument("--top", type=int, default=20, help="confused pairs to show")
+    wrong.add_argument("--out", type=Path, metavar="WORKERS", help=".csv or .parquet")
+    wrong.add_argument("--plot", type=Path, metavar="FILE.svg", help="the confusion matrix")
+    wrong.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    answers, _, beside = read_beside(options, COLUMNS)
+    if options.type not in CLOSED:
+        raise InputError(
+            f"errors are counted for the types {', '.join(CLOSED)}; how far {options.type} lies"
+            " from the gold is said by the command gold"
+        )
+    start = perf_counter()
+    known = bool((answers.gold != NO_GOLD).any())
+    chosen = options.truth or ("gold" if known else "labels")
+    if chosen == "gold" and not known:
+        raise InputError("no item has a known answer; --truth labels takes the crowd's")
+    truth = answers.gold if chosen == "gold" else _labels(answers)
+    of_answer = truth[answers.item]
+    judged = of_answer != NO_GOLD
+    wrong = np.where(judged, (of_answer != answers.value).astype(np.float64), np.nan)
+    figures: dict[str, Any] = {
+        "truth": chosen,
+        "judged_answers": int(judged.sum()),
+        "errors": int(np.nansum(wrong)),
+        "error_rate": float(np.nanmean(wrong)) if judged.any() else None,
+        "confused_pairs": _pairs(answers, truth, options.top),
+    }
+    if len(answers.classes) <= LARGEST:
+        found = confusion.confusion(of_answer, answers.value, classes=len(answers.classes))
+        figures["classes"] = answers.classes
+        save_plot(options.plot, lambda: found.plot(answers.classes))
+        figures["confusion"] = {
+            "counts": found.counts[0].tolist(),
+            "rate": _listed(found.rate[0]),
+            "low": _listed(found.low[0]),
+            "high": _listed(found.high[0]),
+        }
+    elif options.plot:
+        raise InputError(f"a matrix of more than {LARGEST} classes is not drawn")
+    for name in ("tier", "language", "kind", "group"):
+        if name in beside:
+            codes, names = _codes(beside[name])
+            figures[f"by_{name}"] = _gap(bias.gaps(wrong, codes, answers.worker, len(names)), names)
+    if "group" in beside and len(answers.classes) <= LARGEST:
+        figures["leaning_by_group"] = _leanings(answers, of_answer, beside["group"])
+    if "described" in beside:
+        figures["by_description"] = _described(answers, wrong, beside)
+    if "cited" in beside:
+        figures["cited"] = _citations(answers, beside["cited"])
+    if options.out:
+        tables.write_named(_workers(answers, of_answer), options.out)
+    seconds = perf_counter() - start
+    return figures | {"seconds_compute": round(seconds, 6)} | counted(answers, options)
+
+
+def _labels(answers: Answers) -> np.ndarray:
+    found = aggregate(answers, method="dawid-skene", fall_back=True).labels.label
+    return np.where(found < 0, NO_GOLD, found)
+
+
+def _codes(texts: list[str | None]) -> tuple[np.ndarray, list[str]]:
+    """Codes into the sorted names, −1 for blank."""
+    names = sorted({text for text in texts if text is not None})
+    place: dict[str | None, int] = {name: code for code, name in enumerate(names)}
+    return np.array([place.get(text, -1) for text in texts], dtype=np.int64), names
+
+
+def _pairs(answers: Answers, truth: np.ndarray, top: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "truth": answers.classes[pair.truth],
+            "answer": answers.classes[pair.answer],
+            "count": pair.count,
+            "rate": pair.rate,
+            "low": pair.low,
+            "high": pair.high,
+            "items": [answers.items[code] for code in pair.items],
+        }
+        for pair in confusion.confused_pairs(answers, truth, top=top)
+    ]
+
+
+def _gap(found: bias.Gap, names: list[str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "people": int(found.people[i]),
+            "answers": int(found.answers[i]),
+            "error_rate": _number(found.share[i]),
+            "low": _number(found.low[i]),
+            "high": _number(found.high[i]),
+            "difference": _number(found.difference[i]),
+            "apart": bool(found.apart[i]),
+        }
+        for i, name in enumerate(names)
+        if found.shown[i]
+    ]
+
+
+def _leanings(answers: Answers, truth: np.ndarray, texts: list[str | None]) -> list[dict[str, Any]]:
+    codes, names = _codes(texts)
+    found = bias.leanings(
+        answers.value,
+        truth,
+        codes,
+        answers.worker,
+        classes=len(answers.classes),
+        groups=len(names),
+    )
+    return [
+        {
+            "name": name,
+            "answer": answer,
+            "lean": _number(found.lean[g, c]),
+            "low": float(found.low[g, c]),
+            "high": float(found.high[g, c]),
+            "apart": bool(found.apart[g, c]),
+        }
+        for g, name in enumerate(names)
+        for c, answer in enumerate(answers.classes)
+    ]
+
+
+def _described(
+    answers: Answers, wrong: np.ndarray, beside: dict[str, list[str | None]]
+) -> dict[str, Any]:
+    who, cells = _codes(beside["described"])
+    found = bias.gaps(wrong, who, answers.worker, len(cells), least_people=bias.LEAST_PEOPLE)
+    figures: dict[str, Any] = {
+        "least_people": bias.LEAST_PEOPLE,
+        "cells": _gap(found, cells),
+        "suppressed": int((~found.shown).sum()),
+    }
+    if "group" in beside:
+        whom, groups = _codes(beside["group"])
+        both = bias.crossed(wrong, who, whom, answers.worker, cells=len(cells), groups=len(groups))
+        figures["cells_by_group"] = _gap(
+            both, [f"{cell} × {group}" for cell in cells for group in groups]
+        )
+    return figures
+
+
+def _citations(answers: Answers, texts: list[str | None]) -> list[dict[str, Any]]:
+    line, names = _codes(texts)
+    found = cited.citations(line, answers.worker, lines=len(names))
+    order = np.lexsort((np.arange(len(names)), -found.count))
+    return [
+        {"line": names[i]} | {name: getattr(found, name)[i].item() for name in vars(found)}
+        for i in order.tolist()
+    ]
+
+
+def _workers(answers: Answers, of_answer: np.ndarray) -> pa.Table:
+    truth = np.where(
+        of_answer == NO_GOLD, -1, np.where(of_answer < 0, len(answers.classes), of_answer)
+    )
+    rates = confusion.error_rates(truth, answers.value, answers.worker, len(answers.workers))
+    columns = {
+        name: pa.array(array, mask=np.isnan(array)) if name == "rate" else pa.array(array)
+        for name, array in vars(rates).items()
+    }
+    return pa.table({"worker_id": pa.array(answers.workers, pa.string())} | columns)
+
+
+def _listed(array: np.ndarray) -> list[list[float | None]]:
+    return [[_number(each) for each in row] for row in array.tolist()]
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

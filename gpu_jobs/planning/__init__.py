@@ -1,0 +1,1 @@
+"""Which item next, and whether it needs another answer."""

@@ -1,0 +1,1 @@
+"""Suggestions by a model that learned from accepted answers."""
