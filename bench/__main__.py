@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from bench import ledger, page, report, robustness, scoring, signals, turns
+from bench import ledger, lift, page, report, robustness, scoring, signals, turns
 from bench.flow import report as flow
 from bench.pages import report as pages
 from marketplace.runtime import RuntimeFault
@@ -31,6 +31,12 @@ def _scoring() -> list[str]:
         return report.scoring_lines(scoring.run(Path(folder)))
 
 
+def _lift() -> list[str]:
+    (VAR / "bench").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="lift-", dir=VAR / "bench") as folder:
+        return lift.lines(lift.run(Path(folder)))
+
+
 PARTS = {
     "scoring": Part(title="Scoring: `gpu_jobs` against crowd-kit and krippendorff", lines=_scoring),
     "robustness": Part(
@@ -39,6 +45,7 @@ PARTS = {
     "signals": Part(
         title="Gold, online scores, planning and pre-labels on real crowds", lines=signals.lines
     ),
+    "lift": Part(title="Lift: batched coalitions beside pyDVL, and calibration", lines=_lift),
     "ledger": Part(
         title="Ledger: `ledger_post` beside pgledger and a plain INSERT",
         lines=lambda: report.ledger_lines(ledger.run()),

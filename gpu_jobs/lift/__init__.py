@@ -1,0 +1,1 @@
+"""Lift: what a group's data is worth to a model, with error bars (docs/lift.md)."""

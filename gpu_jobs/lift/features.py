@@ -1,0 +1,117 @@
+"""Features in the basis that the batched training wants: dense, centred, no wider than needed.
+
+A linear head with an L2 penalty and a free intercept gives the same predictions when features
+are shifted and rotated, and its weights lie in the span of the training rows. So every problem is
+moved once into coordinates with at most as many columns as there are features or distinct rows,
+whichever is less, without changing any model. Where they are few enough they are the principal
+axes: there the Hessian of the logistic loss is close to diagonal, which is what makes few steps
+enough for hundreds of heads at once (`heads`). Only where both are too many is anything cut off,
+and then the share of the squares that is kept is reported.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg, sparse
+
+type Matrix = np.ndarray | sparse.csr_array
+
+DIMS = 512
+ROWS = 6_000
+"""The most distinct training rows whose whole span is kept; two matrices of rows × rows."""
+_ROTATED = 768
+_RIDGE = 1e-8
+_SEED = 20_261
+_OVERSAMPLED = 32
+_POWERS = 3
+
+
+@dataclass(frozen=True)
+class Axes:
+    """train float32 (u, d), test float32 (t, d): centred on the training rows' mean.
+
+    variance: float64 (d,), of each column over the training rows. kept: share of the squares
+    that the d columns hold; 1 when nothing was cut.
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+    variance: np.ndarray
+    kept: float
+
+
+def principal(train: Matrix, test: Matrix, *, dims: int = DIMS, rows: int = ROWS) -> Axes:
+    """Both sets in coordinates made from the training set.
+
+    Exact for at most `dims` features, or at most `rows` rows; else the `dims` leading axes of a
+    randomized SVD with a fixed seed (N. Halko, P.-G. Martinsson, J. Tropp, "Finding structure
+    with randomness", SIAM Review 53, 2011), so that the same features give the same axes.
+    """
+    kept = 1.0
+    if train.shape[1] > dims:
+        if train.shape[0] <= rows:
+            train, test = _in_span(train, test)
+        else:
+            right = _right_vectors(train, dims)
+            squares = train**2 if isinstance(train, np.ndarray) else train.multiply(train)
+            total = float(squares.sum())
+            train, test = np.asarray(train @ right), np.asarray(test @ right)
+            kept = min(float((train * train).sum() / total), 1.0) if total else 1.0
+    dense, away = _dense(train), _dense(test)
+    mean = dense.mean(axis=0)
+    dense, away = dense - mean, away - mean
+    if dense.shape[1] <= _ROTATED:
+        vectors = _axes(dense)
+        dense, away = dense @ vectors, away @ vectors
+    return Axes(
+        train=dense.astype(np.float32),
+        test=away.astype(np.float32),
+        variance=(dense * dense).mean(axis=0),
+        kept=kept,
+    )
+
+
+def _dense(matrix: Matrix) -> np.ndarray:
+    found = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
+    return found.astype(np.float64, copy=False)
+
+
+def _axes(centred: np.ndarray) -> np.ndarray:
+    """float64 (d, ≤ d): principal axes, the widest first; those without any spread are left out."""
+    variance, vectors = np.linalg.eigh(centred.T @ centred / len(centred))
+    real = np.flatnonzero(variance > max(float(variance.max(initial=0.0)) * 1e-10, 1e-30))[::-1]
+    vectors = vectors[:, real]
+    # An eigenvector's sign is free; its largest entry is made positive, so that it is not.
+    if vectors.size:
+        largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])]
+        vectors = vectors * np.sign(largest)
+    return vectors
+
+
+def _in_span(train: Matrix, test: Matrix) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates (u, u) and (t, u) in the span of the training rows: the Cholesky factor L of
+    their inner products, and L⁻¹ of the test rows' inner products with them.
+
+    What a test row has outside of that span meets no weight of any model.
+    """
+    products = _dense(train @ train.T)
+    ridge = _RIDGE * (float(np.trace(products)) / len(products) or 1.0)
+    products[np.diag_indices(len(products))] += ridge
+    lower = linalg.cholesky(products, lower=True, overwrite_a=True, check_finite=False)
+    across = _dense(train @ test.T)
+    away = linalg.solve_triangular(lower, across, lower=True, check_finite=False).T
+    return lower, away
+
+
+def _right_vectors(matrix: Matrix, dims: int) -> np.ndarray:
+    """float64 (columns, ≤ dims): leading right singular vectors."""
+    rng = np.random.default_rng(_SEED)
+    width = min(dims + _OVERSAMPLED, *matrix.shape)
+    left = np.asarray(matrix @ rng.standard_normal((matrix.shape[1], width)))
+    for _ in range(_POWERS):
+        left, _ = np.linalg.qr(left)
+        right, _ = np.linalg.qr(np.asarray(matrix.T @ left))
+        left = np.asarray(matrix @ right)
+    left, _ = np.linalg.qr(left)
+    _, _, small = np.linalg.svd(np.asarray(matrix.T @ left).T, full_matrices=False)
+    return small[:dims].T

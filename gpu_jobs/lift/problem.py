@@ -1,0 +1,227 @@
+"""The question of a lift run as arrays: training rows by group, a test set, a metric.
+
+Everything is brought into an order that follows from the content alone, so that neither the
+order of the rows nor the names of groups change a result.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from gpu_jobs.contracts import InputError
+from gpu_jobs.lift.features import Axes, principal
+from gpu_jobs.lift.metrics import draws, metric_of
+from gpu_jobs.lift.recipes import Recipe
+
+RESAMPLES = 200
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Labelled rows. inputs: what the recipe encodes, texts, or numbers (rows, columns). item:
+    their ids, where known. group: of each row; not needed for a test set.
+    """
+
+    inputs: Sequence[object] | np.ndarray
+    label: Sequence[str]
+    group: Sequence[str] = ()
+    item: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """axes: features of u distinct training inputs and of t test rows. feature, label, group:
+    int64 (n,), of each training row; sorted by group. counts: for each class how often each
+    group gave it to each distinct input, float32 (u, G). starts: int64, the first distinct input
+    of each block. test_label: int64 (t,). resamples: float32 (1 + R, t), see `metrics.draws`.
+    digest: of all that enters, in hex.
+    """
+
+    axes: Axes
+    feature: np.ndarray
+    label: np.ndarray
+    group: np.ndarray
+    counts: tuple[sparse.csr_array, ...]
+    starts: np.ndarray
+    groups: tuple[str, ...]
+    classes: tuple[str, ...]
+    test_label: np.ndarray
+    resamples: np.ndarray
+    metric: str
+    positive: int
+    l2: float
+    recipe: Recipe
+    digest: str
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """int64 (G,): rows of each group."""
+        return np.bincount(self.group, minlength=len(self.groups))
+
+
+def build(
+    train: Rows,
+    test: Rows,
+    *,
+    recipe: Recipe,
+    metric: str,
+    positive: str | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Problem:
+    """Raises InputError for empty sets, fewer than two classes or two test rows, a test label
+    that is unknown in training, and for test items (by id, or by equal input) in training.
+    """
+    metric_of(metric)
+    _check_sizes(train, test)
+    train_keys, test_keys = _keys(train.inputs, "training"), _keys(test.inputs, "test")
+    _check_leakage(train, test, train_keys, test_keys)
+    if resamples < 20:
+        raise InputError("at least 20 resamples of the test set are needed for an interval")
+    classes = sorted({str(each) for each in (*train.label, *test.label)})
+    if len(classes) < 2:
+        raise InputError(f"all labels are {classes[0]!r}: there is nothing to learn")
+    if metric == "f1" and positive is None:
+        if len(classes) != 2:
+            raise InputError("metric f1 needs the positive class when there are more than two")
+        positive = classes[1]
+    if positive is not None and positive not in classes:
+        raise InputError(f"the positive class {positive!r} is none of {', '.join(classes)}")
+    keys, label, group, groups = _ordered(train, train_keys, classes)
+    place = {name: code for code, name in enumerate(classes)}
+    order = sorted(range(len(test_keys)), key=lambda i: (test_keys[i], test.label[i]))
+    test_label = np.array([place[test.label[i]] for i in order], dtype=np.int64)
+    # Distinct inputs in the order in which groups bring them: blocks of rows follow groups.
+    first: dict[str, int] = {}
+    feature = np.array([first.setdefault(key, len(first)) for key in keys], dtype=np.int64)
+    row_of = {key: row for row, key in enumerate(train_keys)}
+    encoded = recipe.encode(
+        [train.inputs[row_of[key]] for key in first], [test.inputs[i] for i in order]
+    )
+    starts = np.sort(np.unique(np.minimum.reduceat(feature, _starts(group))))
+    counts = tuple(
+        sparse.coo_array(
+            (
+                np.ones(int((label == code).sum()), dtype=np.float32),
+                (feature[label == code], group[label == code]),
+            ),
+            shape=(len(first), len(groups)),
+        ).tocsr()
+        for code in range(len(classes))
+    )
+    return Problem(
+        axes=principal(*encoded, dims=recipe.dims),
+        feature=feature,
+        label=label,
+        group=group,
+        counts=counts,
+        starts=starts,
+        groups=tuple(groups),
+        classes=tuple(classes),
+        test_label=test_label,
+        resamples=draws(len(test_label), resamples, seed),
+        metric=metric,
+        positive=classes.index(positive) if positive is not None else 1,
+        l2=recipe.l2,
+        recipe=recipe,
+        digest=_digest(
+            [
+                recipe.name,
+                repr(recipe.l2),
+                repr(recipe.dims),
+                str(recipe.balanced),
+                metric,
+                str(positive),
+            ],
+            [str(resamples), str(seed)],
+            [f"{key}\x1f{code}\x1f{which}" for key, code, which in zip(keys, label, group)],  # noqa: B905
+            [f"{test_keys[i]}\x1f{test.label[i]}" for i in order],
+        ),
+    )
+
+
+def check_leakage(train: Rows, test: Rows) -> None:
+    """Raises InputError that names the first test row which stands in training, too.
+
+    By item id where both sets have ids; by input, texts compared without case and runs of blanks.
+    """
+    _check_leakage(train, test, _keys(train.inputs, "training"), _keys(test.inputs, "test"))
+
+
+def _check_leakage(
+    train: Rows, test: Rows, train_keys: Sequence[str], test_keys: Sequence[str]
+) -> None:
+    if train.item and test.item:
+        known = set(train.item)
+        for name in test.item:
+            if name in known:
+                raise InputError(f"test item {name!r} is in the training set, too")
+    seen = {" ".join(key.split()).casefold() for key in train_keys}
+    for row, key in enumerate(test_keys):
+        if " ".join(key.split()).casefold() in seen:
+            which = f"item {test.item[row]!r}" if test.item else f"row {row + 1}"
+            raise InputError(
+                f"the content of test {which} is in the training set, too:"
+                f" {str(test.inputs[row])[:60]!r}"
+            )
+
+
+def _check_sizes(train: Rows, test: Rows) -> None:
+    if not len(train.inputs):
+        raise InputError("the training set is empty")
+    if len(test.inputs) < 2:
+        raise InputError("the test set needs at least two rows")
+    for name, rows in (("training", train), ("test", test)):
+        if len(rows.label) != len(rows.inputs):
+            raise InputError(
+                f"the {name} set has {len(rows.inputs)} rows and {len(rows.label)} labels"
+            )
+    if len(train.group) != len(train.inputs):
+        raise InputError("each training row needs a group")
+
+
+def _ordered(
+    train: Rows, train_keys: Sequence[str], classes: list[str]
+) -> tuple[list[str], np.ndarray, np.ndarray, list[str]]:
+    """Keys, labels and groups of the rows, groups in the order of what they hold."""
+    place = {name: code for code, name in enumerate(classes)}
+    held: dict[str, list[tuple[str, int]]] = {}
+    for key, name, group in zip(train_keys, train.label, train.group, strict=True):
+        held.setdefault(str(group), []).append((key, place[name]))
+    for rows in held.values():
+        rows.sort()
+    ranked = sorted(held, key=lambda name: (_digest([f"{k}\x1f{c}" for k, c in held[name]]), name))
+    keys = [key for name in ranked for key, _ in held[name]]
+    label = np.array([code for name in ranked for _, code in held[name]], dtype=np.int64)
+    sizes = [len(held[name]) for name in ranked]
+    return keys, label, np.repeat(np.arange(len(ranked)), sizes), ranked
+
+
+def _starts(group: np.ndarray) -> np.ndarray:
+    return np.flatnonzero(np.diff(group, prepend=-1))
+
+
+def _keys(inputs: Sequence[object] | np.ndarray, name: str) -> list[str]:
+    """One text a row, equal for equal inputs: texts themselves, digests of numbers."""
+    if len(inputs) and isinstance(inputs[0], str):
+        return [str(each) for each in inputs]
+    # Adding zero makes one of the two zeros that numbers have.
+    try:
+        rows = np.asarray(inputs, dtype=np.float64) + 0.0
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the {name} rows are no table of numbers") from error
+    if not np.isfinite(rows).all():
+        wrong = int(np.argwhere(~np.isfinite(rows))[0][0])
+        raise InputError(f"{name} row {wrong + 1} holds something that is not a finite number")
+    return [hashlib.sha256(row.tobytes()).hexdigest() for row in rows]
+
+
+def _digest(*parts: list[str]) -> str:
+    found = hashlib.sha256()
+    for part in parts:
+        found.update("\x1e".join(part).encode())
+        found.update(b"\x1d")
+    return found.hexdigest()

@@ -1,0 +1,83 @@
+"""Recipes: how rows become features of a linear head. A new one is a Recipe in RECIPES."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gpu_jobs.contracts import InputError
+from gpu_jobs.lift.features import DIMS, Matrix
+from gpu_jobs.lift.text import TfIdf
+
+type Encode = Callable[[Sequence[object], Sequence[object]], tuple[Matrix, Matrix]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """encode: distinct training inputs and test inputs to features, (u, d) and (t, d); it may
+    learn from the training inputs only. l2: penalty of the head, 1 / C of scikit-learn.
+    balanced: every class weighs the same in each coalition's loss, n / (classes · n_class) a row,
+    so that the mix of answers which somebody happened to be given is no lift. dims: the most
+    dimensions that the head sees. says: what a reader of the result must know.
+    """
+
+    name: str
+    encode: Encode
+    says: str
+    l2: float = 1.0
+    balanced: bool = False
+    dims: int = DIMS
+
+
+def _text_linear(train: Sequence[object], test: Sequence[object]) -> tuple[Matrix, Matrix]:
+    texts, others = [str(each) for each in train], [str(each) for each in test]
+    learned = TfIdf.fit(texts)
+    return learned.transform(texts), learned.transform(others)
+
+
+def _tabular(train: Sequence[object], test: Sequence[object]) -> tuple[Matrix, Matrix]:
+    """Columns scaled to mean 0 and spread 1 over the training rows; constant ones are dropped."""
+    rows, others = _plain(train, test)
+    mean, spread = rows.mean(axis=0), rows.std(axis=0)
+    real = spread > 1e-12 * np.maximum(np.abs(mean), 1.0)
+    scale = spread[real]
+    return (rows[:, real] - mean[real]) / scale, (others[:, real] - mean[real]) / scale
+
+
+def _plain(train: Sequence[object], test: Sequence[object]) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers as they are, such as embeddings made elsewhere."""
+    rows, others = np.asarray(train, dtype=np.float64), np.asarray(test, dtype=np.float64)
+    if rows.ndim != 2 or others.ndim != 2 or rows.shape[1] != others.shape[1]:
+        raise InputError("training and test rows must have the same number of feature columns")
+    return rows, others
+
+
+RECIPES: dict[str, Recipe] = {
+    "text-linear": Recipe(
+        name="text-linear",
+        encode=_text_linear,
+        says=(
+            "The model is a logistic regression on TF-IDF of words and pairs of words, learned on"
+            " all training texts without their answers."
+        ),
+        # Rows of length 1 need little shrinking: with 1.0 the intercept, and so the mix of
+        # answers, decides more than the words do (docs/lift.md, the reference).
+        l2=0.1,
+    ),
+    "tabular": Recipe(
+        name="tabular",
+        encode=_tabular,
+        says="The model is a logistic regression on standardized columns.",
+    ),
+    "plain": Recipe(
+        name="plain",
+        encode=_plain,
+        says="The model is a logistic regression on the columns as they are.",
+    ),
+}
+
+
+def recipe_of(name: str) -> Recipe:
+    if name not in RECIPES:
+        raise InputError(f"recipe must be one of {', '.join(RECIPES)}, not {name!r}")
+    return RECIPES[name]
