@@ -253,10 +253,16 @@ def _peers(venv: Path) -> Path:
     wanted = f"pydvl=={PYDVL}"
     install = [uv, "pip", "install", "-q", "--only-binary", ":all:", "--python", python, wanted]
     try:
-        subprocess.run([uv, "venv", "-q", "--clear", "-p", PYTHON, venv], check=True)
+        subprocess.run(
+            [uv, "venv", "-q", "--clear", "-p", os.environ.get("LIFT_PYTHON", PYTHON), venv],
+            check=True,
+        )
         subprocess.run(install, check=True)
     except subprocess.CalledProcessError as error:
-        raise RuntimeError(f"{wanted} could not be installed for Python {PYTHON}") from error
+        message = (
+            f"{wanted} could not be installed for Python {PYTHON}, which LIFT_PYTHON=path may name"
+        )
+        raise RuntimeError(message) from error
     return python
 
 

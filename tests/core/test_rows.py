@@ -3,10 +3,9 @@
 import datetime as dt
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.forms.models import model_to_dict
 
-from apps.accounts.models import User
+from apps.accounts.models import Session, User
 from apps.core import rows
 from apps.core.tenancy import acting
 from apps.organizations.queries import actor_of
