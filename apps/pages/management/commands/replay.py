@@ -219,7 +219,10 @@ class Command(BaseCommand):
 
     # ── The rest, step by step; each step is done once, and doing it again changes nothing ──────
     def _course(self, course: Course, state: dict, say: Progress) -> Any:
-        run = course.score()
+        # Of a replay that was stopped: the run over all answers, not a later one that lacks some.
+        run = course.scored(state.get("run")) or course.score()
+        state["run"] = str(run.id)
+        self._keep(state)
         for name in ("reject_share", "appeal_and_decide", "let_silence_accept", "close", "pay"):
             if name not in state["done"]:
                 say(name.replace("_", " "), is_last=True)

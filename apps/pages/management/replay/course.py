@@ -90,6 +90,11 @@ class Course:
                 scoring.run(run_id=run.id, by=self.stage.system)
             time.sleep(0.2)
 
+    def scored(self, run_id: str | None) -> ScoringRun | None:
+        """The run that an earlier start of this replay made."""
+        with acting(self.stage.system):
+            return ScoringRun.objects.filter(id=run_id).first() if run_id else None
+
     # ── Verdicts and due process ────────────────────────────────────────────────────────────────
     def _picked(self, item: str, worker: uuid.UUID, salt: str) -> float:
         digest = hashlib.sha256(f"{salt}:{item}:{self._name(worker)}".encode()).digest()
