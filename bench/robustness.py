@@ -14,7 +14,7 @@ from gpu_jobs.aggregation.methods import METHODS, aggregate
 from gpu_jobs.anomalies.signals import Signal
 from gpu_jobs.anomalies.survey import survey
 from gpu_jobs.contracts import InputError
-from gpu_jobs.errors.intervals import wilson
+from gpu_jobs.shares import wilson
 
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 CHEATS = ("spammers", "colluders", "adversaries")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpu_jobs.contracts import InputError
-from gpu_jobs.errors.intervals import wilson
+from gpu_jobs.shares import wilson
 
 
 @dataclass(frozen=True)

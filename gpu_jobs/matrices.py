@@ -15,13 +15,13 @@ from scipy import sparse
 
 from gpu_jobs.aggregation.labels import UNDECIDED, Labels
 from gpu_jobs.answers import Answers
+from gpu_jobs.shares import wilson
 
 PEOPLE = 20
 CLASSES = 10
 KAPPA_CLASSES = 20_000
 """Distinct answers up to which kappas of the busiest are computed: P × C × P counts are held."""
 RELIABLE = 0.95
-Z_95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -45,20 +45,6 @@ class Confusion:
 
     classes: np.ndarray
     counts: np.ndarray
-
-
-def wilson(share: np.ndarray, n: np.ndarray, z: float = Z_95) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's interval of shares (any shape) of n > 0 trials taken as independent.
-
-    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
-    JASA 22 (1927).
-    """
-    spread = z * z / n
-    centre = share + spread / 2
-    half = z * np.sqrt(share * (1 - share) / n + spread / (4 * n))
-    # Of none or of all the bound is the share itself; rounding must not put it beyond.
-    low, high = (centre - half) / (1 + spread), (centre + half) / (1 + spread)
-    return np.minimum(low, share), np.maximum(high, share)
 
 
 def kappa_matrix(
@@ -92,7 +78,7 @@ def kappa_matrix(
     chance = np.einsum("pcq,qcp->pq", parts, parts) / np.square(n)
     room = 1 - chance
     known = enough & (room > 1e-12)
-    low, high = wilson(np.where(enough, equal / n, 0), n)
+    low, high = wilson(np.where(enough, equal, 0), n)
     share = equal / n
     kappa, below, above = (
         np.divide(value - chance, room, out=np.full((size, size), np.nan), where=known)

@@ -35,7 +35,7 @@ def read_crowd(path: Path, *, gold: Path | None = None, beside: Sequence[str] = 
     a blank id, or when one item has two golds.
     """
     table = clean(
-        _read(path, (*REQUIRED, *OPTIONAL, *beside)),
+        read_table(path, (*REQUIRED, *OPTIONAL, *beside)),
         required=REQUIRED,
         optional=(*OPTIONAL, *beside),
         line_of=_lines_of(path),
@@ -45,7 +45,7 @@ def read_crowd(path: Path, *, gold: Path | None = None, beside: Sequence[str] = 
 
 def read_columns(path: Path, *, required: Sequence[str], optional: Sequence[str] = ()) -> pa.Table:
     """The named columns as strings; errors as `read_crowd`."""
-    table = _read(path, (*required, *optional))
+    table = read_table(path, (*required, *optional))
     return clean(table, required=required, optional=optional, line_of=_lines_of(path))
 
 
@@ -70,7 +70,7 @@ def read_items(path: Path) -> pa.Table:
 
     Raises InputError as `read_crowd` does, and for an item that is there twice.
     """
-    raw = _read(path, None)
+    raw = read_table(path)
     others = [name for name in raw.column_names if name != "item_id"]
     table = clean(raw, required=("item_id",), optional=others, line_of=_lines_of(path))
     counts = table["item_id"].value_counts()
@@ -114,7 +114,7 @@ def times(table: pa.Table) -> np.ndarray | None:
 
 def _with_gold(table: pa.Table, path: Path) -> pa.Table:
     needed = ("item_id", "gold")
-    known = clean(_read(path, needed), required=needed, line_of=_lines_of(path))
+    known = clean(read_table(path, needed), required=needed, line_of=_lines_of(path))
     known = known.filter(pc.is_valid(known["gold"])).group_by(list(needed)).aggregate([])
     counts = known["item_id"].value_counts()
     for each in counts.filter(pc.greater(counts.field("counts"), 1)).to_pylist()[:1]:
@@ -130,8 +130,8 @@ def _kind(path: Path) -> str:
     return kinds.get(path.suffix.lower(), "csv")
 
 
-def _read(path: Path, names: Sequence[str] | None) -> pa.Table:
-    """names: the columns that matter; None: all that are there."""
+def read_table(path: Path, names: Sequence[str] | None = None) -> pa.Table:
+    """As the file has it. names: the columns that matter; None: all that are there."""
     kind = _kind(path)
     if kind == "jsonl":
         return _read_jsonl(path, names)

@@ -52,8 +52,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     figures, table = _aggregated(answers, task, items, options, non_human)
     seconds = perf_counter() - start
     if options.out:
-        write = tables.write_csv if options.out.suffix.lower() == ".csv" else tables.write_parquet
-        crowd_files.save(lambda: write(table, options.out), options.out)
+        tables.write_named(table, options.out)
     return (
         {"type": options.type}
         | figures

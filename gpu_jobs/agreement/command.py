@@ -57,8 +57,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     printed = _printed(found, answers, options) | crowd_files.counted(answers, options)
     if options.out is not None:
         _write(found, answers, printed, options.out)
-    if options.plot is not None:
-        crowd_files.save(lambda: tables.write_text(found.plot(), options.plot), options.plot)
+    crowd_files.save_plot(options.plot, found.plot)
     return printed
 
 
@@ -110,5 +109,4 @@ def _write(found: Agreement, answers: Answers, printed: dict[str, Any], path: Pa
             "agreement": pa.array(found.item, mask=np.isnan(found.item)),
         }
     )
-    write = tables.write_csv if suffix == ".csv" else tables.write_parquet
-    crowd_files.save(lambda: write(table, path), path)
+    tables.write_named(table, path)

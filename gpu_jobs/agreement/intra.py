@@ -19,9 +19,8 @@ from gpu_jobs.agreement.alpha import Alpha, alpha_of_typed
 from gpu_jobs.agreement.bootstrap import RESAMPLES, each_item
 from gpu_jobs.agreement.disagreement import within
 from gpu_jobs.answers import Answers, cells
+from gpu_jobs.shares import wilson
 from gpu_jobs.types import Typed
-
-Z = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -68,9 +67,9 @@ def intra_rater(
     worker = np.flatnonzero(items)
     items = items[worker]
     agreement = np.bincount(by, weights=mean, minlength=width)[worker] / items
-    low, high = wilson(agreement, items)
+    low, high = wilson(agreement * items, items)
     whole = float(mean.mean()) if len(mean) else None
-    ends = wilson(np.array([whole]), np.array([len(mean)])) if whole is not None else None
+    ends = wilson(np.array([mean.sum()]), np.array([len(mean)])) if whole is not None else None
     return Intra(
         worker=worker,
         items=items,
@@ -82,10 +81,3 @@ def intra_rater(
         overall_high=None if ends is None else float(ends[1][0]),
         alpha=alpha,
     )
-
-
-def wilson(share: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """95% interval of shares of n > 0 trials: float64 (R,) each."""
-    spread = Z * np.sqrt(share * (1 - share) / n + np.square(Z / (2 * n)))
-    middle, scale = share + Z**2 / (2 * n), 1 + Z**2 / n
-    return np.maximum((middle - spread) / scale, 0), np.minimum((middle + spread) / scale, 1)

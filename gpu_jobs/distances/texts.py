@@ -21,6 +21,7 @@ import numpy as np
 from scipy import sparse
 
 from gpu_jobs.distances.pairs import measured
+from gpu_jobs.ngrams import unit_rows
 
 SIZES = (3, 4, 5)
 PLACES = 2**18
@@ -55,9 +56,7 @@ def embed(values: Sequence[str]) -> sparse.csr_array:
     row, column = np.concatenate(rows), np.concatenate(columns)
     counts = sparse.coo_array((np.ones(len(row)), (row, column)), shape=shape).tocsr()
     counts.data = np.sqrt(counts.data)
-    norm = np.sqrt(np.asarray(counts.multiply(counts).sum(axis=1)).ravel())
-    scale = np.divide(1, norm, out=np.zeros(len(norm)), where=norm > 0)
-    return sparse.csr_array(sparse.diags_array(scale) @ counts)
+    return unit_rows(counts)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from gpu_jobs import svg
-from gpu_jobs.errors.intervals import clustered_share
+from gpu_jobs.shares import clustered_share
 
 LEAST_PEOPLE = 10
 LEAST_CLUSTERS = 5

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpu_jobs.errors.intervals import wilson
+from gpu_jobs.shares import wilson
 
 EVERYBODY = 0.5
 

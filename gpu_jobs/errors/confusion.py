@@ -12,7 +12,7 @@ import numpy as np
 from gpu_jobs import svg
 from gpu_jobs.answers import Answers
 from gpu_jobs.contracts import InputError
-from gpu_jobs.errors.intervals import wilson
+from gpu_jobs.shares import wilson
 
 CELLS = 4_000_000
 EXAMPLES = 5

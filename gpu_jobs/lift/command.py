@@ -1,7 +1,6 @@
 """`python -m gpu_jobs lift`."""
 
 import argparse
-import csv
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -9,9 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 
-from gpu_jobs import tables
+from gpu_jobs import crowd_files, tables
 from gpu_jobs.contracts import InputError, canonical
 from gpu_jobs.lift.methods import METHODS, ROWS, Settings
 from gpu_jobs.lift.metrics import METRICS
@@ -119,13 +117,13 @@ def _rows(options: argparse.Namespace) -> tuple[Rows, Rows]:
         if not options.columns:
             raise InputError(f"the recipe {options.recipe} needs --columns")
         inputs = options.columns.split(",")
-    train = _table(options.train)
+    train = tables.read_table(options.train)
     if options.items is not None:
-        train = _joined(train, _table(options.items), inputs, options.items)
+        train = _joined(train, tables.read_table(options.items), inputs, options.items)
     train = _columns(train, options.train, [options.answer, options.group, *inputs])
     # A row without an answer teaches nothing; blank ids and texts are faults of the file.
     train = train.filter(pc.is_valid(train[options.answer]))
-    test = _table(options.test)
+    test = tables.read_table(options.test)
     if options.test_split is not None:
         split = _columns(test, options.test, ["split"])["split"]
         test = test.filter(pc.fill_null(pc.equal(split, options.test_split), False))
@@ -211,31 +209,6 @@ def _column(table: pa.Table, name: str, path: Path) -> list[str]:
     return column
 
 
-def _table(path: Path) -> pa.Table:
-    """Parquet by its name, else CSV with every column as text."""
-    if path.suffix.lower() in {".parquet", ".pq"}:
-        return tables.read_parquet(path)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            names = next(csv.reader(stream), [])
-        return pyarrow.csv.read_csv(
-            path,
-            read_options=pyarrow.csv.ReadOptions(block_size=16 * 2**20),
-            parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
-            convert_options=pyarrow.csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
-            ),
-        )
-    except FileNotFoundError as error:
-        raise InputError(f"there is no file {path}") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, pa.ArrowInvalid) as error:
-        raise InputError(
-            f"{path} is no CSV table in UTF-8: {str(error).splitlines()[0]}"
-        ) from error
-
-
 def _seconds(text: str | None) -> float | None:
     if text is None:
         return None
@@ -250,9 +223,5 @@ def _seconds(text: str | None) -> float | None:
 
 
 def _write(path: Path | None, text: str) -> None:
-    if path is None:
-        return
-    try:
-        tables.write_text(text, path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+    if path is not None:
+        crowd_files.save(lambda: tables.write_text(text, path), path)

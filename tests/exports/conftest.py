@@ -4,9 +4,9 @@ import pytest
 
 from apps.scoring import actions as scoring
 from apps.work import actions as work
-from tests.work.conftest import desk, desk_of
+from tests.work.conftest import desk, desk_of, reusable
 
-__all__ = ["desk", "desk_of", "score", "story"]
+__all__ = ["desk", "desk_of", "reusable", "score", "story"]
 
 
 def score(desk) -> None:

@@ -16,7 +16,6 @@ from apps.ledger.queries import find_account
 from apps.organizations.queries import actor_of
 from apps.work import actions as work
 from apps.work.models import EarningLine
-from tests.factories.projects import PAY_2
 from tests.work.conftest import STAFF, Desk
 
 pytestmark = pytest.mark.django_db
@@ -26,12 +25,8 @@ MARCH = Month(dt.date(2026, 3, 1))
 
 
 @pytest.fixture
-def desk(acme, project, now, clock_at, carol, dave, funded) -> Desk:
-    made = project(
-        acme, limits={"newcomer_share_percent": 100}, gold=0, engine="pay/2", pay=PAY_2,
-        consent={"secondary_use": "textbooks", "price_per_use": 125},
-    )  # fmt: skip
-    desk = Desk(made, now, clock_at)
+def desk(acme, reusable, now, clock_at, carol, funded) -> Desk:
+    desk = Desk(reusable, now, clock_at)
     desk.enrol(carol)
     row = desk.hand_in(carol)
     desk.at(desk.fresh(row).review_due_at)

@@ -10,10 +10,11 @@ import pytest
 from gpu_jobs import svg
 from gpu_jobs.agreement.alpha import alpha_of
 from gpu_jobs.agreement.drift import drift
-from gpu_jobs.agreement.intra import intra_rater, wilson
+from gpu_jobs.agreement.intra import intra_rater
 from gpu_jobs.agreement.lines import rubric_lines
 from gpu_jobs.agreement.report import agree
 from gpu_jobs.contracts import InputError
+from gpu_jobs.shares import wilson
 from gpu_jobs.types import TYPES, typed
 
 
@@ -41,7 +42,7 @@ def test_nobody_repeated_anything(crowd):
 
 def test_wilsons_interval_of_a_textbook():
     """81 of 263: (.2553, .3662), in R. Newcombe, "Two-sided confidence intervals" (1998)."""
-    low, high = wilson(np.array([81 / 263]), np.array([263]))
+    low, high = wilson(np.array([81]), np.array([263]))
     assert (low[0], high[0]) == (pytest.approx(0.2553, abs=5e-4), pytest.approx(0.3662, abs=5e-4))
 
 

@@ -14,7 +14,7 @@ from gpu_jobs.contracts import InputError
 from gpu_jobs.errors.bias import crossed, gaps, leanings, visible, visible_table
 from gpu_jobs.errors.cited import citations
 from gpu_jobs.errors.confusion import confused_pairs, confusion, error_rates
-from gpu_jobs.errors.intervals import clustered_share, jeffreys, wilson
+from gpu_jobs.shares import clustered_share, jeffreys, wilson
 
 
 @given(st.integers(1, 200), st.data())

@@ -19,7 +19,7 @@ from apps.work import actions as work
 from apps.work.actions import money
 from apps.work.enums import AssignmentState, GiveBackReason
 from apps.work.models import Assignment, EarningLine, Enrolment, Submission, Verdict
-from tests.factories.projects import answer
+from tests.factories.projects import PAY_2, answer
 
 STAFF = Actor(kind="staff")
 NOTE = (
@@ -226,3 +226,12 @@ def desk_of(now: dt.datetime, clock_at: Callable) -> Callable[[Project], Desk]:
 def desk(acme: Organization, project: Callable[..., Project], desk_of: Callable) -> Desk:
     """A live project without known answers, open to newcomers for all of its budget."""
     return desk_of(project(acme, limits={"newcomer_share_percent": 100}, gold=0))
+
+
+@pytest.fixture
+def reusable(acme, project) -> Project:
+    """A project whose consent pays 1.25 for each further use of an answer."""
+    return project(
+        acme, limits={"newcomer_share_percent": 100}, gold=0, engine="pay/2", pay=PAY_2,
+        consent={"secondary_use": "textbooks", "price_per_use": 125},
+    )  # fmt: skip

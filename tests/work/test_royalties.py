@@ -12,7 +12,6 @@ from apps.notices.models import Notice
 from apps.organizations.queries import actor_of
 from apps.work import actions as work
 from apps.work.models import EarningLine, SecondaryUse
-from tests.factories.projects import PAY_2
 from tests.work.conftest import STAFF, Desk
 
 pytestmark = pytest.mark.django_db
@@ -21,13 +20,9 @@ USE = "A textbook for schools"
 
 
 @pytest.fixture
-def desk(acme, project, now, clock_at, carol, dave, funded) -> Desk:
+def desk(acme, reusable, now, clock_at, carol, dave, funded) -> Desk:
     """Two answers of carol's accepted, one of dave's rejected; 10 USD in the wallet."""
-    made = project(
-        acme, limits={"newcomer_share_percent": 100}, gold=0, engine="pay/2", pay=PAY_2,
-        consent={"secondary_use": "textbooks", "price_per_use": 125},
-    )  # fmt: skip
-    desk = Desk(made, now, clock_at)
+    desk = Desk(reusable, now, clock_at)
     desk.enrol(carol)
     desk.enrol(dave)
     for _ in range(2):
