@@ -42,7 +42,8 @@ assets: web
 demo: web
 	@exec $(PYTHON) -m marketplace.runtime.demo $(if $(DATA),--data "$(DATA)")
 
-test: dev
+test:
+	$(call SETUP,dev gpu)
 	@$(PYTHON) -m marketplace.runtime.assets
 	@$(PYTHON) -m marketplace.runtime.browser || true
 	@WAGEFILE_TESTING=True $(RUNTIME) run test --fast -- \
