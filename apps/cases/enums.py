@@ -18,6 +18,7 @@ class SignalKind(models.TextChoices):
     AGREEMENT = "agreement", "Agreement with others below chance"
     NEAR_DUPLICATE = "near_duplicate", "Near-duplicate of other people's answers"
     STRAIGHT_LINING = "straight_lining", "The same answer whatever the item"
+    DRIFT = "drift", "Quality that falls over time"
     OUTSIDE_REPORT = "outside_report", "Report from outside"
 
 
@@ -29,6 +30,7 @@ SIGNAL_SOURCES: dict[str, str] = {
     SignalKind.AGREEMENT: "other people's answers",
     SignalKind.NEAR_DUPLICATE: "other people's answers",
     SignalKind.STRAIGHT_LINING: "own answers",
+    SignalKind.DRIFT: "own past",
     SignalKind.OUTSIDE_REPORT: "outside",
 }
 

@@ -67,6 +67,13 @@ IMPORT_TRANSITIONS: dict[str, frozenset[str]] = {
 }
 
 
+class AnnotatorKind(models.TextChoices):
+    """Who answers besides people. Never paid, never in people's agreement, always marked."""
+
+    MODEL = "model", "Model"
+    FUNCTION = "function", "Labelling function"
+
+
 class ItemPurpose(models.TextChoices):
     WORK = "work"
     QUALIFICATION = "qualification"
