@@ -189,9 +189,12 @@ WALK: dict[str, Rule] = {
     "projects:criteria-version": BUYERS,
     "projects:detail": BUYERS,
     "projects:draft": MANAGED,
+    "projects:annotators": MANAGED,
     "projects:import": BUYERS,
     "projects:import-discard": MANAGERS,
     "projects:import-keep": MANAGERS,
+    # This import is of items: test_annotators.py has one of answers.
+    "projects:import-withdraw": Rule(forbidden=f"rob fay vic {STAFF}"),
     "projects:import-refused": Rule(forbidden=STAFF),  # nothing was refused in this import
     "projects:items": BUYERS,
     "projects:list": ANYBODY_SIGNED_IN,

@@ -85,6 +85,7 @@ __all__ = [
     "full_pay",
     "guaranteed_pay",
     "holding",
+    "kept_under",
     "lift_bonus",
     "max_cost",
     "max_remaining",

@@ -1,4 +1,4 @@
-"""What goes into a scoring run: the answers that count, as one file, and how they are to be read."""
+"""What goes into a scoring run: the answers that count, as one file, and how it is to be read."""
 
 import datetime as dt
 import uuid

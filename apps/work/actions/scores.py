@@ -18,8 +18,8 @@ from apps.core import blobs
 from apps.core.ids import derived
 from apps.core.tenancy import Actor
 from apps.ledger import actions as ledger
-from apps.projects.models import ItemImport, Project
 from apps.projects.enums import ImportState
+from apps.projects.models import ItemImport, Project
 from apps.projects.rules import MEANINGS, Kind
 from apps.scoring import actions as scoring
 from apps.scoring.enums import RunState
@@ -31,6 +31,7 @@ from apps.work.queries.scores import monday
 
 S = AssignmentState
 REST_FACTOR, REST_MAX = 5, dt.timedelta(minutes=1)
+
 
 def request_scores(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> ScoringRun | None:
     """Ask for a run over all answers, if some are unscored and no run is under way."""

@@ -1,4 +1,4 @@
-"""Figures of a replay that its scoring run need not have: those of fixed methods, for comparison."""
+"""Figures of a replay that its scoring run need not have: those of fixed methods, to compare."""
 
 from apps.core import blobs
 from apps.scoring.models import ScoringRun
