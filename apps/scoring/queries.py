@@ -31,6 +31,15 @@ def latest_done(project_id: uuid.UUID, actor: Actor) -> ScoringRun | None:
     )
 
 
+def latest_taken(project_id: uuid.UUID) -> ScoringRun | None:
+    """The newest run of quality whose scores stand on the answers; for tasks, which see only the
+    rows of their organization.
+    """
+    return ScoringRun.objects.filter(
+        project_id=project_id, kind="quality", state=RunState.DONE, handled_at__isnull=False
+    ).first()
+
+
 def history(project_id: uuid.UUID, actor: Actor, *, most: int = 120) -> list[dict]:
     """The last finished runs, the newest first: finished_at, input_rows, gold, agreement."""
     return list(

@@ -99,6 +99,22 @@ def take_all(*, now: dt.datetime) -> int:
     return len(due)
 
 
+@tenant_task("work.count_online_of")
+def count_online_of(*, id: uuid.UUID, by: Actor, now: dt.datetime) -> int:  # noqa: A002
+    return work.count_online(project_id=id, by=by, now=now)
+
+
+@shared_task(name="work.count_online")
+def count_online() -> int:
+    """Answers that no full run has seen, into the scores since the last one; a task a project, so
+    that none waits for another.
+    """
+    due = pairs("work_online_due", clock.now())
+    for project_id, org_id in due:
+        enqueue("work.count_online_of", id=project_id, org_id=org_id)
+    return len(due)
+
+
 @shared_task(name="work.figures")
 def figures() -> int:
     """Counters of projects with work, for the buyer's page and for the offers."""

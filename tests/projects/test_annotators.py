@@ -103,10 +103,8 @@ def test_refused_rows_say_their_line_and_the_buyer_is_asked(desk, ids, take, ali
         f"{ids[2]},{'m' * 81},no\n"
     )
     assert (asking.state, asking.rows_good, asking.rows_refused) == ("asking", 1, 6)
-    report = {
-        row[0]: row[1]
-        for row in csv.reader(io.StringIO(blobs.read(asking.refused_sha256).decode()))
-    }
+    whole = blobs.read(asking.refused_sha256).decode()
+    report = dict(csv.reader(io.StringIO(whole)))
     assert report["3"] == "no item for work has the item_id 'nowhere'"
     assert report["4"] == "the answer 'perhaps' is none of the choices"
     assert report["5"] == "annotator is empty: name the model or the function"

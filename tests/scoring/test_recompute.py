@@ -145,7 +145,7 @@ def test_a_figure_that_older_code_did_not_have_is_no_difference(scored):
 
 
 def as_version_1(run) -> None:
-    """The run as the code of version 1 left it: its input, its parameters, its figures, its files."""
+    """The run as the code of version 1 left it: input, parameters, figures, files."""
     table = pq.read_table(io.BytesIO(blobs.read(run.input_sha256)))
     buffer = io.BytesIO()
     pq.write_table(table.drop_columns(["at", "annotator"]), buffer)

@@ -6,6 +6,7 @@ from apps.work.actions.clock import Clock, beat, clock_of, save_draft
 from apps.work.actions.closing import Owed, begin_close, owed_at_close
 from apps.work.actions.figures import refresh_figures
 from apps.work.actions.frozen import tell_frozen
+from apps.work.actions.online import count_online
 from apps.work.actions.reminders import due_reminders, next_reminder, remind
 from apps.work.actions.royalties import Uses, record_use, uses
 from apps.work.actions.scores import request_scores, take_scores
@@ -37,6 +38,7 @@ __all__ = [
     "claim",
     "clock_of",
     "close_when_done",
+    "count_online",
     "due_reminders",
     "enrol",
     "give_back",

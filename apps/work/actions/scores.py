@@ -37,7 +37,7 @@ def request_scores(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Sco
     """Ask for a run over all answers, if some are unscored and no run is under way."""
     with transaction.atomic():
         project = Project.objects.select_for_update(of=("self",), no_key=True).get(id=project_id)
-        runs = ScoringRun.objects.filter(project_id=project_id)
+        runs = ScoringRun.objects.filter(project_id=project_id, kind="quality")
         busy = runs.filter(
             Q(state__in=[RunState.QUEUED, RunState.RUNNING])
             | Q(state=RunState.DONE, handled_at=None)
