@@ -35,6 +35,16 @@ SIGNAL_SOURCES: dict[str, str] = {
 }
 
 
+# Kind → the signals of `gpu_jobs` that measure it; the others are measured elsewhere, or seen.
+SIGNAL_NAMES: dict[str, tuple[str, ...]] = {
+    SignalKind.ANSWER_TIME: ("haste",),
+    SignalKind.AGREEMENT: ("below chance", "little agreement", "spammer score"),
+    SignalKind.NEAR_DUPLICATE: ("shared errors", "near-duplicate texts"),
+    SignalKind.STRAIGHT_LINING: ("one class", "straight-lining"),
+    SignalKind.DRIFT: ("drift",),
+}
+
+
 class CaseState(models.TextChoices):
     OPEN = "open"
     UPHELD = "upheld"  # what was decided before stands

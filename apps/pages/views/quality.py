@@ -16,13 +16,14 @@ from django.views.decorators.http import require_safe
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
 from apps.core.money import half_even
+from apps.pages.views import labelling, watched
 from apps.pages.views.buyer import band
 from apps.projects.enums import ProjectState
 from apps.projects.models import Project
 from apps.projects.views.gates import seen
 from apps.scoring import queries as scoring
 from apps.scoring.rules import Z_95, Share, share_of
-from apps.work.queries import progress
+from apps.work.queries import cited, online, progress
 from apps.work.views.buyer import pseudonym
 
 POINTS = 12
@@ -119,6 +120,15 @@ def project_quality(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse
             "confusions": _confusions(_of(figures, "confusion", "matrices"), names),
             "cost": _cost(project, _of(figures, "reliable", "matrices")),
             "points": _points(project, request),
+            "method": labelling.method_of(_of(figures, "labels")),
+            "agrees_against_gold": bool(_of(figures, "labels").get("agrees_against_gold")),
+            "intra": _intra(_of(figures, "intra", "agreement")),
+            "signals": watched.signals_of(_of(figures, "anomalies")),
+            "flagged": watched.flagged(project, run),
+            "machines": watched.machines_of(figures, names),
+            "since": online.of_project(project, request.actor),
+            "complete": _complete(progress.of_project(project).get("completeness")),
+            "cited": cited.lines(project),
         }
         context["line"] = _line(context["points"])
     return render(request, "pages/quality.html", context)
@@ -148,6 +158,25 @@ def _gold(gold: Mapping | None) -> Share | None:
     if not gold or not gold.get("gold_answers"):
         return None
     return share_of(gold["correct"], gold["gold_answers"])
+
+
+def _intra(found: Mapping) -> Interval | None:
+    """Agreement of people with themselves; None where nobody was given an item twice."""
+    if found.get("agreement") is None:
+        return None
+    return Interval(found["agreement"], found["low"], found["high"], found["units"])
+
+
+def _complete(found: Mapping | None) -> dict[str, Share]:
+    """Items, wanted answers and valid answers as shares; what was not counted is left out."""
+    if not found:
+        return {}
+    parts = {
+        "items": (found["complete"], found["items"]),
+        "answers": (found["filled"], found["wanted"]),
+        "valid": (found["valid"], found["checked"]),
+    }
+    return {name: share_of(part, n, Z_95) for name, (part, n) in parts.items() if n}
 
 
 def _people(project: Project, found: Mapping) -> dict:
