@@ -193,8 +193,7 @@ WALK: dict[str, Rule] = {
     "projects:import": BUYERS,
     "projects:import-discard": MANAGERS,
     "projects:import-keep": MANAGERS,
-    # This import is of items: test_annotators.py has one of answers.
-    "projects:import-withdraw": Rule(forbidden=f"rob fay vic {STAFF}"),
+    "projects:import-withdraw": MANAGERS,
     "projects:import-refused": Rule(forbidden=STAFF),  # nothing was refused in this import
     "projects:items": BUYERS,
     "projects:list": ANYBODY_SIGNED_IN,
