@@ -36,7 +36,7 @@ SIGNAL_SOURCES: dict[str, str] = {
 
 
 # Kind → the signals of `gpu_jobs` that measure it; the others are measured elsewhere, or seen.
-SIGNAL_NAMES: dict[str, tuple[str, ...]] = {
+SIGNAL_NAMES: dict[SignalKind, tuple[str, ...]] = {
     SignalKind.ANSWER_TIME: ("haste",),
     SignalKind.AGREEMENT: ("below chance", "little agreement", "spammer score"),
     SignalKind.NEAR_DUPLICATE: ("shared errors", "near-duplicate texts"),

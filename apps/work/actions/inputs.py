@@ -49,7 +49,7 @@ def counting(project_id: uuid.UUID, now: dt.datetime) -> QuerySet[Submission]:
     ).exclude(assignment__state__in=[AssignmentState.REJECTED, AssignmentState.FINAL])
 
 
-def known_answers(project_id: uuid.UUID) -> dict[uuid.UUID, str]:
+def known_answers(project_id: uuid.UUID) -> dict[int, str]:
     """Item → the key of its right answer, demoted ones left out."""
     return dict(
         GoldAnswer.objects.filter(project_id=project_id, demoted_at=None).values_list(
@@ -89,9 +89,7 @@ def write(project: Project, body: Mapping, now: dt.datetime) -> tuple[pa.Table, 
     return pa.Table.from_arrays(arrays, schema=_SCHEMA), _params(body, {r[8] for r in people})
 
 
-def _add_machines(
-    columns: list[list], project_id: uuid.UUID, gold: Mapping[uuid.UUID, str]
-) -> None:
+def _add_machines(columns: list[list], project_id: uuid.UUID, gold: Mapping[int, str]) -> None:
     rows = (
         AnnotatorAnswer.objects.filter(project_id=project_id)
         .order_by("id")
