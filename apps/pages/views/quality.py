@@ -120,6 +120,8 @@ def project_quality(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse
             "confusions": _confusions(_of(figures, "confusion", "matrices"), names),
             "cost": _cost(project, _of(figures, "reliable", "matrices")),
             "points": _points(project, request),
+            "of_people": _of_people(figures, run.input_rows),
+            "of_machines": run.input_rows - _of_people(figures, run.input_rows),
             "method": labelling.method_of(_of(figures, "labels")),
             "agrees_against_gold": bool(_of(figures, "labels").get("agrees_against_gold")),
             "intra": _intra(_of(figures, "intra", "agreement")),
@@ -138,6 +140,11 @@ def _of(figures: Mapping, name: str, stage: str = "") -> Mapping:
     """A part of the figures; empty in runs from before it was computed."""
     part = (figures.get(stage) or {}) if stage else figures
     return part.get(name) or {}
+
+
+def _of_people(figures: Mapping, rows: int) -> int:
+    """Answers of the run that people gave; of runs that do not say it, all of them."""
+    return _of(figures, "scores").get("submissions", rows)
 
 
 def _names(project: Project) -> dict[str, str]:
@@ -271,7 +278,7 @@ def _points(project: Project, request: HttpRequest) -> list[Point]:
         points.append(
             Point(
                 at=run["finished_at"],
-                answers=run["input_rows"],
+                answers=(run["agreement"] or {}).get("answers", run["input_rows"]),
                 gold=_gold(gold),
                 # Answers can leave a run, when they are rejected; then nothing is said of the rest.
                 new=share_of(right, n) if 0 <= right <= n and n else None,
