@@ -1,10 +1,10 @@
 """The one place that decides where arrays live.
 
 Two answers: numpy and scipy on the CPU, which is the default and needs nothing else, and torch
-(`torch_backend`) on CUDA or, for tests, on the CPU. The seam is narrow on purpose. The heavy
-arithmetic of the aggregators is the product of a sparse matrix of ones, or of its transpose, with
-a vector (`Incidence`), sums and maxima by owner, and elementwise functions that numpy and torch
-call by the same names (`xp`). What comes out of a fit is numpy again.
+(`devices.torch_backend`) on CUDA or, for tests, on the CPU. The seam is narrow on purpose. The
+heavy arithmetic of the aggregators is the product of a sparse matrix of ones, or of its transpose,
+with a vector (`Incidence`), sums and maxima by owner, and elementwise functions that numpy and
+torch call by the same names (`xp`). What comes out of a fit is numpy again.
 
 The device is chosen once a process: by `choose` (the command line's `--device`), else by the
 environment's GPU_JOBS_DEVICE, else the CPU. See docs/adr/0005-gpu-boundary.md.
@@ -13,6 +13,7 @@ environment's GPU_JOBS_DEVICE, else the CPU. See docs/adr/0005-gpu-boundary.md.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -43,10 +44,14 @@ class Backend(Protocol):
     where all at once is best.
     """
 
-    name: str
-    device: str
-    xp: Any
-    block: int | None
+    @property
+    def name(self) -> str: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def xp(self) -> Any: ...
+    @property
+    def block(self) -> int | None: ...
 
     def array(self, values: np.ndarray) -> Array:
         """The same numbers where this backend works; numpy's floats stay float64."""
@@ -115,9 +120,7 @@ class Numpy:
     def full(self, shape: int | tuple[int, ...], value: float) -> np.ndarray:
         return np.full(shape, value, dtype=np.float64)
 
-    def incidence(
-        self, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]
-    ) -> Incidence:
+    def incidence(self, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> Incidence:
         return _Scipy(rows, columns, shape)
 
     def sums(self, owner: np.ndarray, values: np.ndarray, owners: int) -> np.ndarray:
@@ -142,23 +145,30 @@ class Numpy:
 
 HOST: Backend = Numpy()
 """What is not behind the seam works here."""
-_chosen: Backend | None = None
+
+
+@dataclass
+class _Process:
+    chosen: Backend | None = None
+
+
+_PROCESS = _Process()
 
 
 def pick() -> Backend:
     """The backend of this process. Raises InputError where GPU_JOBS_DEVICE asks for what is not
     there.
     """
-    return choose(os.environ.get(VARIABLE) or DEVICES[0]) if _chosen is None else _chosen
+    chosen = _PROCESS.chosen
+    return choose(os.environ.get(VARIABLE) or DEVICES[0]) if chosen is None else chosen
 
 
 def choose(device: str) -> Backend:
     """Take a device for all that follows; a run never mixes two. Raises InputError for one that
     is unknown or not there.
     """
-    global _chosen
-    _chosen = of(device)
-    return _chosen
+    _PROCESS.chosen = of(device)
+    return _PROCESS.chosen
 
 
 def of(device: str) -> Backend:
@@ -168,18 +178,18 @@ def of(device: str) -> Backend:
     if device == DEVICES[0]:
         return HOST
     try:
-        from gpu_jobs import torch_backend  # noqa: PLC0415 - torch takes seconds and gigabytes
+        # Torch takes seconds and gigabytes, so only who asks for it gets it.
+        from gpu_jobs.devices.torch_backend import Torch  # noqa: PLC0415
     except ImportError as error:
         raise InputError("device cuda needs torch, which is not installed") from error
-    return torch_backend.Torch.on(device)
+    return Torch.on(device)
 
 
 @contextmanager
 def use(backend: Backend) -> Iterator[Backend]:
     """Work with this one for a while, for tests and for comparisons."""
-    global _chosen
-    before, _chosen = _chosen, backend
+    before, _PROCESS.chosen = _PROCESS.chosen, backend
     try:
         yield backend
     finally:
-        _chosen = before
+        _PROCESS.chosen = before

@@ -227,7 +227,7 @@ class _Em:
         )
 
     def _add(self, found: _Sums, posterior: Array, block: Block) -> None:
-        """posterior (C, b) of a block's items."""
+        """Posterior (C, b) of a block's items."""
         for k in range(self.tally.classes):
             found.mass[k] += block.pairs_of_items.spread(posterior[k])
         found.of_class += posterior.sum(axis=1)

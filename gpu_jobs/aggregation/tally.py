@@ -52,7 +52,9 @@ class Tally:
         )
 
     def part(self, kept: np.ndarray) -> "Tally":
-        """The answers of a mask (n,), with all items, workers and classes still counted."""
+        """The answers of a mask (n,) or of ascending positions, with all items, workers and
+        classes still counted.
+        """
         return Tally(
             item=self.item[kept],
             worker=self.worker[kept],
@@ -106,6 +108,17 @@ class Tally:
         ]
 
     @cached_property
+    def full(self) -> Array:
+        """Bool (I,), where the backend works: items that got every class."""
+        return backend.pick().array(np.diff(self.cells.first) == self.classes)
+
+    @cached_property
+    def there(self) -> "CodesOnDevice":
+        """The codes where the backend works."""
+        place = backend.pick().array
+        return CodesOnDevice(item=place(self.item), worker=place(self.worker))
+
+    @cached_property
     def pairs_of_items(self) -> backend.Incidence:
         """Items × pairs, with numpy whatever the backend is."""
         return backend.HOST.incidence(self.item, self.pairs.code, (self.items, len(self.pairs)))
@@ -140,6 +153,14 @@ class Tally:
         whole = np.zeros((self.classes, self.items))
         whole[self.cells.value, self.cells.owner] = of_cells
         return whole
+
+
+@dataclass(frozen=True)
+class CodesOnDevice:
+    """item, worker: int64 (n,)."""
+
+    item: Array
+    worker: Array
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The backend of torch: the same arithmetic on CUDA, or on the CPU to compare it with numpy.
 
-Tensors are float64, as numpy's arrays are. A matrix of ones is a sparse CSR tensor, and so is its
+Tensors are float64, as numpy's arrays are. A matrix of counts is a sparse CSR tensor, and so is its
 transpose: both products are then sums along rows, in a fixed order. Sums by owner add in no fixed
 order on CUDA, so two runs there may differ in the last bits.
 """
@@ -31,17 +31,20 @@ class _Csr:
 def _csr(
     rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int], device: str
 ) -> torch.Tensor:
-    order = np.argsort(rows, kind="stable")
-    start = np.append(0, np.cumsum(np.bincount(rows, minlength=shape[0])))
+    # A row may meet a column several times; torch wants it once, with how often.
+    width = max(shape[1], 1)
+    key, count = np.unique(rows.astype(np.int64) * width + columns, return_counts=True)
+    start = np.append(0, np.cumsum(np.bincount(key // width, minlength=shape[0])))
     with warnings.catch_warnings():
         # Torch says once a process that its CSR tensors may still change their interface.
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
         return torch.sparse_csr_tensor(
             torch.from_numpy(start.astype(np.int64)),
-            torch.from_numpy(columns[order].astype(np.int64)),
-            torch.ones(len(rows), dtype=torch.float64),
+            torch.from_numpy(key % width),
+            torch.from_numpy(count.astype(np.float64)),
             size=shape,
             device=device,
+            check_invariants=True,
         )
 
 
@@ -49,7 +52,7 @@ class Torch:
     """Tensors on one device."""
 
     name, xp = "torch", torch
-    block = None
+    block: int | None = None
 
     def __init__(self, device: str) -> None:
         self.device = device
