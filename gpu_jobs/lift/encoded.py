@@ -117,6 +117,6 @@ def _pair(value: object) -> tuple[str, str]:
     return str(value[0]), str(value[1])
 
 
-def _of_files(paths: Sequence[object]) -> list[str]:
+def _of_files(paths: Sequence[object] | np.ndarray) -> list[str]:
     """Digests of the pictures' bytes: two copies of one file are one input."""
     return [hashlib.sha256(content(str(path))).hexdigest() for path in paths]

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from gpu_jobs.lift.features import DIMS, Matrix
 
 type Encode = Callable[[Sequence[object], Sequence[object]], tuple[Matrix, Matrix]]
@@ -30,7 +32,7 @@ class Recipe:
     l2: float = 1.0
     balanced: bool = False
     dims: int = DIMS
-    keys: Callable[[Sequence[object]], list[str]] | None = None
+    keys: Callable[[Sequence[object] | np.ndarray], list[str]] | None = None
     mark: Callable[[], str] | None = None
     intercept: bool = True
     skips: frozenset[str] = frozenset()
