@@ -18,6 +18,7 @@ from gpu_jobs.lift.metrics import draws, metric_of
 from gpu_jobs.lift.recipe import Recipe
 
 RESAMPLES = 200
+OTHERS = "others"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Rows:
 @dataclass(frozen=True)
 class Problem:
     """axes: features of u distinct training inputs and of t test rows. feature, label, group:
-    int64 (n,), of each training row; sorted by group. counts: for each class how often each
+    int64 (n,), of each training row; sorted by group. row: int64 (n,), its place among the rows
+    given. counts: for each class how often each
     group gave it to each distinct input, float32 (u, G). starts: int64, the first distinct input
     of each block. test_label: int64 (t,). resamples: float32 (1 + R, t), see `metrics.draws`.
     digest: of all that enters, in hex.
@@ -45,6 +47,7 @@ class Problem:
     feature: np.ndarray
     label: np.ndarray
     group: np.ndarray
+    row: np.ndarray
     counts: tuple[sparse.csr_array, ...]
     starts: np.ndarray
     groups: tuple[str, ...]
@@ -78,7 +81,8 @@ def build(
     """
     metric_of(metric)
     _check_sizes(train, test)
-    train, test = _taught(train, recipe.skips), _taught(test, recipe.skips)
+    taught = [i for i, label in enumerate(train.label) if label not in recipe.skips]
+    train, test = _without(train, recipe.skips), _without(test, recipe.skips)
     _check_sizes(train, test)
     keys_of = recipe.keys
     train_keys = keys_of(train.inputs) if keys_of else _keys(train.inputs, "training")
@@ -97,14 +101,14 @@ def build(
         positive = classes[1]
     if positive is not None and positive not in classes:
         raise InputError(f"the positive class {positive!r} is none of {', '.join(classes)}")
-    keys, label, group, groups = _ordered(train, train_keys, classes)
+    keys, label, group, row, groups = _ordered(train, train_keys, classes)
     place = {name: code for code, name in enumerate(classes)}
     order = sorted(range(len(test_keys)), key=lambda i: (test_keys[i], test.label[i]))
     test_label = np.array([place[test.label[i]] for i in order], dtype=np.int64)
     # Distinct inputs in the order in which groups bring them: blocks of rows follow groups.
     first: dict[str, int] = {}
     feature = np.array([first.setdefault(key, len(first)) for key in keys], dtype=np.int64)
-    row_of = {key: row for row, key in enumerate(train_keys)}
+    row_of = {key: place for place, key in enumerate(train_keys)}
     encoded = recipe.encode(
         [train.inputs[row_of[key]] for key in first], [test.inputs[i] for i in order]
     )
@@ -124,6 +128,7 @@ def build(
         feature=feature,
         label=label,
         group=group,
+        row=np.array(taught, dtype=np.int64)[row],
         counts=counts,
         starts=starts,
         groups=tuple(groups),
@@ -151,7 +156,15 @@ def build(
     )
 
 
-def _taught(rows: Rows, skips: frozenset[str]) -> Rows:
+def merged(groups: Sequence[str], least: int) -> list[str]:
+    """Groups with fewer rows than `least` as one, OTHERS."""
+    count: dict[str, int] = {}
+    for name in groups:
+        count[name] = count.get(name, 0) + 1
+    return [name if count[name] >= least else OTHERS for name in groups]
+
+
+def _without(rows: Rows, skips: frozenset[str]) -> Rows:
     """The rows whose label is none of those that teach nothing."""
     if not skips or skips.isdisjoint(rows.label):
         return rows
@@ -210,19 +223,22 @@ def _check_sizes(train: Rows, test: Rows) -> None:
 
 def _ordered(
     train: Rows, train_keys: Sequence[str], classes: list[str]
-) -> tuple[list[str], np.ndarray, np.ndarray, list[str]]:
-    """Keys, labels and groups of the rows, groups in the order of what they hold."""
+) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray, list[str]]:
+    """Keys, labels, groups and places of the rows, groups in the order of what they hold."""
     place = {name: code for code, name in enumerate(classes)}
-    held: dict[str, list[tuple[str, int]]] = {}
-    for key, name, group in zip(train_keys, train.label, train.group, strict=True):
-        held.setdefault(str(group), []).append((key, place[name]))
+    held: dict[str, list[tuple[str, int, int]]] = {}
+    given = zip(train_keys, train.label, train.group, strict=True)
+    for at, (key, name, group) in enumerate(given):
+        held.setdefault(str(group), []).append((key, place[name], at))
     for rows in held.values():
         rows.sort()
-    ranked = sorted(held, key=lambda name: (_digest([f"{k}\x1f{c}" for k, c in held[name]]), name))
-    keys = [key for name in ranked for key, _ in held[name]]
-    label = np.array([code for name in ranked for _, code in held[name]], dtype=np.int64)
+    content = {name: _digest([f"{k}\x1f{c}" for k, c, _ in held[name]]) for name in held}
+    ranked = sorted(held, key=lambda name: (content[name], name))
+    keys = [key for name in ranked for key, _, _ in held[name]]
+    code = np.array([code for name in ranked for _, code, _ in held[name]], dtype=np.int64)
+    row = np.array([row for name in ranked for _, _, row in held[name]], dtype=np.int64)
     sizes = [len(held[name]) for name in ranked]
-    return keys, label, np.repeat(np.arange(len(ranked)), sizes), ranked
+    return keys, code, np.repeat(np.arange(len(ranked)), sizes), row, ranked
 
 
 def _starts(group: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The recipes by name. A new one is a function that gives a `Recipe`, and a line in RECIPES."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -69,11 +70,34 @@ def recipe_of(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def encoded_by(recipe: Recipe, name: str, *, random: bool = False) -> Recipe:
-    """The recipe with the encoder of that name (`encoders.hub.located`; of pictures, a timm name).
-
-    random: of pictures, weights that nobody trained. Raises InputError for a recipe without one.
+def adapted(
+    recipe: Recipe,
+    *,
+    l2: float | None = None,
+    balanced: bool | None = None,
+    dims: int | None = None,
+    encoder: str | None = None,
+    random_weights: bool = False,
+) -> Recipe:
+    """The recipe with what is not None in place of its own. encoder: a name or a folder, see
+    `encoders.hub.located`; of pictures a timm name. random_weights: of pictures, those that
+    nobody trained.
     """
+    if l2 is not None and not 0 < l2 < float("inf"):
+        raise InputError("l2 must be above 0")
+    if dims is not None and dims < 1:
+        raise InputError("dims must be at least 1")
+    if encoder is not None or random_weights:
+        recipe = _encoded(recipe, encoder or recipe.encoder or "", random=random_weights)
+    return replace(
+        recipe,
+        l2=recipe.l2 if l2 is None else l2,
+        balanced=recipe.balanced if balanced is None else balanced,
+        dims=recipe.dims if dims is None else dims,
+    )
+
+
+def _encoded(recipe: Recipe, name: str, *, random: bool) -> Recipe:
     if recipe.name == "image-linear":
         return image_linear(name, random=random)
     makers = {"text-minilm": text_minilm, "pairwise": pairwise}

@@ -18,7 +18,7 @@ from gpu_jobs.lift.coalitions import Utility
 from gpu_jobs.lift.methods import Settings
 from gpu_jobs.lift.problem import Rows, build
 from gpu_jobs.lift.recipe import Recipe
-from gpu_jobs.lift.recipes import RECIPES, encoded_by
+from gpu_jobs.lift.recipes import RECIPES, adapted
 from gpu_jobs.lift.run import measure
 
 
@@ -188,9 +188,9 @@ def test_pictures_from_the_command_line(tmp_path, capsys):
 
 def test_encoders_of_recipes_that_have_none():
     with pytest.raises(InputError, match="tabular has no encoder"):
-        encoded_by(RECIPES["tabular"], "x")
+        adapted(RECIPES["tabular"], encoder="x")
     with pytest.raises(InputError, match="random weights are for recipes of pictures"):
-        encoded_by(RECIPES["text-minilm"], "x", random=True)
+        adapted(RECIPES["text-minilm"], random_weights=True)
 
 
 def test_other_weights_are_another_run(comparisons):
