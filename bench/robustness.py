@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import spearmanr
 
-from bench import page, simulated
+from bench import choices, page, simulated
 from gpu_jobs.aggregation.labels import accuracy
 from gpu_jobs.aggregation.methods import METHODS, aggregate
 from gpu_jobs.anomalies.signals import Signal
@@ -41,7 +41,7 @@ class Cell:
 
 
 def lines() -> list[str]:
-    return [*_robustness(), "", *_signals()]
+    return [*_robustness(), "", *choices.lines(), "", *_signals()]
 
 
 def _robustness() -> list[str]:

@@ -87,6 +87,10 @@ class DawidSkene:
         matrix[:, self.pair_value[mine]] = self.error[mine].T
         return matrix
 
+    def class_at(self, item: np.ndarray, value: np.ndarray) -> np.ndarray:
+        """float64 (m,): probability that the class of item[j] is value[j]."""
+        return np.asarray(self.posterior[item, value])
+
     def predictive(self, item: np.ndarray, worker: np.ndarray, value: np.ndarray) -> np.ndarray:
         """float64 (m,): probability that worker[j] answers item[j] with value[j]."""
         classes = self.error.shape[1]
