@@ -35,11 +35,11 @@ def lines() -> list[str]:
         found[PLAIN][number] = found[_predicts_best(blind)][number]
     best = max(CANDIDATES, key=lambda name: found[name].mean())
     rows = []
-    for name in found:
-        behind = found["auto"] - found[name]
+    for name, accuracies in found.items():
+        behind = found["auto"] - accuracies
         error = behind.std(ddof=1) / np.sqrt(CROWDS)
         apart = "" if name == "auto" else f"{behind.mean():+.4f} ± {error:.4f}"
-        rows.append([name, f"{found[name].mean():.4f}", apart])
+        rows.append([name, f"{accuracies.mean():.4f}", apart])
     return [
         (
             f"**Automatic choice without gold.** {CROWDS} simulated crowds of many kinds, a seed"
