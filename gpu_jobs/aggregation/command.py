@@ -36,8 +36,8 @@ def add(commands: "argparse._SubParsersAction[Any]", common: argparse.ArgumentPa
     join.add_argument("--seed", type=int, default=0, help="of random starts")
     join.add_argument(
         "--device",
-        choices=backend.DEVICES,
-        help=f"where classes are computed (default: ${backend.VARIABLE}, else cpu)",
+        metavar="cpu|cuda",
+        help=f"where classes are computed (default: {backend.VARIABLE}, else cpu)",
     )
     join.add_argument("--out", type=Path, metavar="LABELS", help=".csv or .parquet")
     join.set_defaults(command=run)

@@ -96,7 +96,7 @@ def test_small_blocks_change_nothing(some, monkeypatch):
 
 def test_a_device_that_is_not_there_is_refused(monkeypatch):
     monkeypatch.setattr(backend._PROCESS, "chosen", None)
-    with pytest.raises(InputError, match="cpu or cuda, not 'tpu'"):
+    with pytest.raises(InputError, match="cpu, cuda or cuda:0, not 'tpu'"):
         backend.choose("tpu")
     monkeypatch.setenv(backend.VARIABLE, "tpu")
     with pytest.raises(InputError, match="not 'tpu'"):
