@@ -20,6 +20,7 @@ from gpu_jobs.aggregation.labels import UNDECIDED, Labels, accuracy, credit
 from gpu_jobs.aggregation.mace import mace
 from gpu_jobs.aggregation.majority import majority
 from gpu_jobs.aggregation.one_coin import one_coin
+from gpu_jobs.aggregation.posterior import posterior
 from gpu_jobs.aggregation.tally import Tally
 from gpu_jobs.answers import NO_GOLD
 from gpu_jobs.contracts import InputError
@@ -330,6 +331,15 @@ def test_a_class_that_nobody_gave_an_item_can_win(crowd):
     label = fit.labels.label[answers.items.index("last")]
     assert answers.classes[label] == "yes"
     assert fit.labels.probability.max() <= 1
+
+
+def test_scores_too_low_for_a_number_leave_no_nan(crowd):
+    """Every class was given, and each is next to impossible: only their ratio is left."""
+    tally = Tally.of(crowd([("a", "u", "x"), ("a", "v", "y")]))
+    found = posterior(tally, np.array([-800.0, -801.0]), np.array([0.5, 0.5]))
+    assert found.of_cell == pytest.approx([1 / (1 + np.exp(-1)), 1 / (1 + np.exp(1))])
+    assert np.isfinite(found.log_norm).all()
+    assert found.scale.tolist() == [0.0]
 
 
 def test_folds_are_even_and_know_no_names(crowd):
