@@ -10,7 +10,12 @@ from apps.work.actions.reminders import due_reminders, next_reminder, remind
 from apps.work.actions.royalties import Uses, record_use, uses
 from apps.work.actions.scores import request_scores, take_scores
 from apps.work.actions.seats import add as add_seats
-from apps.work.actions.settlement import close_when_done, settle
+from apps.work.actions.settlement import (
+    PEOPLE_AT_ONCE,
+    close_when_done,
+    settle,
+    settle_part,
+)
 from apps.work.actions.submit import give_back, submit, undo
 from apps.work.actions.verdicts import (
     accept,
@@ -25,6 +30,7 @@ from apps.work.actions.verdicts import (
 from apps.work.actions.windows import lapse
 
 __all__ = [
+    "PEOPLE_AT_ONCE",
     "Clock",
     "Owed",
     "Uses",
@@ -54,6 +60,7 @@ __all__ = [
     "resume_review",
     "save_draft",
     "settle",
+    "settle_part",
     "stop_review",
     "submit",
     "take_scores",

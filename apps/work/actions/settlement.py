@@ -8,6 +8,7 @@ import datetime as dt
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import Count, Q, Sum
@@ -29,6 +30,8 @@ from apps.work.models import Assignment, EarningLine, Enrolment, Score, Settleme
 S = AssignmentState
 # While one of these exists, more can become due: the project cannot be settled for the last time.
 STILL_OPEN = frozenset({S.CLAIMED, S.SUBMITTED, S.REWORK, S.REJECTED})
+# Contributors settled in one transaction: a second of locks, however large the project.
+PEOPLE_AT_ONCE = 100
 # The fee of a bonus is reserved upwards and posted half-even: its rest outlives the bonus itself.
 STILL_HELD = Q(held_extra__gt=0) | Q(held_fee__gt=0)
 # A finding of bad faith can still turn into the full pay, or into the floor alone, but never into
@@ -36,19 +39,51 @@ STILL_HELD = Q(held_extra__gt=0) | Q(held_fee__gt=0)
 UNDECIDED = Q(state=S.REJECTED, is_bad_faith=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some people of a settlement: how many got a row, and whom to go on after (None: nobody)."""
+
+    settled: int
+    last: uuid.UUID | None
+
+
 def settle(*, project_id: uuid.UUID, by: Actor, now: dt.datetime, is_last: bool = False) -> int:
-    """Settle every contributor of a project; how many got a settlement row."""
+    """Settle every contributor of a project in one transaction; how many got a settlement row."""
+    return settle_part(
+        project_id=project_id, by=by, now=now, after=None, most=None, is_last=is_last
+    ).settled
+
+
+def settle_part(
+    *,
+    project_id: uuid.UUID,
+    by: Actor,
+    now: dt.datetime,
+    after: uuid.UUID | None,
+    most: int | None = PEOPLE_AT_ONCE,
+    is_last: bool = False,
+) -> Part:
+    """Settle the next `most` contributors in the order of their ids, in one transaction.
+
+    A settlement is named by project, contributor and `now`: whoever has it already is passed over,
+    so the same moment can be settled again from the start.
+    """
     people = (
         Assignment.objects.filter(~UNDECIDED, STILL_HELD, project_id=project_id, state__in=DECIDED)
+        .order_by("contributor_id")
         .values_list("contributor_id", flat=True)
         .distinct()
     )
+    if after is not None:
+        people = people.filter(contributor_id__gt=after)
     count = 0
     with transaction.atomic(), ledger.last():
-        for contributor_id in sorted(people):
+        chosen = list(people[:most])
+        for contributor_id in chosen:
             with ledger.kept():
                 count += _settle_person(project_id, contributor_id, by=by, now=now, is_last=is_last)
-    return count
+    is_more = most is not None and len(chosen) == most
+    return Part(settled=count, last=chosen[-1] if is_more else None)
 
 
 def _settle_person(
@@ -205,14 +240,24 @@ def _pay_out_of(
     return entries
 
 
-def close_when_done(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> bool:
-    """Settle a closing project for the last time once nothing in it is open; True when closed."""
+def close_when_done(
+    *, project_id: uuid.UUID, by: Actor, now: dt.datetime, most: int | None = None
+) -> bool:
+    """Settle a closing project for the last time once nothing in it is open; True when closed.
+
+    With `most`, at most so many people in this transaction: the project closes with the call that
+    finds no more of them. The last settlement leaves nothing held, so it goes on where it stopped.
+    """
     with transaction.atomic():
         project = Project.objects.select_for_update(of=("self",), no_key=True).get(id=project_id)
         if project.state != ProjectState.CLOSING:
             return False
         if Assignment.objects.filter(project_id=project_id, state__in=STILL_OPEN).exists():
             return False
-        settle(project_id=project_id, by=by, now=now, is_last=True)
+        part = settle_part(
+            project_id=project_id, by=by, now=now, after=None, most=most, is_last=True
+        )
+        if part.last is not None:
+            return False
         projects.finish_close(project_id=project_id, by=by, now=now)
         return True
