@@ -360,6 +360,12 @@ class Submission(TwoSided):
                 name="submission_off_label",
                 condition=Q(scores__label=False),
             ),
+            # Missed known answers, which can be contested.
+            models.Index(
+                fields=["contributor", "project"],
+                name="submission_off_gold",
+                condition=Q(scores__gold=False),
+            ),
             models.Index(fields=["project", "submitted_at"], name="submission_of_project"),
         ]
 

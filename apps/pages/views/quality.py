@@ -16,6 +16,8 @@ from django.views.decorators.http import require_safe
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
 from apps.core.money import half_even
+from apps.organizations.enums import Permission
+from apps.organizations.permissions import can
 from apps.pages.views.buyer import band
 from apps.projects.enums import ProjectState
 from apps.projects.models import Project
@@ -103,6 +105,7 @@ def project_quality(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse
         return redirect("projects:detail", project.id)
     run = scoring.latest_done(project.id, request.actor)
     context: dict = {"project": project, "currency": project.currency, "run": run}
+    context["sees_gold"] = can(request.actor, Permission.SEE_ANSWERS, org_id=project.org_id)
     if run is not None:
         figures = run.result or {}
         names = _names(project)
