@@ -141,6 +141,9 @@ class Item(models.Model):
     open_slots = models.IntegerField(default=1)
     sort_key = models.BigIntegerField()
     broken_reports = models.PositiveIntegerField(default=0)
+    exposed = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="How often it was given as one with a known answer"
+    )
 
     objects = OfOrganizationQuerySet.as_manager()
 

@@ -91,6 +91,9 @@ class Enrolment(TwoSided):
     gold_lower = models.DecimalField(
         max_digits=6, decimal_places=4, null=True, help_text="Lower 90% bound of accuracy"
     )
+    gold_unsure = models.FloatField(
+        null=True, help_text="0 to 1: how unsure the last run is of the side of the bar; null: none"
+    )
     unreviewed_held = models.BigIntegerField(
         default=0, help_text="Reserved, unreviewed, or paid without an acceptance"
     )
@@ -101,6 +104,10 @@ class Enrolment(TwoSided):
             models.UniqueConstraint(fields=["contributor", "project"], name="enrolment_once"),
             models.CheckConstraint(
                 name="enrolment_gold", condition=Q(gold_correct__lte=F("gold_count"))
+            ),
+            models.CheckConstraint(
+                name="enrolment_gold_unsure",
+                condition=Q(gold_unsure=None) | Q(gold_unsure__gte=0, gold_unsure__lte=1),
             ),
         ]
         indexes = [models.Index(fields=["project"], name="enrolment_of_project")]

@@ -135,6 +135,8 @@ BLOCKED = [
     ({"disclosure": {"trains": ""}}, "Disclosure: say what the data trains."),
     ({"items": {"overlap": 0}}, "The overlap must be from 1"),
     ({"items": {"gold_percent": 50}}, "Gold is 5 to 15 percent"),
+    ({"items": {"gold_percent": 10, "gold_percent_min": 12}}, "The share of gold for proven"),
+    ({"items": {"gold_percent": 10, "gold_percent_min": 2}}, "The share of gold for proven"),
     ({"budget": {"amount": 0}}, "Set the budget."),
     ({"budget": {"amount": 100}}, "The budget of $1.00 is too small"),
     ({"budget": {"amount": 1_000_01}}, "The wallet has $1,000.00, the budget is $1,000.01"),

@@ -28,6 +28,7 @@ GOLD = Table(
     Column("item", "Item", "item__external_id"),
     Column("known", "Known answer"),
     Column("answers", "Answers", "answers", is_number=True),
+    Column("exposed", "Given", "item__exposed", is_number=True),
     Column("against", "Gave another", is_number=True),
     Column("wrong", "Doubt", "is_suspect doubt", is_number=True),
     Column("state", "State"),
@@ -84,6 +85,7 @@ def _page(
     if project.state == ProjectState.DRAFT:
         raise Http404("A draft has no scores of its known answers.")
     rows = golds.of_project(project)
+    most = project.criteria_in_force.body["limits"].get("gold_exposure_max")
     counts = {state.value: rows.filter(**wanted).count() for state, wanted in STATES.items()}
     form = GoldFilter(request.GET)
     if form.is_valid() and form.cleaned_data["state"]:
@@ -99,6 +101,10 @@ def _page(
         "rows": [
             Row(row, kind.describe(task["config"], row.answer), _against(row)) for row in page
         ],
+        "most": most,
+        "worn": golds.of_project(project).filter(demoted_at=None, item__exposed__gte=most).count()
+        if most
+        else 0,
         "may_demote": may_demote,
         "is_staff": is_staff,
         "list_name": "pages:staff-gold" if is_staff else "pages:project-gold",

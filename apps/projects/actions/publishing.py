@@ -153,7 +153,7 @@ def _offer_body(project: Project, body: Mapping, criteria: CriteriaVersion) -> d
     counts = item_counts(project)
     public = (
         "title", "currency", "unit", "layer", "band", "rubric", "gates", "pay", "windows",
-        "limits", "tiers", "overlap", "gold_percent", "consent", "disclosure",
+        "limits", "tiers", "overlap", "gold_percent", "gold_percent_min", "consent", "disclosure",
     )  # fmt: skip
     return {
         **{key: body[key] for key in public},

@@ -274,7 +274,16 @@ class ItemsForm(DraftForm):
         label="Gold in percent of the volume",
         min_value=0,
         max_value=15,
-        help_text="Items with a known answer, mixed in and paid like all others: 5 to 15, or 0.",
+        help_text="Items with a known answer, mixed in and paid like all others: 5 to 15, or 0. "
+        "So much of it meets who is not proven yet.",
+    )
+    gold_percent_min = forms.IntegerField(
+        label="Gold for proven people, in percent",
+        required=False,
+        min_value=0,
+        max_value=15,
+        help_text="So much is left when the answers say on which side of the bar somebody stands. "
+        "Empty: 5. The same as above: one share for everybody.",
     )
 
 

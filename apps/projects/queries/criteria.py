@@ -147,6 +147,7 @@ def draft_body(project: Project) -> dict:
         "gold_percent": whole(
             _section(draft, "items").get("gold_percent"), _numbers()["gold_percent"]
         ),
+        "gold_percent_min": gold_percent_min(_section(draft, "items")),
         "consent": _consent(_section(draft, "consent")),
         "disclosure": _disclosure(_section(draft, "disclosure"), project),
         "decision": {
@@ -155,6 +156,12 @@ def draft_body(project: Project) -> dict:
         },
         "attachments": {},
     }
+
+
+def gold_percent_min(section: Mapping) -> int:
+    """The share of known answers that proven people meet; the general lower bound if not said."""
+    most = whole(section.get("gold_percent"), _numbers()["gold_percent"])
+    return whole(section.get("gold_percent_min"), min(most, _numbers()["gold_percent_min"]))
 
 
 def whole(value: object, default: int = 0) -> int:
@@ -302,6 +309,8 @@ def _limits(visibility: str) -> dict:
     share = numbers["newcomer_share_percent"]
     return {
         # Named contributors are no newcomers that nobody knows.
+        # A known answer that everybody has seen measures memory: it rests after so many.
+        "gold_exposure_max": numbers["gold_exposure_max"],
         "newcomer_share_percent": 100 if visibility == Visibility.ASSIGNED else share,
         "unsubmitted_paid_per_day": numbers["unsubmitted_paid_per_day"],
         "unsubmitted_paid_per_attempt": numbers["unsubmitted_paid_per_attempt"],

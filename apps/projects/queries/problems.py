@@ -250,6 +250,11 @@ def _of_promises(body: Mapping) -> Iterator[str]:
         yield "The overlap must be from 1 to 1,000 answers an item."
     if body["gold_percent"] != 0 and not 5 <= body["gold_percent"] <= 15:
         yield "Gold is 5 to 15 percent of the volume, or none."
+    elif body["gold_percent"] and not 5 <= body["gold_percent_min"] <= body["gold_percent"]:
+        yield (
+            "The share of gold for proven people is from 5 percent to the share for those who are "
+            "not proven yet."
+        )
     consent, disclosure = body["consent"], body["disclosure"]
     for key in ("purpose", "licence", "term", "secondary_use", "withdrawal"):
         if not consent[key]:

@@ -7,7 +7,13 @@ Criteria name the engine they were published under (`pay/1`, `pay/2`); they are 
 for ever, so nothing here may change what an earlier one gives.
 """
 
-from apps.projects.rules.bounds import Exposure, exposure, paid_seconds_max, seat_cost
+from apps.projects.rules.bounds import (
+    Exposure,
+    exposure,
+    gold_percent,
+    paid_seconds_max,
+    seat_cost,
+)
 from apps.projects.rules.lines import (
     Lift,
     Outcome,
@@ -80,6 +86,7 @@ __all__ = [
     "earn",
     "exposure",
     "full_pay",
+    "gold_percent",
     "guaranteed_pay",
     "holding",
     "lift_bonus",

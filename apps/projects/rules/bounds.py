@@ -1,5 +1,6 @@
 """What can be said before anything is published: the most that unknown accounts can take."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal
 
@@ -49,6 +50,17 @@ def exposure(
     """Seats × (price + allowance) + share × budget."""
     seat = seat_cost(terms, items=items_per_seat, unsubmitted=unsubmitted)
     return Exposure(qualification=seats * seat, newcomers=budget * newcomer_percent // 100)
+
+
+def gold_percent(body: Mapping, unsure: float | None) -> float:
+    """The chance in percent that the next item of a contributor has a known answer.
+
+    `unsure` (0 to 1) is what the last run wrote; None before any run. Criteria without a lower
+    bound have the one share for everybody.
+    """
+    most = body["gold_percent"]
+    least = body.get("gold_percent_min", most)
+    return most if unsure is None else least + (most - least) * min(max(unsure, 0.0), 1.0)
 
 
 def paid_seconds_max(estimate_seconds: int, *, factor: int, minimum_minutes: int) -> int:

@@ -16,6 +16,7 @@ from apps.core import blobs
 from apps.core.ids import derived
 from apps.core.tenancy import Actor
 from apps.ledger import actions as ledger
+from apps.projects import rules
 from apps.projects.models import GoldAnswer, Project
 from apps.projects.rules import Kind
 from apps.scoring import actions as scoring
@@ -28,6 +29,7 @@ from apps.work.models import Assignment, Score, Submission, Verdict
 from apps.work.queries.scores import monday
 
 S = AssignmentState
+_SMALLEST_BAR = 0.001
 REST_FACTOR, REST_MAX = 5, dt.timedelta(minutes=1)
 _SCHEMA = pa.schema(
     [
@@ -169,11 +171,13 @@ FROM jsonb_to_recordset(%s::jsonb) AS r(id uuid, scores jsonb) WHERE s.id = r.id
 # Enrolments are locked in the order of their ids, here and in `money.count_unaccepted`.
 _STANDING = """
 WITH found AS MATERIALIZED (
-  SELECT e.id, r.gold, r.correct, r.lower FROM work_enrolment e
-  JOIN jsonb_to_recordset(%s::jsonb) AS r(person uuid, gold integer, correct integer, lower numeric)
+  SELECT e.id, r.gold, r.correct, r.lower, r.unsure FROM work_enrolment e
+  JOIN jsonb_to_recordset(%s::jsonb) AS r(person uuid, gold integer, correct integer,
+    lower numeric, unsure double precision)
     ON e.contributor_id = r.person
   WHERE e.project_id = %s ORDER BY e.id FOR NO KEY UPDATE OF e)
-UPDATE work_enrolment e SET gold_count = f.gold, gold_correct = f.correct, gold_lower = f.lower
+UPDATE work_enrolment e SET gold_count = f.gold, gold_correct = f.correct, gold_lower = f.lower,
+  gold_unsure = f.unsure
 FROM found f WHERE e.id = f.id
 """
 # Before assignments are locked, in the order of the items: as a demotion locks them.
@@ -206,7 +210,10 @@ def take_scores(*, run_id: uuid.UUID, by: Actor, now: dt.datetime) -> int:
                 batch = [_score(row, run.id) for row in scores[start : start + _BATCH]]
                 cursor.execute(_STORE, [now, json.dumps(batch)])
             people = pq.read_table(io.BytesIO(blobs.read(run.workers_sha256)))
-            workers = [_standing(row) for row in people.to_pylist()]
+            workers = [
+                _standing(row, unsure)
+                for row, unsure in zip(people.to_pylist(), _unsure(run, people), strict=True)
+            ]
             cursor.execute(_STANDING, [json.dumps(workers), run.project_id])
         _keep_of_week(run, people, _agreed(run, table), now=now)
         run.handled_at = now
@@ -250,9 +257,7 @@ def _keep_of_week(
     run: ScoringRun, people: pa.Table, agreed: dict[str, tuple[int, int]], *, now: dt.datetime
 ) -> None:
     """One row a person and week: each run of the week writes it anew."""
-    terms = money.terms_of(
-        Project.objects.values_list("criteria_id", flat=True).get(id=run.project_id)
-    )
+    terms = _terms(run)
     counts = [people[name].to_numpy() for name in ("correct", "gold")]
     # Asked for here, so that the web, which imports the actions, never loads scipy.
     more_right = import_module("gpu_jobs.gold.bar").more_right
@@ -316,12 +321,29 @@ def _score(row: dict, run_id: uuid.UUID) -> dict:
     }
 
 
-def _standing(row: dict) -> dict:
+def _unsure(run: ScoringRun, people: pa.Table) -> list[float]:
+    """How unsure the run is on which side of the bar each of these people is, from 0 to 1."""
+    terms = _terms(run)
+    counts = [people[name].to_numpy() for name in ("correct", "gold")]
+    # A bar of 0 or 1 leaves nothing to find out by gold; the rate needs one between.
+    bar = min(max(float(terms.bonus_bar), _SMALLEST_BAR), 1 - _SMALLEST_BAR)
+    gold_rate = import_module("gpu_jobs.gold.rate").gold_rate
+    return gold_rate(*counts, bar=bar, low=0, high=1, decisive=terms.gold_minimum).tolist()
+
+
+def _terms(run: ScoringRun) -> rules.Terms:
+    return money.terms_of(
+        Project.objects.values_list("criteria_id", flat=True).get(id=run.project_id)
+    )
+
+
+def _standing(row: dict, unsure: float) -> dict:
     lower = row["lower"] if row["gold"] else None
     return {
         "person": row["worker_id"],
         "gold": row["gold"],
         "correct": row["correct"],
+        "unsure": unsure,
         "lower": None if lower is None else str(gold.floored(lower)),
     }
 
