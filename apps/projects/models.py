@@ -141,6 +141,11 @@ class Item(models.Model):
     open_slots = models.IntegerField(default=1)
     sort_key = models.BigIntegerField()
     broken_reports = models.PositiveIntegerField(default=0)
+    asked = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        help_text="Thousandths of a bit that another answer is expected to teach; 0: not asked for",
+    )
     exposed = models.PositiveIntegerField(
         default=0, db_default=0, help_text="How often it was given as one with a known answer"
     )
@@ -161,6 +166,12 @@ class Item(models.Model):
                 fields=["project", "sort_key", "id"],
                 name="item_open",
                 condition=Q(open_slots__gt=0, state="active", purpose="work"),
+            ),
+            # What the last plan asks for comes before the walk, the most telling first.
+            models.Index(
+                fields=["project", "-asked", "sort_key"],
+                name="item_asked",
+                condition=Q(open_slots__gt=0, state="active", purpose="work", asked__gt=0),
             ),
             models.Index(fields=["project", "id"], name="item_of_project"),
             models.Index(

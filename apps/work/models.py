@@ -517,6 +517,48 @@ class Earnings(TwoSided):
         return f"{self.net} {self.currency} for {self.assignments}"
 
 
+class OverlapPlan(Row):
+    """What was made of a run: which items got another answer, which were closed as sure enough.
+
+    `error` is a share of 1. `wrong` of `checked` are labels of known items that the same rule takes
+    for sure: how far the promise can be believed.
+    """
+
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="plans")
+    run = models.OneToOneField(ScoringRun, on_delete=models.PROTECT, related_name="plan")
+    at = models.DateTimeField()
+    sure = models.PositiveIntegerField(help_text="Items with a label that is sure enough")
+    unsure = models.PositiveIntegerField(help_text="Items with answers, and not sure enough")
+    exhausted = models.PositiveIntegerField(help_text="Of those: nothing more is asked for")
+    opened = models.PositiveIntegerField(help_text="Answers more that can be given since")
+    closed = models.PositiveIntegerField(help_text="Answers that are no longer asked for")
+    unfunded = models.PositiveIntegerField(help_text="Wanted, and not covered by the budget")
+    saved = models.PositiveIntegerField(help_text="Answers less than the most for sure items")
+    added = models.PositiveIntegerField(help_text="Answers more than the least, over all items")
+    error = models.FloatField(null=True, help_text="Expected, mean over the sure labels")
+    wrong = models.PositiveIntegerField()
+    checked = models.PositiveIntegerField()
+    is_from_gold = models.BooleanField(help_text="Whether known answers calibrated it")
+    note = models.CharField(max_length=300, blank=True, help_text="Why there is none")
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                name="plan_counts",
+                condition=Q(exhausted__lte=F("unsure"), wrong__lte=F("checked"))
+                & (Q(error=None) | Q(error__gte=0, error__lte=1)),
+            ),
+        ]
+        indexes = [models.Index(fields=["project", "-at"], name="plan_of_project")]
+
+    def __str__(self) -> str:
+        return f"{self.opened} more, {self.closed} fewer"
+
+
 class Score(TwoSided):
     """What the last run of a week says of a contributor on a project; its id can be recomputed.
 

@@ -89,7 +89,8 @@ def test_the_buyer_sees_and_demotes(golden: Golden, missed, mia, rob, client_of)
 
 def test_the_suspect_ones_come_first(golden: Golden, missed, alice, client_of):
     with acting(STAFF):
-        doubted = GoldAnswer.objects.filter(project=golden.project).order_by("item_id").last()
+        mine = GoldAnswer.objects.filter(project=golden.project, item__purpose="work")
+        doubted = mine.order_by("item_id").last()
         doubted.is_suspect, doubted.wrong, doubted.answers, doubted.against = True, 0.97, 30, 0.9
         doubted.save()
     page = client_of(alice).get(reverse("pages:project-gold", args=[golden.project.id]))

@@ -270,6 +270,14 @@ class ItemsForm(DraftForm):
         max_value=1000,
         help_text="How many people answer each item, without seeing each other's answers.",
     )
+    overlap_max = forms.IntegerField(
+        label="At most, where people disagree",
+        required=False,
+        min_value=1,
+        max_value=1000,
+        help_text="After each scoring run items whose label is not sure enough get one answer "
+        "more, up to this number, as long as the budget lasts. Empty: no item gets more.",
+    )
     gold_percent = forms.IntegerField(
         label="Gold in percent of the volume",
         min_value=0,

@@ -144,6 +144,8 @@ def draft_body(project: Project) -> dict:
         "limits": _limits(str(work.get("visibility") or project.visibility)),
         "tiers": tiers,
         "overlap": whole(_section(draft, "items").get("overlap"), 1),
+        "overlap_max": overlap_max(_section(draft, "items")),
+        "label_error_percent": _numbers()["label_error_percent"],
         "gold_percent": whole(
             _section(draft, "items").get("gold_percent"), _numbers()["gold_percent"]
         ),
@@ -156,6 +158,11 @@ def draft_body(project: Project) -> dict:
         },
         "attachments": {},
     }
+
+
+def overlap_max(section: Mapping) -> int:
+    """The most answers an item gets where people disagree; if not said, as many as all get."""
+    return whole(section.get("overlap_max"), whole(section.get("overlap"), 1))
 
 
 def gold_percent_min(section: Mapping) -> int:

@@ -9,8 +9,10 @@ for ever, so nothing here may change what an earlier one gives.
 
 from apps.projects.rules.bounds import (
     Exposure,
+    Overlap,
     exposure,
     gold_percent,
+    overlap_of,
     paid_seconds_max,
     seat_cost,
 )
@@ -73,6 +75,7 @@ __all__ = [
     "LineKind",
     "Mark",
     "Outcome",
+    "Overlap",
     "Premium",
     "Replay",
     "Ruled",
@@ -93,6 +96,7 @@ __all__ = [
     "max_cost",
     "max_remaining",
     "of_layer",
+    "overlap_of",
     "paid_seconds_max",
     "pay_of",
     "replay",

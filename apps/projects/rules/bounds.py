@@ -63,6 +63,29 @@ def gold_percent(body: Mapping, unsure: float | None) -> float:
     return most if unsure is None else least + (most - least) * min(max(unsure, 0.0), 1.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """How many answers an item gets: `least` at once, more while its label is wrong with more than
+    `error` (a share of 1), `most` in the end.
+    """
+
+    least: int
+    most: int
+    error: float
+
+    @property
+    def is_dynamic(self) -> bool:
+        return self.most > self.least
+
+
+def overlap_of(body: Mapping) -> Overlap:
+    """Of criteria; those from before there was a choice have one number."""
+    least = body["overlap"]
+    return Overlap(
+        least, max(least, body.get("overlap_max", least)), body.get("label_error_percent", 5) / 100
+    )
+
+
 def paid_seconds_max(estimate_seconds: int, *, factor: int, minimum_minutes: int) -> int:
     """How long an item's time is paid: a multiple of the estimate, at least some minutes."""
     seconds = Decimal(estimate_seconds) * factor

@@ -14,6 +14,7 @@ from apps.work.actions.gold import (
     pay_contest_time,
     pay_missing,
 )
+from apps.work.actions.overlap import plan_overlap
 from apps.work.actions.reminders import due_reminders, next_reminder, remind
 from apps.work.actions.royalties import Uses, record_use, uses
 from apps.work.actions.scores import request_scores, take_scores
@@ -59,6 +60,7 @@ __all__ = [
     "owed_at_close",
     "pay_contest_time",
     "pay_missing",
+    "plan_overlap",
     "record_use",
     "refresh_figures",
     "reject",
