@@ -19,6 +19,7 @@ from apps.core.forms import show_refusal, status_of
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
 from apps.projects.models import Project
+from apps.projects.queries import pictures
 from apps.projects.views.gates import managed
 from apps.tasktypes import registry
 from apps.work.queries import gold as golds
@@ -61,7 +62,9 @@ def _page(request: HttpRequest, project: Project, item_id: int, *, list_name: st
                 request, "Demoted. Scores are computed anew; everybody concerned is told."
             )
             return redirect(list_url)
-    task = project.criteria_in_force.body["task"]
+    task, payload = project.criteria_in_force.body["task"], row.item.payload
+    names = registry.get(task["type"]).assets(payload)
+    shown = project.assets.filter(name__in=names).order_by("name").values_list("sha256", flat=True)
     is_open, is_final = golds.rejections(item_id)
     contests = Case.objects.visible_to(request.actor).open().filter(kind=CaseKind.GOLD_CONTEST)
     context = {
@@ -69,7 +72,8 @@ def _page(request: HttpRequest, project: Project, item_id: int, *, list_name: st
         "project": project,
         "gold": row,
         "known": registry.get(task["type"]).describe(task["config"], row.answer),
-        "fields": list(row.item.payload.items()),
+        "fields": [(name, value) for name, value in payload.items() if value not in names],
+        "pictures": [pictures.link(sha256=sha, subject=project.id) for sha in shown],
         "open": is_open,
         "final": is_final,
         "contests": contests.filter(assignment__item_id=item_id).count(),
