@@ -37,9 +37,8 @@ def sure_of(desk, user, unsure: float | None) -> None:
 
 def known(desk) -> set[int]:
     with acting(STAFF):
-        return set(
-            GoldAnswer.objects.filter(project=desk.project).values_list("item_id", flat=True)
-        )
+        rows = GoldAnswer.objects.filter(project=desk.project, item__purpose="work")
+        return set(rows.values_list("item_id", flat=True))
 
 
 @pytest.mark.parametrize(
