@@ -135,7 +135,7 @@ BLOCKED = [
     ({"disclosure": {"trains": ""}}, "Disclosure: say what the data trains."),
     ({"items": {"overlap": 0}}, "The overlap must be from 1"),
     ({"items": {"overlap": 3, "overlap_max": 2}}, "The most answers an item gets"),
-    ({"items": {"overlap": 1, "overlap_max": 3}}, "let all items get two"),
+    ({"items": {"overlap": 1, "overlap_max": 3}}, "Whether people agree is seen"),
     ({"items": {"gold_percent": 50}}, "Gold is 5 to 15 percent"),
     ({"items": {"gold_percent": 10, "gold_percent_min": 12}}, "The share of gold for proven"),
     ({"items": {"gold_percent": 10, "gold_percent_min": 2}}, "The share of gold for proven"),

@@ -51,6 +51,7 @@ def known(desk) -> set[int]:
         # Published before there was a lower bound: never changed by a run.
         ({"gold_percent": 10}, 0.0, 10),
         ({"gold_percent": 0, "gold_percent_min": 0}, 1.0, 0),
+        ({"gold_percent": 0, "gold_percent_min": 10}, 0.0, 0),
         # Whatever a row may say, the criteria bound it.
         ({"gold_percent": 15, "gold_percent_min": 5}, 7.0, 15),
         ({"gold_percent": 15, "gold_percent_min": 5}, -3.0, 5),
@@ -135,7 +136,9 @@ def test_a_known_answer_rests_when_it_was_given_often_enough(golden, monkeypatch
 
 def test_criteria_without_a_bound_know_no_rest(desk_of, project, acme, monkeypatch):
     monkeypatch.setattr(random, "random", lambda: 0.0)
-    desk = desk_of(project(acme, how_many=8, gold=1, overlap=8, gold_percent=10, limits=ALL_NEW))
+    # Published before there was one.
+    old = {**ALL_NEW, "gold_exposure_max": None}
+    desk = desk_of(project(acme, how_many=8, gold=1, overlap=8, gold_percent=10, limits=old))
     (item,) = known(desk)
     for n in range(5):
         person = accounts.contributor(f"reader{n}", now=desk.now)

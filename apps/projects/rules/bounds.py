@@ -59,7 +59,7 @@ def gold_percent(body: Mapping, unsure: float | None) -> float:
     bound have the one share for everybody.
     """
     most = body["gold_percent"]
-    least = body.get("gold_percent_min", most)
+    least = min(most, body.get("gold_percent_min", most))
     return most if unsure is None else least + (most - least) * min(max(unsure, 0.0), 1.0)
 
 
