@@ -48,7 +48,7 @@ WITH found AS MATERIALIZED (
     ON i.id = r.item
   WHERE i.project_id = %(project)s AND i.state = 'active' AND i.purpose = 'work'
     AND (NOT r.opens OR i.open_slots = 0 AND i.overlap = r.answers AND i.overlap < %(most)s)
-    AND (NOT r.closes OR i.open_slots > 0 AND i.overlap - i.open_slots = r.answers
+    AND (NOT r.closes OR i.open_slots > 0 AND i.asked > 0 AND i.overlap - i.open_slots = r.answers
       AND r.answers >= %(least)s)
   ORDER BY i.id FOR NO KEY UPDATE OF i SKIP LOCKED)
 UPDATE projects_item i SET asked = f.asked,
@@ -141,7 +141,11 @@ def _carry_out(project: Project, found: "Plan", overlap: Overlap) -> _Counts:
             # What is not asked for is given out by the walk alone.
             "asked": 1 + int(1000 * gain) if is_worth else 0,
             "opens": is_worth and not item.open_slots and item.overlap == answers < overlap.most,
-            "closes": is_sure and item.open_slots > 0 and held == answers >= overlap.least,
+            # What the buyer added by hand stays open: only what a plan asked for is closed.
+            "closes": is_sure
+            and item.asked > 0
+            and item.open_slots > 0
+            and held == answers >= overlap.least,
         }
         if row["opens"]:
             wanted.append((gain, row))
