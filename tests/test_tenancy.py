@@ -101,6 +101,7 @@ WALLS = {
     "work.EarningLine": Wall(BOTH),
     "work.Enrolment": Wall(BOTH),
     "work.Earnings": Wall(BOTH),
+    "work.OverlapPlan": Wall(TENANT),
     "work.Score": Wall(BOTH),
     "work.SeatCount": Wall(TENANT),
     "work.SecondaryUse": Wall(TENANT),
@@ -284,6 +285,7 @@ def test_a_contributor_reads_no_gold_no_draft_and_no_key(world, carol):
         "exports.Release",
         "exports.ReleaseKey",
         "scoring.ScoringRun",
+        "work.OverlapPlan",
     ]
 
     def look():

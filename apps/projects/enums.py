@@ -67,6 +67,17 @@ IMPORT_TRANSITIONS: dict[str, frozenset[str]] = {
 }
 
 
+class GoldState(models.TextChoices):
+    """Computed from a gold answer's row. Suspect (by statistics) and contested (by a contributor)
+    still count; demoted never counts again.
+    """
+
+    STANDING = "standing"
+    SUSPECT = "suspect"
+    CONTESTED = "contested"
+    DEMOTED = "demoted"
+
+
 class ItemPurpose(models.TextChoices):
     WORK = "work"
     QUALIFICATION = "qualification"

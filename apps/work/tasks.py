@@ -119,6 +119,20 @@ def take_all(*, now: dt.datetime) -> int:
     return len(due)
 
 
+@tenant_task("work.plan_overlap")
+def plan_overlap(*, id: uuid.UUID, by: Actor, now: dt.datetime) -> None:  # noqa: A002 -- the message's word
+    work.plan_overlap(run_id=id, by=by, now=now)
+
+
+@shared_task(name="work.plan_all")
+def plan_all() -> int:
+    """A plan for each last run that has none, on the workers that compute."""
+    due = pairs("work_unplanned_runs")
+    for run_id, org_id in due:
+        enqueue("work.plan_overlap", id=run_id, org_id=org_id)
+    return len(due)
+
+
 @shared_task(name="work.figures")
 def figures() -> int:
     """Counters of projects with work, for the buyer's page and for the offers."""

@@ -68,7 +68,7 @@ def test_a_run_comes_out_the_same_to_the_byte(scored):
     text = recomputed(scored.id)
     assert "Equal to the byte." in text
     assert "the same as now" in text
-    assert text.count("the same bytes") == 3
+    assert text.count("the same bytes") == 4
     assert scored.input_sha256 in text
     assert re.search(r"agreement\.answers +16 +=", text)
     assert "≠" not in text

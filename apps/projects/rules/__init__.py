@@ -7,7 +7,15 @@ Criteria name the engine they were published under (`pay/1`, `pay/2`); they are 
 for ever, so nothing here may change what an earlier one gives.
 """
 
-from apps.projects.rules.bounds import Exposure, exposure, paid_seconds_max, seat_cost
+from apps.projects.rules.bounds import (
+    Exposure,
+    Overlap,
+    exposure,
+    gold_percent,
+    overlap_of,
+    paid_seconds_max,
+    seat_cost,
+)
 from apps.projects.rules.lines import (
     Lift,
     Outcome,
@@ -67,6 +75,7 @@ __all__ = [
     "LineKind",
     "Mark",
     "Outcome",
+    "Overlap",
     "Premium",
     "Replay",
     "Ruled",
@@ -80,12 +89,14 @@ __all__ = [
     "earn",
     "exposure",
     "full_pay",
+    "gold_percent",
     "guaranteed_pay",
     "holding",
     "lift_bonus",
     "max_cost",
     "max_remaining",
     "of_layer",
+    "overlap_of",
     "paid_seconds_max",
     "pay_of",
     "replay",

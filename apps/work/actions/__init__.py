@@ -6,6 +6,15 @@ from apps.work.actions.clock import Clock, beat, clock_of, save_draft
 from apps.work.actions.closing import Owed, begin_close, owed_at_close
 from apps.work.actions.figures import refresh_figures
 from apps.work.actions.frozen import tell_frozen
+from apps.work.actions.gold import (
+    REOPENED,
+    Demotion,
+    contest_gold,
+    demote_gold,
+    pay_contest_time,
+    pay_missing,
+)
+from apps.work.actions.overlap import plan_overlap
 from apps.work.actions.reminders import due_reminders, next_reminder, remind
 from apps.work.actions.royalties import Uses, record_use, uses
 from apps.work.actions.scores import request_scores, take_scores
@@ -31,7 +40,9 @@ from apps.work.actions.windows import lapse
 
 __all__ = [
     "PEOPLE_AT_ONCE",
+    "REOPENED",
     "Clock",
+    "Demotion",
     "Owed",
     "Uses",
     "accept",
@@ -43,6 +54,8 @@ __all__ = [
     "claim",
     "clock_of",
     "close_when_done",
+    "contest_gold",
+    "demote_gold",
     "due_reminders",
     "enrol",
     "give_back",
@@ -51,6 +64,9 @@ __all__ = [
     "next_reminder",
     "overturn",
     "owed_at_close",
+    "pay_contest_time",
+    "pay_missing",
+    "plan_overlap",
     "record_use",
     "refresh_figures",
     "reject",

@@ -21,9 +21,9 @@ from apps.ledger import actions as ledger
 from apps.projects import actions as projects
 from apps.projects import rules
 from apps.projects.enums import ProjectState
-from apps.projects.models import Project
+from apps.projects.models import GoldAnswer, Project
 from apps.projects.rules import Hold, Kind, Line, LineKind
-from apps.work.actions import money
+from apps.work.actions import gold, money
 from apps.work.enums import DECIDED, PAID_AS_ACCEPTED, AssignmentState
 from apps.work.models import Assignment, EarningLine, Enrolment, Score, Settlement
 
@@ -175,7 +175,7 @@ def _account(project_id: uuid.UUID, contributor_id: uuid.UUID) -> tuple[rules.Ac
             "active_seconds", "cap_seconds", "is_time_counted"
         )
     )
-    enrolment = Enrolment.objects.get(**mine)
+    known = gold.standing(Enrolment.objects.get(**mine))
     run = Score.objects.filter(**mine).order_by("-week").values_list("run_id", flat=True).first()
     account = rules.Account(
         earned=sum(
@@ -185,15 +185,17 @@ def _account(project_id: uuid.UUID, contributor_id: uuid.UUID) -> tuple[rules.Ac
         paid_seconds=seconds,
         bonus_paid=sums[LineKind.QUALITY_BONUS]["net"],
         bonus_fee_paid=sums[LineKind.QUALITY_BONUS]["fee"],
-        gold_count=enrolment.gold_count,
-        gold_lower_bound=enrolment.gold_lower,
+        gold_count=known.count,
+        gold_lower_bound=known.lower,
     )
     facts = {
-        "gold_count": enrolment.gold_count,
-        "gold_lower": str(enrolment.gold_lower) if enrolment.gold_lower is not None else None,
+        "gold_count": known.count,
+        "gold_lower": str(known.lower) if known.lower is not None else None,
         "accepted_base": account.accepted_base,
         # What the bound was read from; `manage.py recompute` takes the settlement's id.
         "run": str(run) if run else None,
+        # Known answers that were taken back after it, and count no more.
+        **({"gold_demoted": known.demoted} if known.demoted else {}),
     }
     return account, facts
 
@@ -253,6 +255,12 @@ def close_when_done(
         if project.state != ProjectState.CLOSING:
             return False
         if Assignment.objects.filter(project_id=project_id, state__in=STILL_OPEN).exists():
+            return False
+        # A contest that is upheld can still reach the bar; afterwards nothing is held for it.
+        contested = GoldAnswer.objects.filter(
+            project_id=project_id, contested_until__isnull=False, demoted_at=None
+        )
+        if contested.exists():
             return False
         part = settle_part(
             project_id=project_id, by=by, now=now, after=None, most=most, is_last=True
