@@ -106,6 +106,7 @@ WALLS = {
     "work.OnlineAnswer": Wall(TENANT),
     "work.OnlineScore": Wall(BOTH),
     "work.OnlineState": Wall(TENANT),
+    "work.OverlapPlan": Wall(TENANT),
     "work.Score": Wall(BOTH),
     "work.SeatCount": Wall(TENANT),
     "work.SecondaryUse": Wall(TENANT),
@@ -289,6 +290,7 @@ def test_a_contributor_reads_no_gold_no_draft_and_no_key(world, carol):
         "exports.Release",
         "exports.ReleaseKey",
         "scoring.ScoringRun",
+        "work.OverlapPlan",
     ]
 
     def look():

@@ -8,6 +8,7 @@ class CaseKind(models.TextChoices):
     DISPUTE = "dispute", "Payment dispute"
     DEACTIVATION = "deactivation", "Deactivation review"
     BAD_FAITH = "bad_faith", "Bad faith"
+    GOLD_CONTEST = "gold_contest", "Contest of a known answer"
 
 
 class SignalKind(models.TextChoices):

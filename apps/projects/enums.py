@@ -74,6 +74,17 @@ class AnnotatorKind(models.TextChoices):
     FUNCTION = "function", "Labelling function"
 
 
+class GoldState(models.TextChoices):
+    """Computed from a gold answer's row. Suspect (by statistics) and contested (by a contributor)
+    still count; demoted never counts again.
+    """
+
+    STANDING = "standing"
+    SUSPECT = "suspect"
+    CONTESTED = "contested"
+    DEMOTED = "demoted"
+
+
 class ItemPurpose(models.TextChoices):
     WORK = "work"
     QUALIFICATION = "qualification"

@@ -11,6 +11,7 @@ from apps.core.models import Row
 from apps.organizations.models import OfOrganizationQuerySet, Organization
 from apps.projects.enums import (
     AnnotatorKind,
+    GoldState,
     ImportState,
     ItemPurpose,
     ItemState,
@@ -141,6 +142,14 @@ class Item(models.Model):
     open_slots = models.IntegerField(default=1)
     sort_key = models.BigIntegerField()
     broken_reports = models.PositiveIntegerField(default=0)
+    asked = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        help_text="Thousandths of a bit that another answer is expected to teach; 0: not asked for",
+    )
+    exposed = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="How often it was given as one with a known answer"
+    )
 
     objects = OfOrganizationQuerySet.as_manager()
 
@@ -158,6 +167,12 @@ class Item(models.Model):
                 fields=["project", "sort_key", "id"],
                 name="item_open",
                 condition=Q(open_slots__gt=0, state="active", purpose="work"),
+            ),
+            # What the last plan asks for comes before the walk, the most telling first.
+            models.Index(
+                fields=["project", "-asked", "sort_key"],
+                name="item_asked",
+                condition=Q(open_slots__gt=0, state="active", purpose="work", asked__gt=0),
             ),
             models.Index(fields=["project", "id"], name="item_of_project"),
             models.Index(
@@ -182,17 +197,66 @@ class GoldAnswer(models.Model):
     answer = models.JSONField()
     answer_key = models.CharField(max_length=200)
     explanation = models.TextField(blank=True, help_text="Feedback after a qualification")
+    authored_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Who uploaded it; never decides a contest of it",
+    )
+    contested_until = models.DateTimeField(
+        null=True, help_text="While a contest is open: when silence decides it"
+    )
+    # Taken back for good, by a person or by the silence on a contest.
     demoted_at = models.DateTimeField(null=True)
+    demoted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    demoted_case = models.UUIDField(null=True, help_text="The contest that it was demoted in")
+    demoted_reason = models.TextField(blank=True, db_default="")
+    # What the last run says of it; rests nothing on it but a look by a person.
+    answers = models.PositiveIntegerField(default=0, db_default=0)
+    against = models.FloatField(null=True, help_text="Share of them that differs")
+    wrong = models.FloatField(null=True, help_text="Probability that the gold is wrong")
+    is_suspect = models.BooleanField(default=False, db_default=False)
 
     objects = OfOrganizationQuerySet.as_manager()
 
     class Meta:
+        constraints = [
+            # That it is never undone is said in sql/demotion.sql.
+            models.CheckConstraint(
+                name="gold_demoted_by_somebody",
+                condition=Q(demoted_at=None, demoted_by=None, demoted_case=None, demoted_reason="")
+                | Q(demoted_at__isnull=False)
+                & (Q(demoted_by__isnull=False) | Q(demoted_case__isnull=False))
+                & ~Q(demoted_reason=""),
+            ),
+        ]
         indexes = [
             # A claim that is given a known answer walks a few of these from a random place.
             models.Index(
                 fields=["project", "item"], name="gold_in_use", condition=Q(demoted_at=None)
             ),
+            # Scores are computed anew after a demotion.
+            models.Index(
+                fields=["project", "demoted_at"],
+                name="gold_demoted",
+                condition=Q(demoted_at__isnull=False),
+            ),
         ]
+
+    def __str__(self) -> str:
+        return f"gold of {self.item_id}"
+
+    @property
+    def standing(self) -> GoldState:
+        """A person's decision comes before a contributor's doubt, and that before statistics."""
+        if self.demoted_at is not None:
+            return GoldState.DEMOTED
+        if self.contested_until is not None:
+            return GoldState.CONTESTED
+        return GoldState.SUSPECT if self.is_suspect else GoldState.STANDING
 
 
 class Asset(Row):

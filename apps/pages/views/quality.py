@@ -16,13 +16,17 @@ from django.views.decorators.http import require_safe
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
 from apps.core.money import half_even
+from apps.organizations.enums import Permission
+from apps.organizations.permissions import can
 from apps.pages.views import labelling, watched
 from apps.pages.views.buyer import band
 from apps.projects.enums import ProjectState
 from apps.projects.models import Project
+from apps.projects.rules import overlap_of
 from apps.projects.views.gates import seen
 from apps.scoring import queries as scoring
 from apps.scoring.rules import Z_95, Share, share_of
+from apps.work.models import OverlapPlan
 from apps.work.queries import cited, online, progress
 from apps.work.views.buyer import pseudonym
 
@@ -104,6 +108,7 @@ def project_quality(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse
         return redirect("projects:detail", project.id)
     run = scoring.latest_done(project.id, request.actor)
     context: dict = {"project": project, "currency": project.currency, "run": run}
+    context["sees_gold"] = can(request.actor, Permission.SEE_ANSWERS, org_id=project.org_id)
     if run is not None:
         figures = run.result or {}
         names = _names(project)
@@ -131,9 +136,17 @@ def project_quality(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse
             "since": online.of_project(project, request.actor),
             "complete": _complete(progress.of_project(project).get("completeness")),
             "cited": cited.lines(project),
+            "overlap": overlap_of(project.criteria_in_force.body),
+            "plan": OverlapPlan.objects.visible_to(request.actor).filter(project=project).first(),
         }
+        context["plan_checked"] = _checked(context["plan"])
         context["line"] = _line(context["points"])
     return render(request, "pages/quality.html", context)
+
+
+def _checked(plan: OverlapPlan | None) -> Share | None:
+    """Labels of known items that the rule takes for sure: how many are wrong, 95% interval."""
+    return share_of(plan.wrong, plan.checked, Z_95) if plan and plan.checked else None
 
 
 def _of(figures: Mapping, name: str, stage: str = "") -> Mapping:

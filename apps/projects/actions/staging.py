@@ -41,9 +41,11 @@ WITH made AS (
   WHERE s.load_id = %s ORDER BY s.line
   RETURNING id, project_id, org_id, external_id
 )
-INSERT INTO projects_goldanswer (item_id, project_id, org_id, answer, answer_key, explanation)
-SELECT made.id, made.project_id, made.org_id, s.gold, s.gold_key, s.explanation
+INSERT INTO projects_goldanswer (item_id, project_id, org_id, answer, answer_key, explanation,
+  authored_by_id)
+SELECT made.id, made.project_id, made.org_id, s.gold, s.gold_key, s.explanation, l.created_by_id
 FROM made JOIN projects_stageditem s ON s.load_id = %s AND s.external_id = made.external_id
+  JOIN projects_itemimport l ON l.id = s.load_id
 WHERE s.gold IS NOT NULL
 """
 

@@ -7,7 +7,15 @@ Criteria name the engine they were published under (`pay/1`, `pay/2`); they are 
 for ever, so nothing here may change what an earlier one gives.
 """
 
-from apps.projects.rules.bounds import Exposure, exposure, paid_seconds_max, seat_cost
+from apps.projects.rules.bounds import (
+    Exposure,
+    Overlap,
+    exposure,
+    gold_percent,
+    overlap_of,
+    paid_seconds_max,
+    seat_cost,
+)
 from apps.projects.rules.lines import (
     Lift,
     Outcome,
@@ -70,6 +78,7 @@ __all__ = [
     "LineKind",
     "Mark",
     "Outcome",
+    "Overlap",
     "Premium",
     "Replay",
     "Ruled",
@@ -83,6 +92,7 @@ __all__ = [
     "earn",
     "exposure",
     "full_pay",
+    "gold_percent",
     "guaranteed_pay",
     "holding",
     "kept_under",
@@ -90,6 +100,7 @@ __all__ = [
     "max_cost",
     "max_remaining",
     "of_layer",
+    "overlap_of",
     "paid_seconds_max",
     "pay_of",
     "replay",

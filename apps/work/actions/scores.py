@@ -5,7 +5,6 @@ import io
 import json
 import uuid
 from collections.abc import Sequence
-from decimal import ROUND_FLOOR, Decimal
 from importlib import import_module
 
 import pyarrow as pa
@@ -18,18 +17,20 @@ from apps.core import blobs
 from apps.core.ids import derived
 from apps.core.tenancy import Actor
 from apps.ledger import actions as ledger
+from apps.projects import rules
 from apps.projects.enums import ImportState
-from apps.projects.models import ItemImport, Project
+from apps.projects.models import GoldAnswer, ItemImport, Project
 from apps.projects.rules import MEANINGS, Kind
 from apps.scoring import actions as scoring
 from apps.scoring.enums import RunState
 from apps.scoring.models import ScoringRun
-from apps.work.actions import decide, inputs, money, windows
+from apps.work.actions import decide, gold, inputs, money, windows
 from apps.work.enums import AssignmentState, Decider, VerdictOutcome
 from apps.work.models import Assignment, Score, Submission, Verdict
 from apps.work.queries.scores import monday
 
 S = AssignmentState
+_SMALLEST_BAR = 0.001
 REST_FACTOR, REST_MAX = 5, dt.timedelta(minutes=1)
 
 
@@ -79,7 +80,7 @@ def _is_resting(last: ScoringRun | None, now: dt.datetime) -> bool:
 
 def _has_news(project_id: uuid.UUID, last: ScoringRun | None, now: dt.datetime) -> bool:
     """Whether an answer that counts is unscored, or since the last run one went out or came back,
-    or answers of machines came or went.
+    a known answer was taken back, or answers of machines came or went.
 
     Rejected and replaced answers are never scored, so they must not ask for a run for ever.
     """
@@ -95,16 +96,17 @@ def _has_news(project_id: uuid.UUID, last: ScoringRun | None, now: dt.datetime) 
         return True
     if last is None:
         return False
-    decided = Verdict.objects.filter(
+    came_or_went = Verdict.objects.filter(
         project_id=project_id,
         outcome__in=[VerdictOutcome.REJECTED, VerdictOutcome.OVERTURNED],
         decided_at__gt=last.created_at,
     )
+    demoted = GoldAnswer.objects.filter(project_id=project_id, demoted_at__gt=last.created_at)
     machines = ItemImport.objects.filter(project_id=project_id).exclude(annotators="").filter(
         Q(state=ImportState.DONE, finished_at__gt=last.created_at)
         | Q(withdrawn_at__gt=last.created_at)
     )  # fmt: skip
-    return decided.exists() or machines.exists()
+    return came_or_went.exists() or demoted.exists() or machines.exists()
 
 
 _STORE = """
@@ -114,12 +116,25 @@ FROM jsonb_to_recordset(%s::jsonb) AS r(id uuid, scores jsonb) WHERE s.id = r.id
 # Enrolments are locked in the order of their ids, here and in `money.count_unaccepted`.
 _STANDING = """
 WITH found AS MATERIALIZED (
-  SELECT e.id, r.gold, r.correct, r.lower FROM work_enrolment e
-  JOIN jsonb_to_recordset(%s::jsonb) AS r(person uuid, gold integer, correct integer, lower numeric)
+  SELECT e.id, r.gold, r.correct, r.lower, r.unsure FROM work_enrolment e
+  JOIN jsonb_to_recordset(%s::jsonb) AS r(person uuid, gold integer, correct integer,
+    lower numeric, unsure double precision)
     ON e.contributor_id = r.person
   WHERE e.project_id = %s ORDER BY e.id FOR NO KEY UPDATE OF e)
-UPDATE work_enrolment e SET gold_count = f.gold, gold_correct = f.correct, gold_lower = f.lower
+UPDATE work_enrolment e SET gold_count = f.gold, gold_correct = f.correct, gold_lower = f.lower,
+  gold_unsure = f.unsure
 FROM found f WHERE e.id = f.id
+"""
+# Before assignments are locked, in the order of the items: as a demotion locks them.
+_GOLD = """
+WITH found AS MATERIALIZED (
+  SELECT g.item_id, r.answers, r.against, r.wrong, r.suspect FROM projects_goldanswer g
+  JOIN jsonb_to_recordset(%s::jsonb) AS r(item bigint, answers integer,
+    against double precision, wrong double precision, suspect boolean) ON g.item_id = r.item
+  WHERE g.project_id = %s AND g.demoted_at IS NULL ORDER BY g.item_id FOR NO KEY UPDATE OF g)
+UPDATE projects_goldanswer g SET answers = f.answers, against = f.against, wrong = f.wrong,
+  is_suspect = f.suspect
+FROM found f WHERE g.item_id = f.item_id
 """
 _BATCH = 5_000
 
@@ -130,6 +145,7 @@ def take_scores(*, run_id: uuid.UUID, by: Actor, now: dt.datetime) -> int:
         run = ScoringRun.objects.select_for_update(of=("self",), no_key=True).get(id=run_id)
         if run.state != RunState.DONE or run.handled_at is not None:
             return 0
+        _keep_of_gold(run)
         table = pq.read_table(io.BytesIO(blobs.read(run.scores_sha256)))
         scores = table.to_pylist()
         signals = _signals(run)
@@ -148,13 +164,36 @@ def take_scores(*, run_id: uuid.UUID, by: Actor, now: dt.datetime) -> int:
                 ]
                 cursor.execute(_STORE, [now, json.dumps(batch)])
             people = pq.read_table(io.BytesIO(blobs.read(run.workers_sha256)))
-            workers = [_standing(row) for row in people.to_pylist()]
+            workers = [
+                _standing(row, unsure)
+                for row, unsure in zip(people.to_pylist(), _unsure(run, people), strict=True)
+            ]
             cursor.execute(_STANDING, [json.dumps(workers), run.project_id])
         _keep_of_week(run, people, _agreed(workers_of, table), signals, now=now)
         run.handled_at = now
         run.save(update_fields=["handled_at"])
         _book(waiting, by=by, now=now)
         return len(scores)
+
+
+def _keep_of_gold(run: ScoringRun) -> None:
+    """What the run says of each known answer: how many met it, how likely it is itself wrong."""
+    if not run.gold_items_sha256:
+        return
+    found = pq.read_table(io.BytesIO(blobs.read(run.gold_items_sha256))).to_pylist()
+    rows = [
+        {
+            "item": int(row["item_id"]),
+            "answers": row["answers"],
+            "against": row.get("against"),
+            "wrong": row.get("wrong"),
+            "suspect": row["suspect"],
+        }
+        for row in found
+    ]
+    with connection.cursor() as cursor:
+        for start in range(0, len(rows), _BATCH):
+            cursor.execute(_GOLD, [json.dumps(rows[start : start + _BATCH]), run.project_id])
 
 
 def _workers(run: ScoringRun) -> list[str]:
@@ -204,9 +243,7 @@ def _keep_of_week(
     now: dt.datetime,
 ) -> None:
     """One row a person and week: each run of the week writes it anew."""
-    terms = money.terms_of(
-        Project.objects.values_list("criteria_id", flat=True).get(id=run.project_id)
-    )
+    terms = _terms(run)
     counts = [people[name].to_numpy() for name in ("correct", "gold")]
     # Asked for here, so that the web, which imports the actions, never loads scipy.
     more_right = import_module("gpu_jobs.gold.bar").more_right
@@ -279,16 +316,30 @@ def _score(row: dict, run_id: uuid.UUID, signals: dict[str, bool] | None) -> dic
     }
 
 
-def _standing(row: dict) -> dict:
+def _unsure(run: ScoringRun, people: pa.Table) -> list[float]:
+    """How unsure the run is on which side of the bar each of these people is, from 0 to 1."""
+    terms = _terms(run)
+    counts = [people[name].to_numpy() for name in ("correct", "gold")]
+    # A bar of 0 or 1 leaves nothing to find out by gold; the rate needs one between.
+    bar = min(max(float(terms.bonus_bar), _SMALLEST_BAR), 1 - _SMALLEST_BAR)
+    gold_rate = import_module("gpu_jobs.gold.rate").gold_rate
+    return gold_rate(*counts, bar=bar, low=0, high=1, decisive=terms.gold_minimum).tolist()
+
+
+def _terms(run: ScoringRun) -> rules.Terms:
+    return money.terms_of(
+        Project.objects.values_list("criteria_id", flat=True).get(id=run.project_id)
+    )
+
+
+def _standing(row: dict, unsure: float) -> dict:
     lower = row["lower"] if row["gold"] else None
     return {
         "person": row["worker_id"],
         "gold": row["gold"],
         "correct": row["correct"],
-        # Rounded down: a bound that is shown never says more than was measured.
-        "lower": None
-        if lower is None
-        else str(Decimal(str(lower)).quantize(Decimal("0.0001"), rounding=ROUND_FLOOR)),
+        "unsure": unsure,
+        "lower": None if lower is None else str(gold.floored(lower)),
     }
 
 

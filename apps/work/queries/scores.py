@@ -1,12 +1,13 @@
 """A contributor's own scores, what they rest on, and what would change them.
 
 What says how often known answers were met is shown for weeks that are over: shown after each run
-it would tell, by one more in the count, which item's right answer was known.
+it would tell, by one more in the count, which item's right answer was known. A known answer that
+was missed is told when that can no longer happen: `queries.gold`.
 """
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
@@ -20,6 +21,7 @@ from apps.tasktypes import registry
 from apps.work.enums import AssignmentState
 from apps.work.models import DECIDED, Enrolment, OnlineScore, Score, Submission
 from apps.work.queries import online
+from apps.work.queries.gold import Missed
 
 WEEKS = 26
 HALF = 0.5
@@ -107,6 +109,7 @@ class Item:
     is_label: bool | None
     others: str
     can_appeal: bool
+    missed: Missed | None = None
 
 
 def monday(now: dt.datetime) -> dt.date:
@@ -164,21 +167,34 @@ def weeks(project_id: uuid.UUID, actor: Actor, now: dt.datetime) -> list[tuple]:
     ]
 
 
-def answers(project_id: uuid.UUID, actor: Actor, *, is_off: bool) -> QuerySet[Submission]:
-    """Own decided answers; with `is_off` those that are not what the label says."""
+def answers(
+    project_id: uuid.UUID,
+    actor: Actor,
+    *,
+    is_off: bool,
+    only: Collection[uuid.UUID] | None = None,
+) -> QuerySet[Submission]:
+    """Own decided answers; with `is_off` those that are not what the label says, with `only` those
+    of these assignments.
+    """
     rows = (
         Submission.objects.of_contributor(actor)
         .filter(project_id=project_id, undone_at=None, assignment__state__in=DECIDED)
         .select_related("assignment__criteria", "item")
     )
+    if only is not None:
+        return rows.filter(assignment_id__in=only)
     return rows.filter(scores__label=False) if is_off else rows
 
 
-def items(rows: Iterable[Submission], now: dt.datetime) -> list[Item]:
-    return [_item(row, now) for row in rows]
+def items(
+    rows: Iterable[Submission], now: dt.datetime, missed: Mapping[uuid.UUID, Missed]
+) -> list[Item]:
+    """`missed` are the known answers that may be told, by assignment."""
+    return [_item(row, now, missed.get(row.assignment_id)) for row in rows]
 
 
-def _item(row: Submission, now: dt.datetime) -> Item:
+def _item(row: Submission, now: dt.datetime, missed: Missed | None) -> Item:
     task = row.assignment.criteria.body["task"]
     due = row.assignment.appeal_due_at
     label = row.scores.get("label")
@@ -191,6 +207,7 @@ def _item(row: Submission, now: dt.datetime) -> Item:
         and row.assignment.held_until is None
         and due is not None
         and now <= due,
+        missed=missed,
     )
 
 

@@ -30,8 +30,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
           AND NOT EXISTS (SELECT 1 FROM work_onlineanswer a WHERE a.submission_id = s.id)))
 $$;
 
--- Projects that want a scoring run: an answer is unscored, one went out or came back by a verdict
--- since the last run, or answers of machines came or went.
+-- Projects that want a scoring run: an answer is unscored, or since the last run one went out or
+-- came back by a verdict, a known answer was demoted, or answers of machines came or went.
 CREATE OR REPLACE FUNCTION work_unscored_projects(at timestamptz)
 RETURNS TABLE (id uuid, org_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -47,4 +47,9 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
       OR EXISTS (SELECT 1 FROM projects_itemimport l WHERE l.project_id = p.id
         AND l.annotators <> '' AND (l.withdrawn_at > last.created_at
           OR l.state = 'done' AND l.finished_at > last.created_at)))
+  UNION
+  SELECT g.project_id, g.org_id FROM projects_goldanswer g
+    CROSS JOIN LATERAL (SELECT r.created_at FROM scoring_scoringrun r
+      WHERE r.project_id = g.project_id ORDER BY r.created_at DESC LIMIT 1) last
+  WHERE g.demoted_at > last.created_at
 $$;

@@ -7,7 +7,7 @@ from apps.core.sqlfiles import run
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("cases", "0006_reminders"),
+        ("cases", "0007_gold_contests"),
     ]
 
     operations = [run(__file__, "drift")]

@@ -11,7 +11,7 @@ from apps.core.sqlfiles import run
 class Migration(migrations.Migration):
     dependencies = [
         ("organizations", "0006_membership"),
-        ("projects", "0007_triggers"),
+        ("projects", "0010_asked"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -11,9 +11,9 @@ from apps.core.sqlfiles import run
 class Migration(migrations.Migration):
     dependencies = [
         ("organizations", "0006_membership"),
-        ("projects", "0008_annotators"),
-        ("scoring", "0004_signals"),
-        ("work", "0014_scores"),
+        ("projects", "0011_annotators"),
+        ("scoring", "0005_signals"),
+        ("work", "0017_overlap"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("scoring", "0003_versions"),
+        ("scoring", "0004_gold_items"),
     ]
 
     operations = [
