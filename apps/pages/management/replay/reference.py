@@ -1,9 +1,10 @@
 """Figures of a replay that its scoring run need not have: those of fixed methods, to compare."""
 
+from importlib import import_module
+
 from apps.core import blobs
 from apps.scoring.models import ScoringRun
 from gpu_jobs import tables
-from gpu_jobs.aggregation.methods import aggregate
 from gpu_jobs.answers import encode
 
 
@@ -15,6 +16,8 @@ def accuracies(run: ScoringRun) -> dict[str, float | None]:
         optional=("gold",),
     )
     answers = encode(table, repeats=run.params["repeats"], classes=run.params.get("classes"))
+    # By name: what aggregates may load torch, which no module of the web side imports.
+    aggregate = import_module("gpu_jobs.aggregation.methods").aggregate
     figures = aggregate(answers, method="dawid-skene", fall_back=True).figures
     return {
         "majority_accuracy": figures.get("majority_accuracy", figures["accuracy"]),
