@@ -331,6 +331,7 @@ CELERY_BEAT_SCHEDULE = {
     "work.sweep": {"task": "work.sweep", "schedule": SWEEP_SECONDS},
     "work.take_scores": {"task": "work.take_scores", "schedule": SWEEP_SECONDS},
     "work.plan_all": {"task": "work.plan_all", "schedule": SWEEP_SECONDS},
+    "work.count_online": {"task": "work.count_online", "schedule": SWEEP_SECONDS},
     "work.request_scores": {"task": "work.request_scores", "schedule": SWEEP_SECONDS},
     "scoring.requeue": {"task": "scoring.requeue", "schedule": SWEEP_SECONDS},
     "projects.resume_imports": {"task": "projects.resume_imports", "schedule": 30},

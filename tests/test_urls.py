@@ -191,9 +191,11 @@ WALK: dict[str, Rule] = {
     "projects:criteria-version": BUYERS,
     "projects:detail": BUYERS,
     "projects:draft": MANAGED,
+    "projects:annotators": MANAGED,
     "projects:import": BUYERS,
     "projects:import-discard": MANAGERS,
     "projects:import-keep": MANAGERS,
+    "projects:import-withdraw": MANAGERS,
     "projects:import-refused": Rule(forbidden=STAFF),  # nothing was refused in this import
     "projects:items": BUYERS,
     "projects:list": ANYBODY_SIGNED_IN,

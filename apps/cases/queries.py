@@ -19,7 +19,7 @@ from django.db.models import (
 )
 
 from apps.cases import rules
-from apps.cases.enums import SIGNAL_SOURCES, CaseKind, CaseState, SignalKind
+from apps.cases.enums import SIGNAL_NAMES, SIGNAL_SOURCES, CaseKind, CaseState, SignalKind
 from apps.cases.models import Case, Letter, Ticket
 from apps.cases.permissions import is_by_contributor
 from apps.core.errors import NotThere
@@ -27,10 +27,10 @@ from apps.core.tenancy import Actor, acting, system
 from apps.projects import queries as projects
 from apps.projects.models import Asset
 from apps.projects.queries import pictures
-from apps.projects.rules import BESIDE_THE_CLOCK, Kind, max_remaining
+from apps.projects.rules import BESIDE_THE_CLOCK, MEANINGS, Kind, max_remaining
 from apps.tasktypes import registry
 from apps.work.enums import AssignmentState
-from apps.work.models import Assignment, EarningLine, Enrolment, Submission, Verdict
+from apps.work.models import Assignment, EarningLine, Enrolment, Score, Submission, Verdict
 from apps.work.queries import gold
 from apps.work.queries.history import shown_scores
 
@@ -138,13 +138,33 @@ def measured(row: Assignment) -> dict[str, str]:
     if isinstance(scores.get("agreement"), int | float):
         share = f"{100 * scores['agreement']:.0f}%"
         found[SignalKind.AGREEMENT] = f"{share} of the others gave the same answer to this item"
+    signals = _signals_about(row)
+    for kind, names in SIGNAL_NAMES.items():
+        said = [MEANINGS[name] for name in names if signals.get(name)]
+        judged = [name for name in names if name in signals]
+        if kind == SignalKind.STRAIGHT_LINING and not said:
+            # The share of the commonest answer, below, says more than that nothing speaks.
+            continue
+        if judged:
+            words = "; ".join(said) or "nothing unusual over the whole project"
+            found[kind] = f"{found[kind]}; {words}" if kind in found else words
     by_answer = list(answers.order_by().values_list("answer_key").annotate(n=Count("id")))
     counts = [count for _, count in by_answer]
     if counts:
-        found[SignalKind.STRAIGHT_LINING] = (
-            f"{max(counts)} of this person's {sum(counts)} answers on the project are the same"
-        )
+        share = f"{max(counts)} of this person's {sum(counts)} answers on the project are the same"
+        more = found.get(SignalKind.STRAIGHT_LINING)
+        found[SignalKind.STRAIGHT_LINING] = f"{share}; {more}" if more else share
     return {str(kind): text for kind, text in found.items()}
+
+
+def _signals_about(row: Assignment) -> dict[str, bool]:
+    """Signal → whether it speaks about the person, as the last run of the project found."""
+    score = (
+        Score.objects.filter(project_id=row.project_id, contributor_id=row.contributor_id)
+        .order_by("-week")
+        .first()
+    )
+    return score.signals if score else {}
 
 
 def scores_of(row: Assignment) -> list[tuple[str, object]]:

@@ -78,6 +78,13 @@ class GoldState(models.TextChoices):
     DEMOTED = "demoted"
 
 
+class AnnotatorKind(models.TextChoices):
+    """Who answers besides people. Never paid, never in people's agreement, always marked."""
+
+    MODEL = "model", "Model"
+    FUNCTION = "function", "Labelling function"
+
+
 class ItemPurpose(models.TextChoices):
     WORK = "work"
     QUALIFICATION = "qualification"

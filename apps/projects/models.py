@@ -10,6 +10,7 @@ from apps.core.errors import Conflict
 from apps.core.models import Row
 from apps.organizations.models import OfOrganizationQuerySet, Organization
 from apps.projects.enums import (
+    AnnotatorKind,
     GoldState,
     ImportState,
     ItemPurpose,
@@ -279,11 +280,18 @@ class Asset(Row):
 
 
 class ItemImport(Row):
-    """One uploaded file of items, streamed in by a worker; resumed when the worker dies."""
+    """One uploaded file, streamed in by a worker; resumed when the worker dies.
+
+    Of items, or of answers that models or labelling functions gave to them: then `annotators` says
+    which, and withdrawing takes all of its answers out again.
+    """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="imports")
     org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
     purpose = models.CharField(max_length=13, choices=ItemPurpose, default=ItemPurpose.WORK)
+    annotators = models.CharField(
+        max_length=8, choices=AnnotatorKind, blank=True, db_default="", help_text="Empty: items"
+    )
     state = models.CharField(max_length=9, choices=ImportState, default=ImportState.QUEUED)
     name = models.CharField(max_length=200)
     sha256 = models.CharField(max_length=64)
@@ -301,8 +309,17 @@ class ItemImport(Row):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
     finished_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
 
     objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="import_withdrawn_of_answers",
+                condition=Q(withdrawn_at=None) | ~Q(annotators="") & Q(state="done"),
+            ),
+        ]
 
 
 class StagedItem(models.Model):
@@ -325,6 +342,52 @@ class StagedItem(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["load", "external_id"], name="staged_external_id"),
+        ]
+
+
+class StagedAnswer(models.Model):
+    """Good rows of an import of answers that is not finished."""
+
+    load = models.ForeignKey(ItemImport, on_delete=models.CASCADE, related_name="staged_answers")
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    line = models.PositiveIntegerField()
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="+")
+    annotator = models.CharField(max_length=80)
+    answer = models.JSONField()
+    answer_key = models.CharField(max_length=200)
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["load", "item", "annotator"], name="staged_answer_once"
+            ),
+        ]
+
+
+class AnnotatorAnswer(Row):
+    """An answer that no person gave: a model's or a labelling function's, as the buyer sent it."""
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="annotator_answers")
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    load = models.ForeignKey(ItemImport, on_delete=models.PROTECT, related_name="answers")
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="annotator_answers")
+    kind = models.CharField(max_length=8, choices=AnnotatorKind)
+    annotator = models.CharField(max_length=80)
+    answer = models.JSONField()
+    answer_key = models.CharField(max_length=200)
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["item", "kind", "annotator"], name="annotator_answer_once"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["project", "id"], name="annotator_answer_of_project"),
         ]
 
 

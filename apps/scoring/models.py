@@ -14,6 +14,7 @@ FILES = {
     "scores.parquet": "scores_sha256",
     "workers.parquet": "workers_sha256",
     "gold_items.parquet": "gold_items_sha256",
+    "signals.parquet": "signals_sha256",
 }
 # To so much a published alpha equals the package's.
 PARITY = 1e-9
@@ -46,6 +47,7 @@ class ScoringRun(Row):
     scores_sha256 = models.CharField(max_length=64, blank=True)
     workers_sha256 = models.CharField(max_length=64, blank=True)
     gold_items_sha256 = models.CharField(max_length=64, blank=True, db_default="")
+    signals_sha256 = models.CharField(max_length=64, blank=True, db_default="")
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
     message = models.CharField(max_length=200, blank=True)

@@ -584,6 +584,11 @@ class Score(TwoSided):
     more_right = models.PositiveIntegerField(
         null=True, help_text="Right gold answers to the bar; null: too many to say"
     )
+    signals = models.JSONField(
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        help_text="Signal → whether it speaks, of those with enough answers to judge by",
+    )
 
     class Meta:
         constraints = [
@@ -603,3 +608,61 @@ class Score(TwoSided):
 
     def __str__(self) -> str:
         return f"{self.agreed} of {self.labelled} in the week of {self.week}"
+
+
+class OnlineState(models.Model):
+    """What answers since the last full run have changed in a project's scores.
+
+    The state itself is the run's answers and, in their order, the `OnlineAnswer` rows: it can be
+    built again from these wherever a worker is. `reason` says why there is none.
+    """
+
+    project = models.OneToOneField(
+        Project, on_delete=models.CASCADE, primary_key=True, related_name="online"
+    )
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    run = models.ForeignKey(ScoringRun, on_delete=models.PROTECT, related_name="+")
+    added = models.PositiveIntegerField(default=0, help_text="Answers since the run")
+    waiting = models.PositiveIntegerField(default=0, help_text="Of new classes: for the next run")
+    figures = models.JSONField(default=dict)
+    difference = models.JSONField(
+        default=dict, help_text="How far the state before this run was from the run"
+    )
+    reason = models.CharField(max_length=300, blank=True)
+    updated_at = models.DateTimeField()
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+
+class OnlineAnswer(models.Model):
+    """An answer that was added to the state, once; `number` is its place among them."""
+
+    submission = models.OneToOneField(
+        Submission, on_delete=models.CASCADE, primary_key=True, related_name="online"
+    )
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    number = models.PositiveIntegerField()
+    is_counted = models.BooleanField(help_text="Not when its class is new: it waits for the run")
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "number"], name="online_answer_number"),
+        ]
+
+
+class OnlineScore(TwoSided):
+    """A contributor's expected share of right answers at the last full run and since."""
+
+    run = models.ForeignKey(ScoringRun, on_delete=models.PROTECT, related_name="+")
+    answers = models.PositiveIntegerField(help_text="Own answers since the run")
+    before = models.FloatField()
+    now = models.FloatField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["contributor", "project"], name="online_score_once"),
+        ]

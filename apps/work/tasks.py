@@ -7,8 +7,8 @@ from collections import defaultdict
 from celery import shared_task
 
 from apps.core import clock
-from apps.core.tasks import enqueue, one_at_a_time, pairs
-from apps.core.tenancy import acting, system
+from apps.core.tasks import enqueue, one_at_a_time, pairs, tenant_task
+from apps.core.tenancy import Actor, acting, system
 from apps.payments.models import Dispute
 from apps.work import actions as work
 
@@ -48,7 +48,7 @@ def sweep_all(*, now: dt.datetime) -> int:
 
 
 @shared_task(name="work.settle")
-def settle(*, id: str, org_id: str, monday: str) -> None:  # noqa: A002 -- the message's word
+def settle(*, id: str, org_id: str, monday: str) -> None:  # noqa: A002
     """Settle a project for this Monday. A message that comes again goes on where it was stopped."""
     settle_project(uuid.UUID(id), uuid.UUID(org_id), now=dt.datetime.fromisoformat(monday))
 
@@ -120,7 +120,7 @@ def take_all(*, now: dt.datetime) -> int:
 
 
 @tenant_task("work.plan_overlap")
-def plan_overlap(*, id: uuid.UUID, by: Actor, now: dt.datetime) -> None:  # noqa: A002 -- the message's word
+def plan_overlap(*, id: uuid.UUID, by: Actor, now: dt.datetime) -> None:  # noqa: A002
     work.plan_overlap(run_id=id, by=by, now=now)
 
 
@@ -130,6 +130,22 @@ def plan_all() -> int:
     due = pairs("work_unplanned_runs")
     for run_id, org_id in due:
         enqueue("work.plan_overlap", id=run_id, org_id=org_id)
+    return len(due)
+
+
+@tenant_task("work.count_online_of")
+def count_online_of(*, id: uuid.UUID, by: Actor, now: dt.datetime) -> int:  # noqa: A002
+    return work.count_online(project_id=id, by=by, now=now)
+
+
+@shared_task(name="work.count_online")
+def count_online() -> int:
+    """Answers that no full run has seen, into the scores since the last one; a task a project, so
+    that none waits for another.
+    """
+    due = pairs("work_online_due", clock.now())
+    for project_id, org_id in due:
+        enqueue("work.count_online_of", id=project_id, org_id=org_id)
     return len(due)
 
 

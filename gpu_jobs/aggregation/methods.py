@@ -233,6 +233,7 @@ def _non_human(
         return found
     decided = theirs & (labels.label[answers.item] != UNDECIDED)
     size = len(answers.classes)
+    found["classes"] = answers.classes
     found["confusion"] = {}
     for worker in np.flatnonzero(machine):
         mine = decided & (answers.worker == worker)

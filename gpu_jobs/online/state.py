@@ -208,6 +208,14 @@ class Online:
         part = slice(self.indptr[item], self.indptr[item + 1])
         return self.by[part], self.said[part]
 
+    def label_of(self, item: str) -> str | None:
+        """The likeliest class; None when two are tied, or for an item without an answer."""
+        u = self._item.get(item)
+        if u is None or not len(self.answers_of(u)[0]):
+            return None
+        best = np.flatnonzero(self.posterior[u] >= self.posterior[u].max() - TIED)
+        return self.classes[best[0]] if len(best) == 1 else None
+
     def accuracy(self) -> np.ndarray:
         """(W,): expected share of right answers; drawn towards the crowd, as the matrices are."""
         mass = self.mass[: len(self.workers)]

@@ -16,6 +16,7 @@ the wizard may save several. Amounts are minor units of the organization's curre
     budget      amount
 """
 
+from apps.projects.actions.annotating import withdraw_answers
 from apps.projects.actions.assets import AssetReport, add_assets
 from apps.projects.actions.drafts import create, save_draft
 from apps.projects.actions.funds import add_seats, top_up
@@ -60,4 +61,5 @@ __all__ = [
     "thaw_projects",
     "top_up",
     "watch_funds",
+    "withdraw_answers",
 ]

@@ -4,8 +4,9 @@ import json
 
 from django.db import connection
 
+from apps.projects.actions import answer_rows
 from apps.projects.actions.rowchecks import Good, Refused
-from apps.projects.models import ItemImport, StagedItem
+from apps.projects.models import ItemImport, StagedAnswer, StagedItem
 
 _WRITE = """
 INSERT INTO projects_stageditem
@@ -92,6 +93,8 @@ def write(load: ItemImport, good: list[Good], refused: Refused) -> int:
 
 def drop_clashes(load: ItemImport) -> list[tuple[int, str]]:
     """Another import may have brought the same ids since; those rows are refused after all."""
+    if load.annotators:
+        return answer_rows.drop_clashes(load)
     with connection.cursor() as cursor:
         cursor.execute(_DROP, [load.id, load.project_id])
         return [
@@ -101,7 +104,18 @@ def drop_clashes(load: ItemImport) -> list[tuple[int, str]]:
 
 
 def keep(load: ItemImport) -> None:
-    """Staged rows become items and gold; in a random order, which no upload can choose."""
+    """Staged rows become items and gold; in a random order, which no upload can choose. Those of a
+    file of answers become answers.
+    """
+    if load.annotators:
+        answer_rows.keep(load)
+        return
     with connection.cursor() as cursor:
         cursor.execute(_KEEP, [load.id, load.id])
+    drop(load)
+
+
+def drop(load: ItemImport) -> None:
+    """Nothing of the file is staged any more."""
     StagedItem.objects.filter(load=load).delete()
+    StagedAnswer.objects.filter(load=load).delete()

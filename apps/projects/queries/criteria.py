@@ -32,7 +32,6 @@ DECISION_QUESTIONS = {
     "internal_path": "Which way leads from this work to better paid work?",
     "budget_owner": "Who answers for the budget?",
 }
-SIGNALS = ["time against the item's own distribution", "gold items", "agreement with others"]
 GATES = ["schema", "completeness", "item_time"]
 
 
@@ -345,5 +344,5 @@ def _disclosure(section: Mapping, project: Project) -> dict:
         "trains": str(section.get("trains") or "").strip(),
         "owners": str(section.get("owners") or project.org.owners).strip(),
         "content_warnings": str(section.get("content_warnings") or "none").strip(),
-        "signals": SIGNALS,
+        "signals": list(rules.SIGNALS),
     }

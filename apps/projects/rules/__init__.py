@@ -39,6 +39,7 @@ from apps.projects.rules.replays import (
 )
 from apps.projects.rules.reserves import full_pay, guaranteed_pay, max_cost, max_remaining
 from apps.projects.rules.settlements import Account, settle
+from apps.projects.rules.signals import MEANINGS, SIGNALS, kept_under
 from apps.projects.rules.terms import (
     BESIDE_THE_CLOCK,
     ENGINES,
@@ -60,6 +61,8 @@ __all__ = [
     "BESIDE_THE_CLOCK",
     "ENGINES",
     "FEE_BEARING",
+    "MEANINGS",
+    "SIGNALS",
     "TRIGGERS",
     "Account",
     "Amount",
@@ -92,6 +95,7 @@ __all__ = [
     "gold_percent",
     "guaranteed_pay",
     "holding",
+    "kept_under",
     "lift_bonus",
     "max_cost",
     "max_remaining",

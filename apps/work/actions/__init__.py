@@ -14,6 +14,7 @@ from apps.work.actions.gold import (
     pay_contest_time,
     pay_missing,
 )
+from apps.work.actions.online import count_online
 from apps.work.actions.overlap import plan_overlap
 from apps.work.actions.reminders import due_reminders, next_reminder, remind
 from apps.work.actions.royalties import Uses, record_use, uses
@@ -55,6 +56,7 @@ __all__ = [
     "clock_of",
     "close_when_done",
     "contest_gold",
+    "count_online",
     "demote_gold",
     "due_reminders",
     "enrol",

@@ -92,7 +92,9 @@ def _carry_out(
 def _scores(submission: Submission) -> dict:
     """The scores that stand on a verdict; what cannot be computed by then says so."""
     names = ("gold", "agreement", "anomaly")
-    return {name: submission.scores.get(name, "not available") for name in names}
+    found = {name: submission.scores.get(name, "not available") for name in names}
+    # Of the person, where the criteria disclose such signals.
+    return found | {k: v for k, v in submission.scores.items() if k == "signals"}
 
 
 def verdict(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from django.db import connection, transaction
 from django.db.models import F, Q
@@ -17,13 +18,13 @@ from apps.core.ids import derived
 from apps.core.tenancy import Actor
 from apps.ledger import actions as ledger
 from apps.projects import rules
-from apps.projects.models import GoldAnswer, Project
-from apps.projects.rules import Kind
+from apps.projects.enums import ImportState
+from apps.projects.models import GoldAnswer, ItemImport, Project
+from apps.projects.rules import MEANINGS, Kind
 from apps.scoring import actions as scoring
 from apps.scoring.enums import RunState
 from apps.scoring.models import ScoringRun
-from apps.tasktypes import registry
-from apps.work.actions import decide, gold, money, windows
+from apps.work.actions import decide, gold, inputs, money, windows
 from apps.work.enums import AssignmentState, Decider, VerdictOutcome
 from apps.work.models import Assignment, Score, Submission, Verdict
 from apps.work.queries.scores import monday
@@ -31,23 +32,13 @@ from apps.work.queries.scores import monday
 S = AssignmentState
 _SMALLEST_BAR = 0.001
 REST_FACTOR, REST_MAX = 5, dt.timedelta(minutes=1)
-_SCHEMA = pa.schema(
-    [
-        ("submission_id", pa.string()),
-        ("item_id", pa.string()),
-        ("worker_id", pa.string()),
-        ("answer", pa.string()),
-        ("gold", pa.string()),
-        ("seconds", pa.float64()),
-    ]
-)
 
 
 def request_scores(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> ScoringRun | None:
     """Ask for a run over all answers, if some are unscored and no run is under way."""
     with transaction.atomic():
         project = Project.objects.select_for_update(of=("self",), no_key=True).get(id=project_id)
-        runs = ScoringRun.objects.filter(project_id=project_id)
+        runs = ScoringRun.objects.filter(project_id=project_id, kind="quality")
         busy = runs.filter(
             Q(state__in=[RunState.QUEUED, RunState.RUNNING])
             | Q(state=RunState.DONE, handled_at=None)
@@ -55,7 +46,8 @@ def request_scores(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Sco
         last = runs.first()
         if busy.exists() or _is_resting(last, now) or not _has_news(project_id, last, now):
             return None
-        table = _answers(project, now)
+        body = money.body_of(project.criteria_in_force_id)
+        table, params = inputs.write(project, body, now)
         if table.num_rows == 0:
             return None
         buffer = io.BytesIO()
@@ -64,13 +56,12 @@ def request_scores(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Sco
         if runs.filter(state=RunState.FAILED, input_sha256=digest).exists():
             # The same input fails in the same way.
             return None
-        body = money.body_of(project.criteria_in_force_id)
         return scoring.request(
             project_id=project_id,
             org_id=project.org_id,
             input_sha256=digest,
             input_rows=table.num_rows,
-            params=_params(body["task"]),
+            params=params,
             by=by,
             now=now,
         )
@@ -89,7 +80,7 @@ def _is_resting(last: ScoringRun | None, now: dt.datetime) -> bool:
 
 def _has_news(project_id: uuid.UUID, last: ScoringRun | None, now: dt.datetime) -> bool:
     """Whether an answer that counts is unscored, or since the last run one went out or came back,
-    or a known answer was taken back.
+    or a known answer was taken back, or answers of machines came or went.
 
     Rejected and replaced answers are never scored, so they must not ask for a run for ever.
     """
@@ -105,63 +96,17 @@ def _has_news(project_id: uuid.UUID, last: ScoringRun | None, now: dt.datetime) 
         return True
     if last is None:
         return False
-    came_or_went = Verdict.objects.filter(
+    decided = Verdict.objects.filter(
         project_id=project_id,
         outcome__in=[VerdictOutcome.REJECTED, VerdictOutcome.OVERTURNED],
         decided_at__gt=last.created_at,
     )
     demoted = GoldAnswer.objects.filter(project_id=project_id, demoted_at__gt=last.created_at)
-    return came_or_went.exists() or demoted.exists()
-
-
-def _params(task: dict) -> dict:
-    """How far answers are apart; ordinal choices are ordered as the criteria list them."""
-    config = task["config"]
-    level = config.get("level", registry.get(task["type"]).level)
-    if level == "nominal":
-        return {"level": level, "repeats": "keep"}
-    return {"level": level, "repeats": "keep", "classes": [c["key"] for c in config["choices"]]}
-
-
-def _answers(project: Project, now: dt.datetime) -> pa.Table:
-    """The answers that count: last rounds, undo over, not rejected (using one accepts it)."""
-    rows = (
-        Submission.objects.filter(
-            Q(project_id=project.id, kind=Kind.WORK, undone_at=None, undo_until__lte=now)
-        )
-        .exclude(assignment__state__in=[S.REJECTED, S.FINAL])
-        .order_by("id")
-        .values_list(
-            "id",
-            "item_id",
-            "contributor_id",
-            "answer_key",
-            "assignment_id",
-            "round",
-            "assignment__active_seconds",
-        )
-    )
-    known = dict(
-        GoldAnswer.objects.filter(project_id=project.id, demoted_at=None).values_list(
-            "item_id", "answer_key"
-        )
-    )
-    last: dict[uuid.UUID, tuple] = {}
-    for row in rows.iterator(chunk_size=10_000):
-        kept = last.get(row[4])
-        if kept is None or kept[5] < row[5]:
-            last[row[4]] = row
-    kept_rows = list(last.values())
-    columns = [
-        [str(r[0]) for r in kept_rows],
-        [str(r[1]) for r in kept_rows],
-        [str(r[2]) for r in kept_rows],
-        [r[3] for r in kept_rows],
-        [known.get(r[1]) for r in kept_rows],
-        [float(r[6]) for r in kept_rows],
-    ]
-    arrays = [pa.array(c, type=f.type) for c, f in zip(columns, _SCHEMA, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=_SCHEMA)
+    machines = ItemImport.objects.filter(project_id=project_id).exclude(annotators="").filter(
+        Q(state=ImportState.DONE, finished_at__gt=last.created_at)
+        | Q(withdrawn_at__gt=last.created_at)
+    )  # fmt: skip
+    return decided.exists() or demoted.exists() or machines.exists()
 
 
 _STORE = """
@@ -203,11 +148,20 @@ def take_scores(*, run_id: uuid.UUID, by: Actor, now: dt.datetime) -> int:
         _keep_of_gold(run)
         table = pq.read_table(io.BytesIO(blobs.read(run.scores_sha256)))
         scores = table.to_pylist()
+        signals = _signals(run)
+        workers_of = _workers(run)
         # Assignments come before enrolments, in everything that locks both.
         waiting = _waiting(run.project_id)
         with connection.cursor() as cursor:
             for start in range(0, len(scores), _BATCH):
-                batch = [_score(row, run.id) for row in scores[start : start + _BATCH]]
+                batch = [
+                    _score(row, run.id, signals.get(worker))
+                    for row, worker in zip(
+                        scores[start : start + _BATCH],
+                        workers_of[start : start + _BATCH],
+                        strict=True,
+                    )
+                ]
                 cursor.execute(_STORE, [now, json.dumps(batch)])
             people = pq.read_table(io.BytesIO(blobs.read(run.workers_sha256)))
             workers = [
@@ -215,7 +169,7 @@ def take_scores(*, run_id: uuid.UUID, by: Actor, now: dt.datetime) -> int:
                 for row, unsure in zip(people.to_pylist(), _unsure(run, people), strict=True)
             ]
             cursor.execute(_STANDING, [json.dumps(workers), run.project_id])
-        _keep_of_week(run, people, _agreed(run, table), now=now)
+        _keep_of_week(run, people, _agreed(workers_of, table), signals, now=now)
         run.handled_at = now
         run.save(update_fields=["handled_at"])
         _book(waiting, by=by, now=now)
@@ -242,19 +196,51 @@ def _keep_of_gold(run: ScoringRun) -> None:
             cursor.execute(_GOLD, [json.dumps(rows[start : start + _BATCH]), run.project_id])
 
 
-def _agreed(run: ScoringRun, scores: pa.Table) -> dict[str, tuple[int, int]]:
-    """Worker → (answers to items with a label, those equal to it); rows are those of the input."""
-    workers = pq.read_table(blobs.path(run.input_sha256), columns=["worker_id"])["worker_id"]
+def _workers(run: ScoringRun) -> list[str]:
+    """Who gave each answer of a person, in the order of the run's scores."""
+    path = blobs.path(run.input_sha256)
+    names = pq.read_schema(path).names
+    columns = [name for name in ("worker_id", "annotator") if name in names]
+    table = pq.read_table(path, columns=columns)
+    if "annotator" in columns:
+        table = table.filter(pc.is_null(table["annotator"]))
+    return table["worker_id"].to_pylist()
+
+
+def _agreed(workers: Sequence[str], scores: pa.Table) -> dict[str, tuple[int, int]]:
+    """Worker → (answers to items with a label, those equal to it)."""
     agrees = scores["agrees_with_label"].cast(pa.int64())
-    table = pa.table({"worker": workers, "agrees": agrees})
+    table = pa.table({"worker": pa.array(workers, pa.string()), "agrees": agrees})
     sums = table.group_by("worker").aggregate([("agrees", "count"), ("agrees", "sum")])
     return {
         row["worker"]: (row["agrees_count"], row["agrees_sum"] or 0) for row in sums.to_pylist()
     }
 
 
+def _signals(run: ScoringRun) -> dict[str, dict[str, bool]]:
+    """Person → the signals that had enough answers to judge by, and whether each speaks.
+
+    Empty for runs from before they were stored.
+    """
+    if not run.signals_sha256:
+        return {}
+    table = pq.read_table(io.BytesIO(blobs.read(run.signals_sha256)))
+    names = [name for name in table.column_names if name in MEANINGS]
+    return {
+        row["worker_id"]: {
+            name: name in row["signals"].split(", ") for name in names if row[name] is not None
+        }
+        for row in table.to_pylist()
+    }
+
+
 def _keep_of_week(
-    run: ScoringRun, people: pa.Table, agreed: dict[str, tuple[int, int]], *, now: dt.datetime
+    run: ScoringRun,
+    people: pa.Table,
+    agreed: dict[str, tuple[int, int]],
+    signals: dict[str, dict[str, bool]],
+    *,
+    now: dt.datetime,
 ) -> None:
     """One row a person and week: each run of the week writes it anew."""
     terms = _terms(run)
@@ -287,6 +273,7 @@ def _keep_of_week(
                 bar=terms.bonus_bar,
                 gold_minimum=terms.gold_minimum,
                 more_right=None if more < 0 else more,
+                signals=signals.get(person["worker_id"], {}),
             )
         )
     Score.objects.bulk_create(
@@ -297,16 +284,24 @@ def _keep_of_week(
         update_fields=[
             "run", "at", "answers", "labelled", "agreed", "gold_count", "gold_correct",
             "gold_mean", "gold_low", "gold_high", "gold_lower", "bar", "gold_minimum",
-            "more_right",
+            "more_right", "signals",
         ],
     )  # fmt: skip
 
 
-def _score(row: dict, run_id: uuid.UUID) -> dict:
-    """The words on a verdict: gold, agreement, anomaly; `not available` where there is none."""
+def _score(row: dict, run_id: uuid.UUID, signals: dict[str, bool] | None) -> dict:
+    """The words on a verdict: gold, agreement, anomaly; `not available` where there is none.
+
+    signals: those about the person, where some were judged.
+    """
+    of_person = {}
+    if signals:
+        speaking = [MEANINGS[name] for name, speaks in signals.items() if speaks]
+        of_person = {"signals": "; ".join(speaking) or "none"}
     return {
         "id": row["submission_id"],
         "scores": {
+            **of_person,
             "gold": "not available" if row["gold_correct"] is None else row["gold_correct"],
             "agreement": "not available"
             if row["item_agreement"] is None

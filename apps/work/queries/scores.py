@@ -15,10 +15,12 @@ from django.db.models import QuerySet
 from apps.core.tenancy import Actor
 from apps.projects.enums import ProjectState
 from apps.projects.models import Project
+from apps.projects.rules import MEANINGS
 from apps.scoring.rules import Share, share_of
 from apps.tasktypes import registry
 from apps.work.enums import AssignmentState
-from apps.work.models import DECIDED, Enrolment, Score, Submission
+from apps.work.models import DECIDED, Enrolment, OnlineScore, Score, Submission
+from apps.work.queries import online
 from apps.work.queries.gold import Missed
 
 WEEKS = 26
@@ -74,10 +76,22 @@ class Own:
     enrolment: Enrolment
     newest: Score | None
     gold: Gold | None
+    since: OnlineScore | None = None
 
     @property
     def project(self) -> Project:
         return self.enrolment.project
+
+    @property
+    def signals(self) -> list[tuple[str, bool]]:
+        """What each signal says of this person, and whether it does; those that speak first."""
+        found = self.newest.signals if self.newest else {}
+        said = [(MEANINGS[name], speaks) for name, speaks in found.items() if name in MEANINGS]
+        return sorted(said, key=lambda each: (not each[1], each[0]))
+
+    @property
+    def speaking(self) -> int:
+        return sum(speaks for _, speaks in self.signals)
 
     @property
     def label(self) -> Share | None:
@@ -110,16 +124,18 @@ def enrolments(actor: Actor) -> QuerySet[Enrolment]:
 
 
 def own(rows: Iterable[Enrolment], actor: Actor, now: dt.datetime) -> list[Own]:
-    """Those projects with their scores; two queries whatever their number."""
+    """Those projects with their scores; three queries whatever their number."""
     joined = list(rows)
     ids = [row.project_id for row in joined]
     newest = {score.project_id: score for score in _latest(actor, ids)}
     over = {score.project_id: score for score in _latest(actor, ids, before=monday(now))}
+    since = online.of_contributor(actor, ids)
     return [
         Own(
             enrolment=row,
             newest=newest.get(row.project_id),
             gold=_gold(row, newest.get(row.project_id), over.get(row.project_id)),
+            since=since.get(row.project_id),
         )
         for row in joined
     ]
