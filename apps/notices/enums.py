@@ -52,6 +52,7 @@ class Kind(models.TextChoices):
     ACCEPTED = "work.accepted", "Answers were accepted, by a person or by silence"
     REWORK = "work.rework", "The buyer asks for a second round"
     ROYALTY = "work.royalty", "A buyer uses your answers again"
+    LIFT = "work.lift", "Lift of your answers was measured, with or without a bonus"
     WIND_DOWN = "work.wind_down", "A project closed before its work was done"
     REWORK_LAPSED = "work.rework_lapsed", "The time for a second round ended"
     OFFER = "offer", "A new project that you may work on"
@@ -133,6 +134,7 @@ ABOUT: dict[Kind, About] = {
     Kind.ACCEPTED: About(Group.VERDICTS, _WORKER, Mail.DAILY),
     Kind.REWORK: About(Group.VERDICTS, _WORKER),
     Kind.ROYALTY: About(Group.VERDICTS, "contributors whose answers are used", Mail.DAILY),
+    Kind.LIFT: About(Group.VERDICTS, "contributors with accepted work in a project with lift"),
     Kind.WIND_DOWN: About(Group.VERDICTS, "contributors who are paid in place of notice"),
     Kind.REWORK_LAPSED: About(Group.VERDICTS, _WORKER),
     Kind.OFFER: About(

@@ -25,6 +25,22 @@ def requeue() -> int:
     return len(due)
 
 
+@shared_task(name="scoring.lift")
+def lift(*, id: str, org_id: str) -> None:  # noqa: A002 -- the message's word
+    """One part of a lift run, then a bell for the next: many workers share a run."""
+    if scoring.run_lift(run_id=uuid.UUID(id), by=system(uuid.UUID(org_id))):
+        lift.delay(id=id, org_id=org_id)
+
+
+@shared_task(name="scoring.requeue_lift")
+def requeue_lift() -> int:
+    """Ring again for lift runs that nobody works on."""
+    due = pairs("scoring_lift_due", clock.real_now() - scoring.STALE)
+    for run_id, org_id in due:
+        lift.delay(id=str(run_id), org_id=str(org_id))
+    return len(due)
+
+
 @shared_task(name="scoring.check_alpha")
 def check_alpha(*, id: str, org_id: str) -> None:  # noqa: A002 -- the message's word
     """One of them. Reads every answer, so it is no transaction."""

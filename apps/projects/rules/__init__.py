@@ -8,15 +8,16 @@ for ever, so nothing here may change what an earlier one gives.
 """
 
 from apps.projects.rules.bounds import Exposure, exposure, paid_seconds_max, seat_cost
-from apps.projects.rules.lines import (
+from apps.projects.rules.lifts import (
     Lift,
-    Outcome,
-    case_time,
-    earn,
+    LiftTerms,
+    compute_cost,
+    compute_reserve,
     lift_bonus,
-    royalty,
-    wind_down,
+    pool_of,
+    pool_shares,
 )
+from apps.projects.rules.lines import Outcome, case_time, earn, royalty, wind_down
 from apps.projects.rules.replays import (
     Amount,
     Answered,
@@ -63,6 +64,7 @@ __all__ = [
     "Hold",
     "Kind",
     "Lift",
+    "LiftTerms",
     "Line",
     "LineKind",
     "Mark",
@@ -77,6 +79,8 @@ __all__ = [
     "Trigger",
     "Version",
     "case_time",
+    "compute_cost",
+    "compute_reserve",
     "earn",
     "exposure",
     "full_pay",
@@ -88,6 +92,8 @@ __all__ = [
     "of_layer",
     "paid_seconds_max",
     "pay_of",
+    "pool_of",
+    "pool_shares",
     "replay",
     "royalty",
     "seat_cost",

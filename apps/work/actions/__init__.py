@@ -6,6 +6,15 @@ from apps.work.actions.clock import Clock, beat, clock_of, save_draft
 from apps.work.actions.closing import Owed, begin_close, owed_at_close
 from apps.work.actions.figures import refresh_figures
 from apps.work.actions.frozen import tell_frozen
+from apps.work.actions.lift import (
+    ask_again,
+    ask_lift,
+    begin_lift,
+    cancel_lift,
+    hold_pool,
+    sweep_pool,
+    take_lift,
+)
 from apps.work.actions.reminders import due_reminders, next_reminder, remind
 from apps.work.actions.royalties import Uses, record_use, uses
 from apps.work.actions.scores import request_scores, take_scores
@@ -31,15 +40,20 @@ __all__ = [
     "accept",
     "add_seats",
     "adjust",
+    "ask_again",
+    "ask_lift",
     "ask_rework",
     "beat",
     "begin_close",
+    "begin_lift",
+    "cancel_lift",
     "claim",
     "clock_of",
     "close_when_done",
     "due_reminders",
     "enrol",
     "give_back",
+    "hold_pool",
     "hold_until",
     "lapse",
     "next_reminder",
@@ -56,6 +70,8 @@ __all__ = [
     "settle",
     "stop_review",
     "submit",
+    "sweep_pool",
+    "take_lift",
     "take_scores",
     "tell_frozen",
     "undo",

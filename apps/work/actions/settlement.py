@@ -22,7 +22,7 @@ from apps.projects import rules
 from apps.projects.enums import ProjectState
 from apps.projects.models import Project
 from apps.projects.rules import Hold, Kind, Line, LineKind
-from apps.work.actions import money
+from apps.work.actions import lift, money
 from apps.work.enums import DECIDED, PAID_AS_ACCEPTED, AssignmentState
 from apps.work.models import Assignment, EarningLine, Enrolment, Score, Settlement
 
@@ -48,6 +48,9 @@ def settle(*, project_id: uuid.UUID, by: Actor, now: dt.datetime, is_last: bool 
         for contributor_id in sorted(people):
             with ledger.kept():
                 count += _settle_person(project_id, contributor_id, by=by, now=now, is_last=is_last)
+    if not is_last:
+        project = Project.objects.select_related("criteria").get(id=project_id)
+        lift.follow_settlement(project=project, by=by, now=now)
     return count
 
 
@@ -214,5 +217,6 @@ def close_when_done(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> bo
         if Assignment.objects.filter(project_id=project_id, state__in=STILL_OPEN).exists():
             return False
         settle(project_id=project_id, by=by, now=now, is_last=True)
-        projects.finish_close(project_id=project_id, by=by, now=now)
+        closed = projects.finish_close(project_id=project_id, by=by, now=now)
+        lift.begin_pool(project=closed, by=by, now=now)
         return True
