@@ -8,8 +8,8 @@ from pathlib import Path
 
 from gpu_jobs.contracts import InputError, Report, Result, Spec
 
-KINDS: dict[str, str] = {"quality": "gpu_jobs.quality.run"}
-VERSIONS: dict[str, int] = {"quality": 1}
+KINDS: dict[str, str] = {"lift": "gpu_jobs.lift.job.run", "quality": "gpu_jobs.quality.run"}
+VERSIONS: dict[str, int] = {"lift": 1, "quality": 1}
 
 
 def run(spec: Spec, *, workdir: Path, report: Report) -> Result:

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ from gpu_jobs.contracts import InputError, canonical
 from gpu_jobs.lift.methods import METHODS, ROWS, Settings
 from gpu_jobs.lift.metrics import METRICS
 from gpu_jobs.lift.plot import svg
-from gpu_jobs.lift.problem import RESAMPLES, Rows, build
-from gpu_jobs.lift.recipes import RECIPES, Recipe, recipe_of
+from gpu_jobs.lift.problem import RESAMPLES, Rows, build, merged
+from gpu_jobs.lift.recipes import RECIPES, adapted, recipe_of
 from gpu_jobs.lift.run import measure
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -77,7 +77,12 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     problem = build(
         train,
         test,
-        recipe=_recipe(options),
+        recipe=adapted(
+            recipe_of(options.recipe),
+            l2=options.l2,
+            balanced=options.balanced,
+            dims=options.dims,
+        ),
         metric=options.metric,
         positive=options.positive,
         resamples=options.resamples,
@@ -94,21 +99,6 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     _write(options.out, canonical(found) + "\n")
     _write(options.plot, svg(result))
     return found
-
-
-def _recipe(options: argparse.Namespace) -> Recipe:
-    recipe = recipe_of(options.recipe)
-    if options.l2 is not None:
-        if not options.l2 > 0:
-            raise InputError("--l2 must be above 0")
-        recipe = replace(recipe, l2=options.l2)
-    if options.balanced is not None:
-        recipe = replace(recipe, balanced=options.balanced)
-    if options.dims is not None:
-        if options.dims < 1:
-            raise InputError("--dims must be at least 1")
-        recipe = replace(recipe, dims=options.dims)
-    return recipe
 
 
 def _rows(options: argparse.Namespace) -> tuple[Rows, Rows]:
@@ -136,7 +126,7 @@ def _rows(options: argparse.Namespace) -> tuple[Rows, Rows]:
         Rows(
             inputs=_inputs(train, inputs, options, options.train),
             label=train[options.answer].to_pylist(),
-            group=_merged(groups, options.min_rows),
+            group=merged(groups, options.min_rows),
             item=_ids(train),
         ),
         Rows(
@@ -162,14 +152,6 @@ def _inputs(
             row = columns[-1].index(None) + 1
             raise InputError(f"{path}: column {name} is blank in row {row}")
     return list(zip(*columns, strict=True))
-
-
-def _merged(groups: list[str], least: int) -> list[str]:
-    """Groups with fewer rows than `least` as one."""
-    count: dict[str, int] = {}
-    for name in groups:
-        count[name] = count.get(name, 0) + 1
-    return [name if count[name] >= least else "others" for name in groups]
 
 
 def _joined(train: pa.Table, items: pa.Table, inputs: Sequence[str], path: Path) -> pa.Table:

@@ -1,7 +1,7 @@
 """Recipes: how rows become features of a linear head. A new one is a Recipe in RECIPES."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,8 @@ type Encode = Callable[[Sequence[object], Sequence[object]], tuple[Matrix, Matri
 @dataclass(frozen=True)
 class Recipe:
     """encode: distinct training inputs and test inputs to features, (u, d) and (t, d); it may
-    learn from the training inputs only. l2: penalty of the head, 1 / C of scikit-learn.
+    learn from the training inputs only. inputs: columns of a run's table that make an input: the
+    values of one, or tuples of those of several. l2: penalty of the head, 1 / C of scikit-learn.
     balanced: every class weighs the same in each coalition's loss, n / (classes · n_class) a row,
     so that the mix of answers which somebody happened to be given is no lift. dims: the most
     dimensions that the head sees. says: what a reader of the result must know.
@@ -24,6 +25,7 @@ class Recipe:
     name: str
     encode: Encode
     says: str
+    inputs: tuple[str, ...] = ("features",)
     l2: float = 1.0
     balanced: bool = False
     dims: int = DIMS
@@ -60,6 +62,7 @@ RECIPES: dict[str, Recipe] = {
             "The model is a logistic regression on TF-IDF of words and pairs of words, learned on"
             " all training texts without their answers."
         ),
+        inputs=("text",),
         # Rows of length 1 need little shrinking: with 1.0 the intercept, and so the mix of
         # answers, decides more than the words do (docs/lift.md, the reference).
         l2=0.1,
@@ -81,3 +84,23 @@ def recipe_of(name: str) -> Recipe:
     if name not in RECIPES:
         raise InputError(f"recipe must be one of {', '.join(RECIPES)}, not {name!r}")
     return RECIPES[name]
+
+
+def adapted(
+    recipe: Recipe,
+    *,
+    l2: float | None = None,
+    balanced: bool | None = None,
+    dims: int | None = None,
+) -> Recipe:
+    """The recipe with what is not None in place of its own."""
+    if l2 is not None and not 0 < l2 < float("inf"):
+        raise InputError("l2 must be above 0")
+    if dims is not None and dims < 1:
+        raise InputError("dims must be at least 1")
+    return replace(
+        recipe,
+        l2=recipe.l2 if l2 is None else l2,
+        balanced=recipe.balanced if balanced is None else balanced,
+        dims=recipe.dims if dims is None else dims,
+    )

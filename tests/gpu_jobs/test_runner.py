@@ -185,7 +185,7 @@ def test_a_workdir_of_another_run_is_refused(project, tmp_path):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"kind": "lift"}, "kind must be one of"),
+        ({"kind": "speed"}, "kind must be one of"),
         ({"version": 9}, "not quality/9"),
         ({"params": {"speed": 1}}, "no parameter 'speed'"),
         ({"params": {"level": "high"}}, "level must be one of"),
