@@ -8,6 +8,7 @@ class CaseKind(models.TextChoices):
     DISPUTE = "dispute", "Payment dispute"
     DEACTIVATION = "deactivation", "Deactivation review"
     BAD_FAITH = "bad_faith", "Bad faith"
+    LIFT_CONTEST = "lift_contest", "Contest of a lift figure"
 
 
 class SignalKind(models.TextChoices):

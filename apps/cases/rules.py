@@ -92,6 +92,12 @@ _OUTCOMES: dict[str, dict[str, str]] = {
         CaseState.LAPSED: "Nobody decided in time: nothing was found, and the buyer's review "
         "window goes on with the time that was left.",
     },
+    CaseKind.LIFT_CONTEST: {
+        CaseState.GRANTED: "The repeated run gives more than was paid: the difference is booked.",
+        CaseState.UPHELD: "The figure stands; the repeated run is named below.",
+        CaseState.LAPSED: "Nobody decided in time, so the repeated run did: what it gives more "
+        "than was paid is booked.",
+    },
 }
 _QUESTIONS: dict[str, tuple[str, str]] = {
     CaseKind.APPEAL: (
@@ -113,5 +119,9 @@ _QUESTIONS: dict[str, tuple[str, str]] = {
     CaseKind.BAD_FAITH: (
         "Bad faith: reject without a kill fee; the full pay stays held for an appeal",
         "Not bad faith: the review window goes on with the time that was left",
+    ),
+    CaseKind.LIFT_CONTEST: (
+        "The repeated run gives more: what is left of the pool pays it, else the platform's fees",
+        "The figure stands",
     ),
 }

@@ -5,6 +5,7 @@ from apps.cases.actions.bad_faith import open_bad_faith
 from apps.cases.actions.deactivations import finish_notices, propose_deactivation
 from apps.cases.actions.decisions import answer, decide, lapse
 from apps.cases.actions.disputes import dispute, pay
+from apps.cases.actions.lift import contest_lift, repeat_lift
 from apps.cases.actions.reminders import next_reminder, remind
 from apps.cases.actions.tickets import (
     answer_ticket,
@@ -21,6 +22,7 @@ __all__ = [
     "answer_ticket",
     "appeal",
     "ask_for_link",
+    "contest_lift",
     "decide",
     "dispute",
     "finish_notices",
@@ -33,6 +35,7 @@ __all__ = [
     "pay",
     "propose_deactivation",
     "remind",
+    "repeat_lift",
     "write_again",
     "write_again_by_link",
 ]

@@ -13,6 +13,7 @@ urlpatterns = [
     path("staff/people/<uuid:user_id>/deactivate/", staff.propose, name="propose"),
     path("staff/assignments/<uuid:assignment_id>/bad-faith/", staff.bad_faith, name="bad-faith"),
     path("appeal/<uuid:assignment_id>/", contributor.appeal, name="appeal"),
+    path("lift/<uuid:project_id>/", contributor.contest_lift, name="contest-lift"),
     path("dispute/<uuid:line_id>/", case.dispute, name="dispute"),
     path("<uuid:case_id>/", case.detail, name="detail"),
     path("<uuid:case_id>/answer/", case.answer, name="answer"),

@@ -15,6 +15,8 @@ from apps.work.actions.lift import (
     sweep_pool,
     take_lift,
 )
+from apps.work.actions.lift_contests import pay_lift_difference, repeat_for_contest, repeated
+from apps.work.actions.lift_invitations import invite_by_lift
 from apps.work.actions.reminders import due_reminders, next_reminder, remind
 from apps.work.actions.royalties import Uses, record_use, uses
 from apps.work.actions.scores import request_scores, take_scores
@@ -55,15 +57,19 @@ __all__ = [
     "give_back",
     "hold_pool",
     "hold_until",
+    "invite_by_lift",
     "lapse",
     "next_reminder",
     "overturn",
     "owed_at_close",
+    "pay_lift_difference",
     "record_use",
     "refresh_figures",
     "reject",
     "reject_bad_faith",
     "remind",
+    "repeat_for_contest",
+    "repeated",
     "request_scores",
     "resume_review",
     "save_draft",

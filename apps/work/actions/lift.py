@@ -56,7 +56,7 @@ def ask_lift(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> LiftRound
         if project.state == ProjectState.CLOSED:
             raise Conflict("This project is closed; its last lift run was made at the close.")
         is_busy = LiftRun.objects.filter(project=project, state__in=OPEN).exists()
-        made = None if is_busy else _ask(project, Reason.ASKED, by=by, now=now)
+        made = None if is_busy else ask(project, Reason.ASKED, by=by, now=now)
         if made is None:
             raise Conflict("Lift is being measured already; wait for it or cancel it.")
         return made
@@ -70,7 +70,7 @@ def follow_settlement(*, project: Project, by: Actor, now: dt.datetime) -> LiftR
     news = Assignment.objects.filter(project=project, kind=Kind.WORK, state__in=PAID_AS_ACCEPTED)
     if last is not None:
         news = news.filter(ended_at__gt=last.asked_at)
-    return _ask(project, Reason.ROUND, by=by, now=now) if news.exists() else None
+    return ask(project, Reason.ROUND, by=by, now=now) if news.exists() else None
 
 
 def begin_pool(*, project: Project, by: Actor, now: dt.datetime) -> LiftPool | None:
@@ -81,7 +81,7 @@ def begin_pool(*, project: Project, by: Actor, now: dt.datetime) -> LiftPool | N
     pool = LiftPool.objects.create(
         org_id=project.org_id, project=project, amount=terms.pool, closed_at=now
     )
-    _ask(project, Reason.CLOSE, by=by, now=now)
+    ask(project, Reason.CLOSE, by=by, now=now)
     return pool
 
 
@@ -93,16 +93,16 @@ def ask_again(*, project_id: uuid.UUID, seed: int, by: Actor, now: dt.datetime) 
         if not by.is_staff or pool is None:
             raise NotThere("There is no lift pool of this project to measure for.")
         reason = Reason.CLOSE if pool.state == PoolState.WAITING else Reason.CONTEST
-        made = _ask(project, reason, by=by, now=now, seed=seed)
+        made = ask(project, reason, by=by, now=now, seed=seed)
         if made is None:
             raise Conflict("This run is asked for already.")
         return made
 
 
-def _ask(
+def ask(
     project: Project, reason: Reason, *, by: Actor, now: dt.datetime, seed: int = 0
 ) -> LiftRound | None:
-    """None when a round for this reason waits already."""
+    """A round for this reason; None when one waits already."""
     try:
         with transaction.atomic():
             made = LiftRound.objects.create(
@@ -284,7 +284,7 @@ def measured(run: LiftRun) -> list[Measured]:
 def _pay(run: LiftRun, found: Sequence[Measured], *, by: Actor, now: dt.datetime) -> None:
     """Share the pool and book the bonuses; what computing left over goes back at once."""
     project = run.project
-    pool = _pool(project.id)
+    pool = locked_pool(project.id)
     if pool.state != PoolState.WAITING:
         _keep(run, found, [0] * len(found), {}, now=now)
         return
@@ -314,13 +314,13 @@ def _pay(run: LiftRun, found: Sequence[Measured], *, by: Actor, now: dt.datetime
     _settle_pool(project, pool, terms, by=by, now=now)
     ledger.post(
         [
-            *_entries(run.id, paid, now=now),
+            *entries(run.id, paid, now=now),
             *return_lift(project, funds(project), is_pool_over=False, now=now),
         ]
     )
 
 
-def _entries(
+def entries(
     base: uuid.UUID, paid: Sequence[tuple[Assignment, Line]], *, now: dt.datetime
 ) -> list[ledger.Entry]:
     return [
@@ -339,7 +339,7 @@ def _entries(
     ]
 
 
-def _pool(project_id: uuid.UUID) -> LiftPool:
+def locked_pool(project_id: uuid.UUID) -> LiftPool:
     return LiftPool.objects.select_for_update(of=("self",), no_key=True).get(project_id=project_id)
 
 
@@ -376,7 +376,7 @@ def _settle_pool(
 
 def _nobody(project: Project, why: str, *, by: Actor, now: dt.datetime) -> None:
     """Nothing could be measured: nobody has a part, and the rest goes back as always."""
-    pool, terms = _pool(project.id), lift_rows.terms_of(project)
+    pool, terms = locked_pool(project.id), lift_rows.terms_of(project)
     if pool.state != PoolState.WAITING or terms is None:
         return
     pool.note = why[:300]
@@ -387,7 +387,7 @@ def _nobody(project: Project, why: str, *, by: Actor, now: dt.datetime) -> None:
 def sweep_pool(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> bool:
     """Ask for the run that is missing, give up on one that cannot be made, return the rest."""
     with transaction.atomic():
-        pool = _pool(project_id)
+        pool = locked_pool(project_id)
         project = Project.objects.select_related("criteria", "org").get(id=project_id)
         if pool.state == PoolState.WAITING:
             return _wait(project, pool, by=by, now=now)
@@ -417,7 +417,7 @@ def _wait(project: Project, pool: LiftPool, *, by: Actor, now: dt.datetime) -> b
         return False
     last = runs.first()
     if last is None:
-        return _ask(project, Reason.CLOSE, by=by, now=now) is not None
+        return ask(project, Reason.CLOSE, by=by, now=now) is not None
     over = pool.closed_at + dt.timedelta(days=settings.WAGEFILE["lift_rerun_days"])
     if last.state != LiftState.FAILED or now < over:
         # It is under way, or an administrator still can repeat it.
@@ -429,7 +429,7 @@ def _wait(project: Project, pool: LiftPool, *, by: Actor, now: dt.datetime) -> b
 def hold_pool(*, project_id: uuid.UUID, until: dt.datetime) -> None:
     """A case over the pool is open: the rest does not go back before `until`."""
     with transaction.atomic():
-        pool = _pool(project_id)
+        pool = locked_pool(project_id)
         if pool.state == PoolState.PAID and pool.due_at is not None and pool.due_at < until:
             pool.due_at = until
             pool.save(update_fields=["due_at"])

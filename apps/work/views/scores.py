@@ -11,7 +11,7 @@ from apps.core.errors import NotThere
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
 from apps.core.tables import Column, Table
-from apps.work.queries import scores
+from apps.work.queries import lift, scores
 
 PROJECTS = Table(Column("joined", "Joined", "created_at"), sort="-joined", size=10, is_long=False)
 ANSWERS = Table(
@@ -60,6 +60,7 @@ def project(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
         "page": page,
         "form": form,
         "is_off": is_off,
+        "has_lift": lift.has_lift(joined.project),
         "items": scores.items(page.rows, request.now),
     }
     return render(request, "work/score.html", context)
