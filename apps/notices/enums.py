@@ -42,7 +42,7 @@ class Kind(models.TextChoices):
     CASE_DISPUTE = "case.dispute", "A payment dispute: opened, answered, decided, lapsed, paid"
     CASE_DEACTIVATION = "case.deactivation", "A deactivation: proposed, answered, decided, in force"
     CASE_BAD_FAITH = "case.bad_faith", "A bad-faith case: opened, answered, decided, lapsed"
-    CASE_LIFT = "case.lift_contest", "A contest of a lift figure: opened, repeated, decided"
+    CASE_LIFT_CONTEST = "case.lift_contest", "A contest of a lift figure: opened, repeated, decided"
     CASE_NEAR = "case.near", "A statement in a case is due soon"
     PAYOUT_FAILED = "payout.failed", "A payout failed or was refused"
     PAYOUT_CHANGED = "payout.changed", "Where your payouts go was changed, and waits"
@@ -125,7 +125,7 @@ ABOUT: dict[Kind, About] = {
     Kind.CASE_DISPUTE: About(Group.DUE_PROCESS, _SIDES),
     Kind.CASE_DEACTIVATION: About(Group.DUE_PROCESS, _WORKER),
     Kind.CASE_BAD_FAITH: About(Group.DUE_PROCESS, _SIDES),
-    Kind.CASE_LIFT: About(
+    Kind.CASE_LIFT_CONTEST: About(
         Group.DUE_PROCESS, "the contributor, and the buyer's owners and managers"
     ),
     Kind.CASE_NEAR: About(Group.DUE_PROCESS, "the side that has not made its statement"),

@@ -284,6 +284,28 @@ def publish(
     return version
 
 
+def add_lift(project: Project, criteria: dict, *, by: Actor, now: dt.datetime) -> None:
+    """A second version with lift, funded: for rows that were not there when it was published."""
+    with acting(by):
+        listed = known_items(project)
+        criteria["lift"] |= {
+            "test_items": len(listed), "test_sha256": keep_test_items(project),
+        }  # fmt: skip
+        money.fund(project.org_id, lift_funds(criteria), currency=project.currency, now=now)
+    with acting(by):
+        project.criteria = CriteriaVersion.objects.create(
+            project=project,
+            org_id=project.org_id,
+            number=2,
+            body=criteria,
+            sha256=hashlib.sha256(rfc8785.dumps(criteria)).hexdigest(),
+            published_at=now,
+            published_by_id=by.user_id,
+        )
+        project.save()
+        ledger.post(_lift(project, criteria, now))
+
+
 def _lift(project: Project, criteria: dict, now: dt.datetime) -> list:
     terms = LiftTerms.of(criteria)
     return lift_deposits(project, terms, now=now) if terms else []
