@@ -51,7 +51,10 @@ def add(commands: "argparse._SubParsersAction[Any]", _common: argparse.ArgumentP
     lift.add_argument("--seed", type=int, default=known.seed)
     lift.add_argument("--base", type=int, default=known.base)
     lift.add_argument("--take", type=int, default=known.take)
-    lift.add_argument("--rows", choices=ROWS, default=known.rows, help="of with-without")
+    lift.add_argument("--rows", choices=ROWS, default=known.rows)
+    lift.add_argument(
+        "--chance", type=int, default=known.chance, help="shuffles that a gain is held against"
+    )
     lift.add_argument("--resamples", type=int, default=RESAMPLES)
     lift.add_argument("--budget", metavar="300s", help="s, m or h; without it, no limit")
     lift.add_argument("--workdir", type=Path, help="keeps finished chunks; a killed run goes on")
@@ -70,6 +73,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         base=options.base,
         take=options.take,
         rows=options.rows,
+        chance=options.chance,
     )
     if options.threads < 1:
         raise InputError("threads must be at least 1")
