@@ -494,7 +494,7 @@ WAGEFILE: dict[str, Any] = {
     "lift_confidence_percent": 95,
     "lift_method": "with-without",
     "lift_rows": "drawn",
-    "lift_seeds": 8,
+    "lift_seeds": 12,
     "lift_minimum_rows": 20,
     "lift_test_minimum": 30,
     "lift_seconds_max": 1800,

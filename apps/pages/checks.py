@@ -198,7 +198,8 @@ def _pools(now: dt.datetime) -> str | None:
         )
         if account.credits_posted != pool.amount:
             return f"The lift pool {pool.id} is {pool.amount}, {account.credits_posted} was put in."
-        if pool.state == PoolState.PAID and pool.due_at < now - LATE:
+        is_late = pool.due_at is not None and pool.due_at < now - LATE
+        if pool.state == PoolState.PAID and is_late:
             return f"The rest of the lift pool {pool.id} was due at {pool.due_at:%Y-%m-%d %H:%M}."
     return None
 

@@ -112,6 +112,8 @@ def _rows(options: argparse.Namespace) -> tuple[Rows, Rows]:
             raise InputError(f"the recipe {options.recipe} needs --columns")
         inputs = options.columns.split(",")
     train = tables.read_table(options.train)
+    if _is_of_lists(train, inputs):
+        return _rows_of_lists(options, train, inputs[0])
     if options.items is not None:
         train = _joined(train, tables.read_table(options.items), inputs, options.items)
     train = _columns(train, options.train, [options.answer, options.group, *inputs])
@@ -137,6 +139,37 @@ def _rows(options: argparse.Namespace) -> tuple[Rows, Rows]:
             inputs=_inputs(test, inputs, options, options.test),
             label=_column(test, answer, options.test),
             item=_ids(test),
+        ),
+    )
+
+
+def _is_of_lists(table: pa.Table, inputs: Sequence[str]) -> bool:
+    """One column that holds all numbers of a row, as the product's own files have it."""
+    if len(inputs) != 1 or inputs[0] not in table.column_names:
+        return False
+    kind = table.schema.field(inputs[0]).type
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind)
+
+
+def _rows_of_lists(options: argparse.Namespace, train: pa.Table, name: str) -> tuple[Rows, Rows]:
+    test = tables.read_table(options.test)
+    answer = options.test_answer or options.answer
+    known = _columns(train, options.train, [options.answer, options.group])
+    right = _columns(test, options.test, [answer])
+    if name not in test.column_names:
+        raise InputError(f"{options.test}: column {name} is missing")
+    groups = _column(known, options.group, options.train)
+    return (
+        Rows(
+            inputs=train[name].to_pylist(),
+            label=_column(known, options.answer, options.train),
+            group=merged(groups, options.min_rows),
+            item=_ids(known),
+        ),
+        Rows(
+            inputs=test[name].to_pylist(),
+            label=_column(right, answer, options.test),
+            item=_ids(right),
         ),
     )
 

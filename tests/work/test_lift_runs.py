@@ -1,5 +1,7 @@
 """Lift runs on the real engine: rows, chunks, workers that die, bonuses, and the repeat."""
 
+import json
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +11,7 @@ import pytest
 
 from apps.core import blobs
 from apps.core.tenancy import acting
+from apps.exports import actions as exports
 from apps.ledger import queries as ledger
 from apps.organizations.queries import actor_of
 from apps.projects.models import GoldAnswer, Project
@@ -276,3 +279,33 @@ def test_real_workers_share_a_run_and_one_of_them_is_killed(desk, process_env, t
 def _is_paid(desk) -> bool:
     with acting(STAFF):
         return LiftPool.objects.get().state == "paid"
+
+
+@pytest.mark.django_db
+def test_anyone_repeats_the_run_from_the_release_and_gets_the_same_figures(desk, alice, tmp_path):
+    close(desk)
+    for run in begin(desk):
+        compute(desk, run)
+    tasks.take_lift_all(now=desk.now)
+    with acting(actor_of(alice)) as by:
+        release = exports.make_release(project_id=desk.project.id, by=by, now=desk.now)
+    with acting(desk.system) as by:
+        built = exports.build(release_id=release.id, by=by, now=desk.now)
+    assert built.state == "ready", built.error
+    for name in ("lift-train.parquet", "lift-test.parquet", "lift.json"):
+        (tmp_path / name).write_bytes(blobs.read(built.files[name]["sha256"]))
+    told = json.loads((tmp_path / "lift.json").read_text())
+    words = told["command"].replace("--out lift.json", "--out again.json").split()
+    env = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    subprocess.run(
+        [sys.executable, *words[1:]], cwd=tmp_path, env=env, check=True, stdout=subprocess.DEVNULL
+    )
+    again = json.loads((tmp_path / "again.json").read_text())
+    assert f"--seed {told['seed']}" in told["command"]
+    assert (again["everybody"], again["nobody"]) == (
+        told["figures"]["everybody"], told["figures"]["nobody"],
+    )  # fmt: skip
+    found = {row["name"]: (row["value"], row["low"], row["high"]) for row in again["groups"]}
+    assert found == {
+        row["group"]: (row["value"], row["low"], row["high"]) for row in told["figures"]["groups"]
+    }

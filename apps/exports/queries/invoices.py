@@ -87,10 +87,12 @@ def invoiced(org_id: uuid.UUID) -> dict[tuple[uuid.UUID, str], tuple[int, int, i
         )
     )
     return {
-        (project, currency): tuple(
-            (said or 0) - (back or 0) for said, back in zip(sums[:3], sums[3:], strict=True)
+        (project, currency): (
+            (pay or 0) - (pay_back or 0),
+            (fee or 0) - (fee_back or 0),
+            (compute or 0) - (compute_back or 0),
         )
-        for project, currency, *sums in rows
+        for project, currency, pay, fee, compute, pay_back, fee_back, compute_back in rows
     }
 
 

@@ -348,8 +348,10 @@ def _charge(run: LiftRun, *, now: dt.datetime) -> list[ledger.Entry]:
     due = compute_cost((before["milliseconds"] or 0) + run.milliseconds, terms.price_per_hour) - (
         before["charged"] or 0
     )
-    name = {"currency": run.project.currency, "holder": run.org_id, "scope": run.project_id}
-    free = find_account(Purpose.COMPUTE, **name).available
+    currency = run.project.currency
+    free = find_account(
+        Purpose.COMPUTE, currency=currency, holder=run.org_id, scope=run.project_id
+    ).available
     run.charged, run.charged_at = max(0, min(due, free)), now
     if not run.charged:
         return []
@@ -359,9 +361,11 @@ def _charge(run: LiftRun, *, now: dt.datetime) -> list[ledger.Entry]:
             kind=TransferKind.POSTED,
             code=CODE,
             amount=run.charged,
-            debit=ledger.account(Purpose.COMPUTE, **name),
-            credit=ledger.account(Purpose.METERED, currency=run.project.currency),
-            currency=run.project.currency,
+            debit=ledger.account(
+                Purpose.COMPUTE, currency=currency, holder=run.org_id, scope=run.project_id
+            ),
+            credit=ledger.account(Purpose.METERED, currency=currency),
+            currency=currency,
             scope=run.project_id,
             subject=run.id,
             at=now,

@@ -132,6 +132,7 @@ class Rows:
             .values_list(
                 "id", "item_id", "item__external_id", "item__kind", "contributor_id", "answer_key",
                 "round", "assignment__rounds", "assignment__tier", "assignment__ended_at",
+                "submitted_at",
             )
         )  # fmt: skip
         for row in rows.iterator(chunk_size=CHUNK):
@@ -146,7 +147,7 @@ class Rows:
                 groups={
                     Grouping.KIND: row[3] or UNNAMED,
                     Grouping.TIER: row[8],
-                    Grouping.BATCH: monday(row[9]).isoformat(),
+                    Grouping.BATCH: monday(row[9] or row[10]).isoformat(),
                 },
             )
 
