@@ -89,7 +89,7 @@ class Choice:
 
     def lift_recipes(self, config: Mapping) -> dict[str, str]:
         if config["content"] == "image":
-            return {"tabular": "Pixels: logistic regression on the picture in grey, 16 by 16"}
+            return {"tabular": "Pixels: logistic regression on the picture in grey, 8 by 8"}
         return {"text-linear": "Words: logistic regression on words and pairs of words"}
 
     def lift_input(self, config: Mapping, payload: Mapping) -> dict[str, str]:

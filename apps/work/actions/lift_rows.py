@@ -29,7 +29,7 @@ from apps.work.enums import PAID_AS_ACCEPTED
 from apps.work.models import Submission
 from apps.work.queries.scores import monday
 
-SIDE = 16  # of a picture in grey, for a model on pixels
+SIDE = 8  # of a picture in grey: few answers can teach few numbers
 CHUNK = 5_000
 UNNAMED = "(none)"
 
