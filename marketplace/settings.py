@@ -492,9 +492,11 @@ WAGEFILE: dict[str, Any] = {
     # Lift: of the budget, of test items, of one contributor's accepted answers; computing a project.
     "lift_pool_percent": 10,
     "lift_confidence_percent": 95,
-    "lift_method": "with-without",
-    "lift_rows": "drawn",
-    "lift_seeds": 12,
+    # What pays by ADR 11: Shapley, and shuffled answers that seldom do as well.
+    "lift_method": "shapley",
+    "lift_rows": "given",
+    "lift_seeds": 5,
+    "lift_chance": 16,
     "lift_minimum_rows": 20,
     "lift_test_minimum": 30,
     "lift_seconds_max": 1800,

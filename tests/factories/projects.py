@@ -159,7 +159,8 @@ BODY: dict = {
 # Lift as publishing writes it, but for the list of test items, which `publish` adds.
 LIFT = {
     "recipe": "text-linear", "metric": "accuracy", "positive": "", "method": "with-without",
-    "rows": "drawn", "seeds": 4, "confidence_percent": 95, "minimum_rows": 2, "pool_percent": 10,
+    "rows": "drawn", "seeds": 4, "chance": 16, "confidence_percent": 95, "minimum_rows": 2,
+    "pool_percent": 10,
     "pool": 50_00, "seconds_max": 1800, "price_per_hour": 120, "compute": 60, "contest_days": 14,
 }  # fmt: skip
 

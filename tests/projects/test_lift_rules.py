@@ -11,7 +11,8 @@ from tests.factories.projects import body
 
 LIFT = {
     "recipe": "text-linear", "metric": "accuracy", "positive": "", "method": "with-without",
-    "rows": "drawn", "seeds": 8, "confidence_percent": 95, "minimum_rows": 20, "pool_percent": 10,
+    "rows": "drawn", "seeds": 8, "chance": 16, "confidence_percent": 95, "minimum_rows": 20,
+    "pool_percent": 10,
     "pool": 10_000, "seconds_max": 1800, "price_per_hour": 120, "compute": 60, "contest_days": 14,
     "test_items": 40, "test_sha256": "0" * 64,
 }  # fmt: skip

@@ -15,7 +15,7 @@ WORDS = {
     "no": ["rain", "dark", "cold", "night", "cellar", "fog", "winter", "grey"],
 }
 FILLER = ["the", "a", "of", "house", "street", "door", "and", "road", "paper", "table", "river"]
-LIFTED = LIFT | {"method": "with-without", "rows": "drawn", "seeds": 4, "minimum_rows": 10}
+LIFTED = LIFT | {"minimum_rows": 10}
 
 
 def text(label: str, draw: random.Random, number: int) -> str:

@@ -46,6 +46,7 @@ def lift_of(project: Project, section: Mapping, *, task: Mapping, budget: int) -
         "method": numbers["lift_method"],
         "rows": numbers["lift_rows"],
         "seeds": numbers["lift_seeds"],
+        "chance": numbers["lift_chance"],
         "confidence_percent": numbers["lift_confidence_percent"],
         "minimum_rows": _whole(section.get("minimum_rows"), numbers["lift_minimum_rows"]),
         "pool_percent": percent,

@@ -30,6 +30,7 @@ class LiftTerms:
     method: str
     rows: str
     seeds: int
+    chance: int
     confidence_percent: int
     minimum_rows: int
     pool_percent: int

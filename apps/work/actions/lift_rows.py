@@ -201,6 +201,7 @@ def params(terms: LiftTerms) -> dict[str, Any]:
         "method": terms.method,
         "rows": terms.rows,
         "seeds": terms.seeds,
+        "chance": terms.chance,
         "min_rows": terms.minimum_rows,
         "confidence": terms.confidence_percent / 100,
     }

@@ -143,6 +143,7 @@ def command(params: Mapping, seed: int) -> str:
         for name, key in (
             ("recipe", "recipe"), ("metric", "metric"), ("positive", "positive"),
             ("method", "method"), ("rows", "rows"), ("min-rows", "min_rows"), ("seeds", "seeds"),
+            ("chance", "chance"),
         )
         if key in params
     ]  # fmt: skip
