@@ -489,7 +489,7 @@ WAGEFILE: dict[str, Any] = {
     "remind_appeal_hours": 72,
     "remind_case_hours": 48,
     "low_funds_percent": 10,
-    # Lift: of the budget, of test items, of one contributor's accepted answers; computing a project.
+    # Lift: of the budget, of test items, of a contributor's accepted answers; of computing.
     "lift_pool_percent": 10,
     "lift_confidence_percent": 95,
     # What pays by ADR 11: Shapley, and shuffled answers that seldom do as well.
