@@ -59,7 +59,10 @@ def add(commands: "argparse._SubParsersAction[Any]", _common: argparse.ArgumentP
     lift.add_argument("--seed", type=int, default=known.seed)
     lift.add_argument("--base", type=int, default=known.base)
     lift.add_argument("--take", type=int, default=known.take)
-    lift.add_argument("--rows", choices=ROWS, default=known.rows, help="of with-without")
+    lift.add_argument("--rows", choices=ROWS, default=known.rows)
+    lift.add_argument(
+        "--chance", type=int, default=known.chance, help="shuffles that a gain is held against"
+    )
     lift.add_argument("--resamples", type=int, default=RESAMPLES)
     lift.add_argument("--budget", metavar="300s", help="s, m or h; without it, no limit")
     lift.add_argument("--workdir", type=Path, help="keeps finished chunks; a killed run goes on")
@@ -78,6 +81,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         base=options.base,
         take=options.take,
         rows=options.rows,
+        chance=options.chance,
     )
     if options.threads < 1:
         raise InputError("threads must be at least 1")
@@ -122,6 +126,8 @@ def _rows(options: argparse.Namespace) -> tuple[Rows, Rows]:
         else [named[name] for name in recipe_of(options.recipe).inputs]
     )
     train = tables.read_table(options.train)
+    if _is_of_lists(train, inputs):
+        return _rows_of_lists(options, train, inputs[0])
     if options.items is not None:
         train = _joined(train, tables.read_table(options.items), inputs, options.items)
     train = _columns(train, options.train, [options.answer, options.group, *inputs])
@@ -147,6 +153,37 @@ def _rows(options: argparse.Namespace) -> tuple[Rows, Rows]:
             inputs=_inputs(test, inputs, options, options.test),
             label=_column(test, answer, options.test),
             item=_ids(test),
+        ),
+    )
+
+
+def _is_of_lists(table: pa.Table, inputs: Sequence[str]) -> bool:
+    """One column that holds all numbers of a row, as the product's own files have it."""
+    if len(inputs) != 1 or inputs[0] not in table.column_names:
+        return False
+    kind = table.schema.field(inputs[0]).type
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind)
+
+
+def _rows_of_lists(options: argparse.Namespace, train: pa.Table, name: str) -> tuple[Rows, Rows]:
+    test = tables.read_table(options.test)
+    answer = options.test_answer or options.answer
+    known = _columns(train, options.train, [options.answer, options.group])
+    right = _columns(test, options.test, [answer])
+    if name not in test.column_names:
+        raise InputError(f"{options.test}: column {name} is missing")
+    groups = _column(known, options.group, options.train)
+    return (
+        Rows(
+            inputs=train[name].to_pylist(),
+            label=_column(known, options.answer, options.train),
+            group=merged(groups, options.min_rows),
+            item=_ids(known),
+        ),
+        Rows(
+            inputs=test[name].to_pylist(),
+            label=_column(right, answer, options.test),
+            item=_ids(right),
         ),
     )
 

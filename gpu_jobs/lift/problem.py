@@ -113,23 +113,19 @@ def build(
         [train.inputs[row_of[key]] for key in first], [test.inputs[i] for i in order]
     )
     starts = np.sort(np.unique(np.minimum.reduceat(feature, _starts(group))))
-    counts = tuple(
-        sparse.coo_array(
-            (
-                np.ones(int((label == code).sum()), dtype=np.float32),
-                (feature[label == code], group[label == code]),
-            ),
-            shape=(len(first), len(groups)),
-        ).tocsr()
-        for code in range(len(classes))
-    )
     return Problem(
         axes=principal(*encoded, dims=recipe.dims, centred=recipe.intercept),
         feature=feature,
         label=label,
         group=group,
         row=np.array(taught, dtype=np.int64)[row],
-        counts=counts,
+        counts=_counts(
+            feature,
+            label,
+            group,
+            np.ones(len(label)),
+            shape=(len(classes), len(first), len(groups)),
+        ),
         starts=starts,
         groups=tuple(groups),
         classes=tuple(classes),
@@ -154,6 +150,33 @@ def build(
             [f"{test_keys[i]}\x1f{test.label[i]}" for i in order],
         ),
     )
+
+
+def with_counts(problem: Problem, times: np.ndarray) -> Problem:
+    """The problem in which training row i stands times[i] times, (n,)."""
+    shape = (len(problem.classes), len(problem.axes.train), len(problem.groups))
+    found = _counts(problem.feature, problem.label, problem.group, times, shape=shape)
+    return replace(problem, counts=found)
+
+
+def _counts(
+    feature: np.ndarray,
+    label: np.ndarray,
+    group: np.ndarray,
+    times: np.ndarray,
+    *,
+    shape: tuple[int, int, int],
+) -> tuple[sparse.csr_array, ...]:
+    """For each of shape[0] classes, float32 (shape[1], shape[2]): how often each group gave it to
+    each input.
+    """
+    found = []
+    for code in range(shape[0]):
+        which = (label == code) & (times > 0)
+        cells = (feature[which], group[which])
+        weight = times[which].astype(np.float32)
+        found.append(sparse.coo_array((weight, cells), shape=shape[1:]).tocsr())
+    return tuple(found)
 
 
 def merged(groups: Sequence[str], least: int) -> list[str]:
