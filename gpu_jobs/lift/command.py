@@ -30,6 +30,14 @@ def add(commands: "argparse._SubParsersAction[Any]", _common: argparse.ArgumentP
     lift.add_argument("--test-split", metavar="VALUE", help="rows of TEST with this in split only")
     lift.add_argument("--items", type=Path, help="item_id and the columns that TRAIN lacks")
     lift.add_argument("--text", default="text", metavar="COLUMN")
+    lift.add_argument("--text-b", default="text_b", metavar="COLUMN", help="the second, compared")
+    lift.add_argument("--image", default="image", metavar="COLUMN", help="paths of pictures")
+    lift.add_argument(
+        "--encoder", metavar="NAME", help="folder or name of another than the recipe's"
+    )
+    lift.add_argument(
+        "--random-weights", action="store_true", help="of the pictures' encoder: a weak baseline"
+    )
     lift.add_argument(
         "--columns", metavar="A,B,C", help="numbers, for the recipes tabular and plain"
     )
@@ -86,6 +94,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             l2=options.l2,
             balanced=options.balanced,
             dims=options.dims,
+            encoder=options.encoder,
+            random_weights=options.random_weights,
         ),
         metric=options.metric,
         positive=options.positive,
@@ -106,11 +116,15 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _rows(options: argparse.Namespace) -> tuple[Rows, Rows]:
-    inputs = [options.text]
-    if options.recipe != "text-linear":
-        if not options.columns:
-            raise InputError(f"the recipe {options.recipe} needs --columns")
-        inputs = options.columns.split(",")
+    named = {"text": options.text, "text_b": options.text_b, "image": options.image}
+    numbers = recipe_of(options.recipe).inputs == ("features",)
+    if numbers and not options.columns:
+        raise InputError(f"the recipe {options.recipe} needs --columns")
+    inputs = (
+        options.columns.split(",")
+        if numbers
+        else [named[name] for name in recipe_of(options.recipe).inputs]
+    )
     train = tables.read_table(options.train)
     if options.items is not None:
         train = _joined(train, tables.read_table(options.items), inputs, options.items)
@@ -144,8 +158,9 @@ def _rows(options: argparse.Namespace) -> tuple[Rows, Rows]:
 def _inputs(
     table: pa.Table, names: Sequence[str], options: argparse.Namespace, path: Path
 ) -> list[object]:
-    if options.recipe == "text-linear":
-        return list(_column(table, names[0], path))
+    if recipe_of(options.recipe).inputs != ("features",):
+        texts = [_column(table, name, path) for name in names]
+        return list(texts[0]) if len(texts) == 1 else list(zip(*texts, strict=True))
     columns = []
     for name in names:
         try:

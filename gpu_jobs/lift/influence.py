@@ -27,7 +27,8 @@ def influence(problem: Problem, weights: np.ndarray) -> np.ndarray:
         raise InputError(
             f"influence needs a Hessian of {logits * width:,} columns; at most {_MOST:,} are made"
         )
-    train, test = _with_ones(problem.axes.train), _with_ones(problem.axes.test)
+    ones = problem.recipe.intercept
+    train, test = _with_ones(problem.axes.train, ones), _with_ones(problem.axes.test, ones)
     chance = heads.probabilities(weights[None], problem.axes.train)[0].astype(np.float64)
     counts = weighed(problem)
     total = np.sum([np.asarray(each.sum(axis=1)).ravel() for each in counts], axis=0)
@@ -62,8 +63,8 @@ def weighed(problem: Problem) -> list[sparse.csr_array]:
     return [counts * weight for counts, weight in each]
 
 
-def _with_ones(features: np.ndarray) -> np.ndarray:
-    return np.hstack([features.astype(np.float64), np.ones((len(features), 1))])
+def _with_ones(features: np.ndarray, ones: bool) -> np.ndarray:
+    return np.hstack([features.astype(np.float64), np.full((len(features), 1), float(ones))])
 
 
 def _hessian(train: np.ndarray, chance: np.ndarray, total: np.ndarray) -> np.ndarray:

@@ -48,7 +48,9 @@ class Params:
     """recipe, metric: keys of their registries. positive: class, for the metric f1. method, seeds,
     rounds, base, take, rows, chance: see `methods.Settings`. budget: seconds of computing, over all
     workers, after which no chunk is begun; null for none. l2, balanced, dims: in place of the
-    recipe's. min_rows: smaller groups become one, "others". confidence: of the intervals.
+    recipe's. encoder: name or folder of another than the recipe's; random_weights: of pictures,
+    those that nobody trained. min_rows: smaller groups become one, "others". confidence: of the
+    intervals.
     """
 
     recipe: str = "text-linear"
@@ -65,6 +67,8 @@ class Params:
     l2: float | None = None
     balanced: bool | None = None
     dims: int | None = None
+    encoder: str | None = None
+    random_weights: bool = False
     min_rows: int = 1
     resamples: int = RESAMPLES
     confidence: float = LEVEL
@@ -204,7 +208,14 @@ def _job(spec: Spec) -> _Job:
 def _read(path: str, digest: str, params: str, seed: int) -> _Job:
     """Encoding is dear, and a worker mostly takes one chunk after the other of the same run."""
     known = Params.of(json.loads(params))
-    recipe = adapted(recipe_of(known.recipe), l2=known.l2, balanced=known.balanced, dims=known.dims)
+    recipe = adapted(
+        recipe_of(known.recipe),
+        l2=known.l2,
+        balanced=known.balanced,
+        dims=known.dims,
+        encoder=known.encoder,
+        random_weights=known.random_weights,
+    )
     raw = tables.read_parquet(Path(path))
     table = tables.clean(raw, required=(*COLUMNS, "group"))
     _check_ids(table)

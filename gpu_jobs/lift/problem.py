@@ -15,7 +15,7 @@ from scipy import sparse
 from gpu_jobs.contracts import InputError
 from gpu_jobs.lift.features import Axes, principal
 from gpu_jobs.lift.metrics import draws, metric_of
-from gpu_jobs.lift.recipes import Recipe
+from gpu_jobs.lift.recipe import Recipe
 
 RESAMPLES = 200
 OTHERS = "others"
@@ -81,13 +81,20 @@ def build(
     """
     metric_of(metric)
     _check_sizes(train, test)
-    train_keys, test_keys = _keys(train.inputs, "training"), _keys(test.inputs, "test")
+    taught = [i for i, label in enumerate(train.label) if label not in recipe.skips]
+    train, test = _without(train, recipe.skips), _without(test, recipe.skips)
+    _check_sizes(train, test)
+    keys_of = recipe.keys
+    train_keys = keys_of(train.inputs) if keys_of else _keys(train.inputs, "training")
+    test_keys = keys_of(test.inputs) if keys_of else _keys(test.inputs, "test")
     _check_leakage(train, test, train_keys, test_keys)
     if resamples < 20:
         raise InputError("at least 20 resamples of the test set are needed for an interval")
     classes = sorted({str(each) for each in (*train.label, *test.label)})
     if len(classes) < 2:
         raise InputError(f"all labels are {classes[0]!r}: there is nothing to learn")
+    if not recipe.intercept and len(classes) != 2:
+        raise InputError(f"a comparison has two answers, not {', '.join(classes)}")
     if metric == "f1" and positive is None:
         if len(classes) != 2:
             raise InputError("metric f1 needs the positive class when there are more than two")
@@ -107,11 +114,11 @@ def build(
     )
     starts = np.sort(np.unique(np.minimum.reduceat(feature, _starts(group))))
     return Problem(
-        axes=principal(*encoded, dims=recipe.dims),
+        axes=principal(*encoded, dims=recipe.dims, centred=recipe.intercept),
         feature=feature,
         label=label,
         group=group,
-        row=row,
+        row=np.array(taught, dtype=np.int64)[row],
         counts=_counts(
             feature,
             label,
@@ -138,6 +145,7 @@ def build(
                 str(positive),
             ],
             [str(resamples), str(seed)],
+            *([[recipe.mark()]] if recipe.mark else []),
             [f"{key}\x1f{code}\x1f{which}" for key, code, which in zip(keys, label, group)],  # noqa: B905
             [f"{test_keys[i]}\x1f{test.label[i]}" for i in order],
         ),
@@ -179,6 +187,18 @@ def merged(groups: Sequence[str], least: int) -> list[str]:
     return [name if count[name] >= least else OTHERS for name in groups]
 
 
+def _without(rows: Rows, skips: frozenset[str]) -> Rows:
+    """The rows whose label is none of those that teach nothing."""
+    if not skips or skips.isdisjoint(rows.label):
+        return rows
+    kept = [i for i, label in enumerate(rows.label) if label not in skips]
+    parts = {
+        name: [getattr(rows, name)[i] for i in kept] if len(getattr(rows, name)) else ()
+        for name in ("inputs", "label", "group", "item")
+    }
+    return replace(rows, **parts)
+
+
 def check_leakage(train: Rows, test: Rows) -> None:
     """Raises InputError that names the first test row which stands in training, too.
 
@@ -195,14 +215,19 @@ def _check_leakage(
         for name in test.item:
             if name in known:
                 raise InputError(f"test item {name!r} is in the training set, too")
-    seen = {" ".join(key.split()).casefold() for key in train_keys}
+    seen = {_alike(key) for key in train_keys}
     for row, key in enumerate(test_keys):
-        if " ".join(key.split()).casefold() in seen:
+        if _alike(key) in seen:
             which = f"item {test.item[row]!r}" if test.item else f"row {row + 1}"
             raise InputError(
                 f"the content of test {which} is in the training set, too:"
                 f" {str(test.inputs[row])[:60]!r}"
             )
+
+
+def _alike(key: str) -> str:
+    """Equal for texts that differ in case and blanks, and for a pair in either order."""
+    return "\x1e".join(sorted(" ".join(part.split()).casefold() for part in key.split("\x1e")))
 
 
 def _check_sizes(train: Rows, test: Rows) -> None:
