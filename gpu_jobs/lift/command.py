@@ -12,10 +12,12 @@ import pyarrow.compute as pc
 
 from gpu_jobs import crowd_files, tables
 from gpu_jobs.contracts import InputError, canonical
+from gpu_jobs.lift.coalitions import Utility
+from gpu_jobs.lift.examples import examples
 from gpu_jobs.lift.methods import METHODS, ROWS, Settings
 from gpu_jobs.lift.metrics import METRICS
 from gpu_jobs.lift.plot import svg
-from gpu_jobs.lift.problem import RESAMPLES, Rows, SetError, build, merged
+from gpu_jobs.lift.problem import RESAMPLES, Problem, Rows, SetError, build, merged
 from gpu_jobs.lift.recipes import RECIPES, adapted, recipe_of
 from gpu_jobs.lift.run import measure
 
@@ -68,6 +70,13 @@ def add(commands: "argparse._SubParsersAction[Any]", _common: argparse.ArgumentP
     lift.add_argument("--budget", metavar="300s", help="s, m or h; without it, no limit")
     lift.add_argument("--workdir", type=Path, help="keeps finished chunks; a killed run goes on")
     lift.add_argument("--threads", type=int, default=1)
+    lift.add_argument(
+        "--examples",
+        type=int,
+        default=0,
+        metavar="N",
+        help="rows of each group that helped most and that hurt most, with their inputs",
+    )
     lift.add_argument("--out", type=Path, metavar="LIFT.json")
     lift.add_argument("--plot", type=Path, metavar="LIFT.svg")
     # Nested lists of groups read badly as lines; a terminal gets the JSON, too.
@@ -109,6 +118,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         raise InputError(
             f"{of.path}: {error.sentence} in {_line(of.path, of.row[error.row])}"
         ) from (error)
+    if options.examples < 0:
+        raise InputError("examples must not be below 0")
     result = measure(
         problem,
         settings,
@@ -119,9 +130,28 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     for sentence in result.warnings:
         print(f"gpu_jobs: {sentence}", file=sys.stderr)  # noqa: T201
     found = asdict(result)
+    if options.examples:
+        found["examples"] = _examples(problem, train, options.examples)
     _write(options.out, canonical(found) + "\n")
     _write(options.plot, svg(result))
     return found
+
+
+def _examples(problem: Problem, train: "_Set", most: int) -> list[dict[str, Any]]:
+    """With the line of the row in its file, its item, answer and input, for a reader to check."""
+    rows = train.rows
+    return [
+        {
+            "group": one.group,
+            "effect": one.effect,
+            "size": one.size,
+            "where": _line(train.path, train.row[one.row]),
+            "item_id": rows.item[one.row] if rows.item else None,
+            "answer": rows.label[one.row],
+            "input": rows.inputs[one.row],
+        }
+        for one in examples(problem, Utility(problem).full().weights[0], most=most)
+    ]
 
 
 @dataclass(frozen=True)
