@@ -162,7 +162,7 @@ def build(
 
 def with_counts(problem: Problem, times: np.ndarray) -> Problem:
     """The problem in which training row i stands times[i] times, (n,)."""
-    shape = (len(problem.classes), len(problem.axes.train), len(problem.groups))
+    shape = (len(problem.classes), problem.axes.train.shape[0], len(problem.groups))
     found = _counts(problem.feature, problem.label, problem.group, times, shape=shape)
     return replace(problem, counts=found)
 
