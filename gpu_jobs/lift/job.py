@@ -345,6 +345,7 @@ def _figures(found: LiftResult) -> dict[str, Any]:
         "stopped": found.convergence["stopped"],
         "convergence": dict(found.convergence),
         "assumptions": list(found.assumptions),
+        "warnings": list(found.warnings),
         "digest": found.digest,
     }
 

@@ -21,6 +21,14 @@ RESAMPLES = 200
 OTHERS = "others"
 
 
+class SetError(InputError):
+    """One row of a set is wrong. name: "training" or "test"; row: from 0, among the rows given."""
+
+    def __init__(self, sentence: str, *, name: str, row: int) -> None:
+        super().__init__(f"{sentence} ({name} row {row + 1})")
+        self.sentence, self.name, self.row = sentence, name, row
+
+
 @dataclass(frozen=True)
 class Rows:
     """Labelled rows. inputs: what the recipe encodes, texts, or numbers (rows, columns). item:
@@ -154,7 +162,7 @@ def build(
 
 def with_counts(problem: Problem, times: np.ndarray) -> Problem:
     """The problem in which training row i stands times[i] times, (n,)."""
-    shape = (len(problem.classes), len(problem.axes.train), len(problem.groups))
+    shape = (len(problem.classes), problem.axes.train.shape[0], len(problem.groups))
     found = _counts(problem.feature, problem.label, problem.group, times, shape=shape)
     return replace(problem, counts=found)
 
@@ -212,16 +220,20 @@ def _check_leakage(
 ) -> None:
     if train.item and test.item:
         known = set(train.item)
-        for name in test.item:
+        for row, name in enumerate(test.item):
             if name in known:
-                raise InputError(f"test item {name!r} is in the training set, too")
+                raise SetError(
+                    f"test item {name!r} is in the training set, too", name="test", row=row
+                )
     seen = {_alike(key) for key in train_keys}
     for row, key in enumerate(test_keys):
         if _alike(key) in seen:
-            which = f"item {test.item[row]!r}" if test.item else f"row {row + 1}"
-            raise InputError(
-                f"the content of test {which} is in the training set, too:"
-                f" {str(test.inputs[row])[:60]!r}"
+            which = f"test item {test.item[row]!r}" if test.item else "a test row"
+            raise SetError(
+                f"the content of {which} is in the training set, too:"
+                f" {str(test.inputs[row])[:60]!r}",
+                name="test",
+                row=row,
             )
 
 
@@ -285,7 +297,7 @@ def _keys(inputs: Sequence[object] | np.ndarray, name: str) -> list[str]:
         raise InputError(f"the {name} rows are no table of numbers") from error
     if not np.isfinite(rows).all():
         wrong = int(np.argwhere(~np.isfinite(rows))[0][0])
-        raise InputError(f"{name} row {wrong + 1} holds something that is not a finite number")
+        raise SetError("a number is not finite", name=name, row=wrong)
     return [hashlib.sha256(row.tobytes()).hexdigest() for row in rows]
 
 

@@ -40,7 +40,8 @@ class GroupLift:
 class LiftResult:
     """groups: by falling value, then by name. everybody, nobody: the metric of the model of all
     rows, and of the model that guesses. controls: what must not differ from zero (with-without:
-    "a/a"). convergence: why the run ended, and how far it came. assumptions: sentences.
+    "a/a"). convergence: why the run ended, and how far it came. assumptions, warnings: sentences;
+    warnings say what is likely to mislead.
     digest: of problem and settings. seconds: of computing, in the chunks that made the result.
     """
 
@@ -53,6 +54,7 @@ class LiftResult:
     controls: tuple[GroupLift, ...]
     convergence: Mapping[str, Any]
     assumptions: tuple[str, ...]
+    warnings: tuple[str, ...]
     digest: str
     seconds: float
 

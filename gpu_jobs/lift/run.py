@@ -27,6 +27,11 @@ ENOUGH = 0.5
 """Sampling has converged when no group's sampling error is above this share of the median
 group's error from the test set: four times the work would then narrow intervals by a tenth."""
 
+RARE = 0.2
+"""Where all classes but one have less than this of the test rows, accuracy overlooks them."""
+FEW = 100
+"""Test rows below which their bootstrap understates the error."""
+
 
 def identity(problem: Problem, settings: Settings) -> str:
     """Hex digest of what the chunks depend on; workers compare it before they share a folder."""
@@ -206,6 +211,7 @@ def conclude(
         ),
         convergence=convergence,
         assumptions=(*method.says, *_also(problem, level), *_of_chance(problem, settings, level)),
+        warnings=warnings(problem),
         digest=identity(problem, settings),
         seconds=seconds,
     )
@@ -268,6 +274,26 @@ def _also(problem: Problem, level: float) -> tuple[str, ...]:
         f" {len(problem.test_label):,} test rows (the same for every model) and over what the"
         " method draws. They are made for each group alone, not for all groups at once."
     )
+    return tuple(found)
+
+
+def warnings(problem: Problem) -> tuple[str, ...]:
+    """What of the question itself is likely to mislead."""
+    size = len(problem.test_label)
+    count = np.bincount(problem.test_label, minlength=len(problem.classes))
+    most = int(count.argmax())
+    found = []
+    if problem.metric == "accuracy" and count[most] > (1 - RARE) * size:
+        found.append(
+            f"{count[most] / size:.0%} of the test rows are {problem.classes[most]!r}: a model that"
+            " always says so is right as often, and accuracy hardly tells whether the others are"
+            " found. f1 of a rare class, macro-f1, or a loss (brier, log-loss) does."
+        )
+    if size < FEW:
+        found.append(
+            f"The test set has {size} rows; below {FEW}, intervals are narrower than they should"
+            " be."
+        )
     return tuple(found)
 
 

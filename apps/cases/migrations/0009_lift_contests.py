@@ -25,6 +25,7 @@ class Migration(migrations.Migration):
                     ("dispute", "Payment dispute"),
                     ("deactivation", "Deactivation review"),
                     ("bad_faith", "Bad faith"),
+                    ("gold_contest", "Contest of a known answer"),
                     ("lift_contest", "Contest of a lift figure"),
                 ],
                 max_length=12,
