@@ -54,8 +54,9 @@ class Contributor:
 
 @dataclass(frozen=True)
 class Diversity:
-    """contributors: the least diverse first, those with fewer than `size` rows last. everybody: of all rows as one set. size: rows at
-    which Vendi scores and coverage are compared. says: method, thresholds and what was cut.
+    """contributors: the least diverse first, those with fewer than `size` rows last. everybody:
+    of all rows as one set. size: rows at which Vendi scores and coverage are compared. says:
+    method, thresholds and what was cut.
     """
 
     encoder: str

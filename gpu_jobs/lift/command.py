@@ -15,6 +15,7 @@ from gpu_jobs.lift.methods import METHODS, ROWS, Settings
 from gpu_jobs.lift.metrics import METRICS
 from gpu_jobs.lift.plot import svg
 from gpu_jobs.lift.problem import RESAMPLES, Rows, build, merged
+from gpu_jobs.lift.recipe import Recipe
 from gpu_jobs.lift.recipes import RECIPES, adapted, recipe_of
 from gpu_jobs.lift.run import measure
 
@@ -24,6 +25,25 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 def add(commands: "argparse._SubParsersAction[Any]", _common: argparse.ArgumentParser) -> None:
     lift = commands.add_parser("lift", help="what each group's rows are worth to a model")
     known = Settings()
+    add_inputs(lift)
+    lift.add_argument("--method", choices=METHODS, default=known.method)
+    lift.add_argument("--seeds", type=int, default=known.seeds)
+    lift.add_argument("--seed", type=int, default=known.seed)
+    lift.add_argument("--base", type=int, default=known.base)
+    lift.add_argument("--take", type=int, default=known.take)
+    lift.add_argument("--rows", choices=ROWS, default=known.rows, help="of with-without")
+    lift.add_argument("--resamples", type=int, default=RESAMPLES)
+    lift.add_argument("--budget", metavar="300s", help="s, m or h; without it, no limit")
+    lift.add_argument("--workdir", type=Path, help="keeps finished chunks; a killed run goes on")
+    lift.add_argument("--threads", type=int, default=1)
+    lift.add_argument("--out", type=Path, metavar="LIFT.json")
+    lift.add_argument("--plot", type=Path, metavar="LIFT.svg")
+    # Nested lists of groups read badly as lines; a terminal gets the JSON, too.
+    lift.set_defaults(command=run, json=True)
+
+
+def add_inputs(lift: argparse.ArgumentParser) -> None:
+    """The files, the columns, the recipe and the metric."""
     lift.add_argument("train", type=Path, metavar="TRAIN", help="CSV or Parquet, a row an answer")
     lift.add_argument("--test", type=Path, required=True, help="held-out rows with known labels")
     lift.add_argument("--test-answer", metavar="COLUMN", help="of TEST; else --answer or gold")
@@ -45,7 +65,6 @@ def add(commands: "argparse._SubParsersAction[Any]", _common: argparse.ArgumentP
     lift.add_argument("--group", default="worker_id", metavar="COLUMN")
     lift.add_argument("--min-rows", type=int, default=1, help="smaller groups become one, 'others'")
     lift.add_argument("--recipe", choices=RECIPES, default="text-linear")
-    lift.add_argument("--method", choices=METHODS, default=known.method)
     lift.add_argument("--metric", choices=METRICS, default="accuracy")
     lift.add_argument("--positive", metavar="CLASS", help="for the metric f1")
     lift.add_argument("--l2", type=float, help="penalty of the head, 1 / C of scikit-learn")
@@ -55,19 +74,6 @@ def add(commands: "argparse._SubParsersAction[Any]", _common: argparse.ArgumentP
         help="classes weigh the same in training, however often each was answered",
     )
     lift.add_argument("--dims", type=int, help="the most dimensions that the head sees")
-    lift.add_argument("--seeds", type=int, default=known.seeds)
-    lift.add_argument("--seed", type=int, default=known.seed)
-    lift.add_argument("--base", type=int, default=known.base)
-    lift.add_argument("--take", type=int, default=known.take)
-    lift.add_argument("--rows", choices=ROWS, default=known.rows, help="of with-without")
-    lift.add_argument("--resamples", type=int, default=RESAMPLES)
-    lift.add_argument("--budget", metavar="300s", help="s, m or h; without it, no limit")
-    lift.add_argument("--workdir", type=Path, help="keeps finished chunks; a killed run goes on")
-    lift.add_argument("--threads", type=int, default=1)
-    lift.add_argument("--out", type=Path, metavar="LIFT.json")
-    lift.add_argument("--plot", type=Path, metavar="LIFT.svg")
-    # Nested lists of groups read badly as lines; a terminal gets the JSON, too.
-    lift.set_defaults(command=run, json=True)
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -81,18 +87,11 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     )
     if options.threads < 1:
         raise InputError("threads must be at least 1")
-    train, test = _rows(options)
+    train, test = rows_of(options)
     problem = build(
         train,
         test,
-        recipe=adapted(
-            recipe_of(options.recipe),
-            l2=options.l2,
-            balanced=options.balanced,
-            dims=options.dims,
-            encoder=options.encoder,
-            random_weights=options.random_weights,
-        ),
+        recipe=recipe_by(options),
         metric=options.metric,
         positive=options.positive,
         resamples=options.resamples,
@@ -111,7 +110,19 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def _rows(options: argparse.Namespace) -> tuple[Rows, Rows]:
+def recipe_by(options: argparse.Namespace) -> Recipe:
+    return adapted(
+        recipe_of(options.recipe),
+        l2=options.l2,
+        balanced=options.balanced,
+        dims=options.dims,
+        encoder=options.encoder,
+        random_weights=options.random_weights,
+    )
+
+
+def rows_of(options: argparse.Namespace) -> tuple[Rows, Rows]:
+    """Training rows, grouped by the column --group of TRAIN or ITEMS, and test rows."""
     named = {"text": options.text, "text_b": options.text_b, "image": options.image}
     numbers = recipe_of(options.recipe).inputs == ("features",)
     if numbers and not options.columns:
@@ -123,7 +134,10 @@ def _rows(options: argparse.Namespace) -> tuple[Rows, Rows]:
     )
     train = tables.read_table(options.train)
     if options.items is not None:
-        train = _joined(train, tables.read_table(options.items), inputs, options.items)
+        items = tables.read_table(options.items)
+        lacking = options.group not in train.column_names and options.group in items.column_names
+        wanted = [*inputs, options.group] if lacking else inputs
+        train = _joined(train, items, wanted, options.items)
     train = _columns(train, options.train, [options.answer, options.group, *inputs])
     # A row without an answer teaches nothing; blank ids and texts are faults of the file.
     train = train.filter(pc.is_valid(train[options.answer]))

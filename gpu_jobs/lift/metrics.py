@@ -85,6 +85,17 @@ METRICS: dict[str, Metric] = {
 }
 
 
+BEST: dict[str, float] = {
+    "accuracy": 1.0,
+    "macro-f1": 1.0,
+    "f1": 1.0,
+    "log-loss": 0.0,
+    "brier": 0.0,
+    "ece": 0.0,
+}
+"""The most that each can be."""
+
+
 def metric_of(name: str) -> Metric:
     if name not in METRICS:
         raise InputError(f"metric must be one of {', '.join(METRICS)}, not {name!r}")
