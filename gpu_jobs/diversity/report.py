@@ -110,7 +110,7 @@ def diversity(
     handed = np.unique(of_row)
     place = space.places(
         vectors[handed],
-        np.searchsorted(handed, of_row),
+        np.asarray(np.searchsorted(handed, of_row)),
         worker,
         workers=len(workers),
         size=size,

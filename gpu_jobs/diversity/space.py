@@ -14,6 +14,7 @@ that forgets the rare (I. Shumailov et al., "AI models collapse when trained on 
 generated data", Nature 631, 2024).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,7 +101,9 @@ def _covered(inside: np.ndarray, size: int, draws: int, rng: np.random.Generator
     return float(np.mean(shares))
 
 
-def _similarities(rows: Rows, first: np.ndarray, second: np.ndarray):  # noqa: ANN202
+def _similarities(
+    rows: Rows, first: np.ndarray, second: np.ndarray
+) -> Iterator[tuple[slice, np.ndarray]]:
     """Slices of `first` and their cosines with all of `second`."""
     other = rows[second].T
     step = max(_ENTRIES // max(len(second), 1), 1)
