@@ -84,7 +84,6 @@ def curves(
     least_gain: float = 0.001,
     replicates: int = REPLICATES,
     seed: int = 0,
-    threads: int = 1,
     report: Report = _quiet,
 ) -> tuple[Curve, ...]:
     """A curve for each group and one for everything, the largest gain first. further: N. price: of
@@ -96,7 +95,7 @@ def curves(
         raise InputError("a curve looks at least one answer ahead, by at least three replicates")
     if price is not None and not 0 < price < float("inf"):
         raise InputError("the price of an answer must be above 0")
-    utility = Utility(problem, threads=threads)
+    utility = Utility(problem)
     names = [_ALL, *problem.groups] if len(problem.groups) > 1 else [_ALL]
     found = []
     for number, name in enumerate(names):

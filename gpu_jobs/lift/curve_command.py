@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from gpu_jobs import crowd_files, svg, tables
-from gpu_jobs.contracts import InputError, canonical
-from gpu_jobs.lift.command import add_inputs, recipe_by, rows_of
+from gpu_jobs.contracts import canonical
+from gpu_jobs.lift.command import add_inputs, question
 from gpu_jobs.lift.curve import REPLICATES, Curve, curves
-from gpu_jobs.lift.problem import RESAMPLES, build
+from gpu_jobs.lift.problem import RESAMPLES
 
 _SHOWN = 6
 SAYS = (
@@ -37,25 +37,13 @@ def add(commands: "argparse._SubParsersAction[Any]", _common: argparse.ArgumentP
     parser.add_argument("--replicates", type=int, default=REPLICATES)
     parser.add_argument("--resamples", type=int, default=RESAMPLES)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, metavar="CURVE.json")
     parser.add_argument("--plot", type=Path, metavar="CURVE.svg")
     parser.set_defaults(command=run, json=True)
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    if options.threads < 1:
-        raise InputError("threads must be at least 1")
-    train, test = rows_of(options)
-    problem = build(
-        train,
-        test,
-        recipe=recipe_by(options),
-        metric=options.metric,
-        positive=options.positive,
-        resamples=options.resamples,
-        seed=options.seed,
-    )
+    problem = question(options)
     found = curves(
         problem,
         further=options.next,
@@ -63,7 +51,6 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         least_gain=options.least_gain,
         replicates=options.replicates,
         seed=options.seed,
-        threads=options.threads,
     )
     printed = {
         "metric": problem.metric,

@@ -36,7 +36,7 @@ def of_rows(problem: Problem, weights: np.ndarray) -> np.ndarray:
     row leaves. weights: float32 (H, d + 1) of everybody's head.
     """
     logits, width = weights.shape
-    train = problem.axes.train
+    train, ones = problem.axes.train, float(problem.recipe.intercept)
     chance = heads.probabilities(weights[None], train)[0].astype(np.float64)
     counts = weighed(problem)
     total = np.sum([np.asarray(each.sum(axis=1)).ravel() for each in counts], axis=0)
@@ -47,9 +47,9 @@ def of_rows(problem: Problem, weights: np.ndarray) -> np.ndarray:
     def bend(flat: np.ndarray) -> np.ndarray:
         """Hessian times a direction."""
         way = flat.reshape(logits, width)
-        scores = _scores(way, train)
+        scores = _scores(way, train, ones)
         curve = shown * (scores - (shown * scores).sum(axis=0)) * total
-        return (_back(curve, train) + penalty * way).ravel()
+        return (_back(curve, train, ones) + penalty * way).ravel()
 
     spread = (total * shown * (1 - shown)).sum(axis=1)
     diagonal = np.multiply.outer(spread, np.append(problem.axes.variance, 1.0)) + penalty
@@ -61,7 +61,7 @@ def of_rows(problem: Problem, weights: np.ndarray) -> np.ndarray:
         maxiter=_STEPS,
         M=LinearOperator((size, size), matvec=lambda flat: flat / diagonal.ravel()),
     )
-    along = _scores(solved.reshape(logits, width), train)
+    along = _scores(solved.reshape(logits, width), train, ones)
     # A row's gradient is (p − y)·x, so what it adds is that of its class against the mean.
     away = (shown * along).sum(axis=0)
     if logits == 1:
@@ -94,14 +94,15 @@ def _slope(problem: Problem, weights: np.ndarray) -> np.ndarray:
     """(H, d + 1): gradient of the test's mean log loss."""
     away = heads.probabilities(weights[None], problem.axes.test)[0].astype(np.float64)
     away[problem.test_label, np.arange(len(problem.test_label))] -= 1
-    return _back(away[-len(weights) :] / len(problem.test_label), problem.axes.test)
+    ones = float(problem.recipe.intercept)
+    return _back(away[-len(weights) :] / len(problem.test_label), problem.axes.test, ones)
 
 
-def _scores(way: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _scores(way: np.ndarray, rows: np.ndarray, ones: float) -> np.ndarray:
     flat = way[:, :-1].astype(np.float32) @ rows.T
-    return flat.astype(np.float64) + way[:, -1:]
+    return flat.astype(np.float64) + ones * way[:, -1:]
 
 
-def _back(residual: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _back(residual: np.ndarray, rows: np.ndarray, ones: float) -> np.ndarray:
     flat = residual.astype(np.float32) @ rows
-    return np.hstack([flat.astype(np.float64), residual.sum(axis=1, keepdims=True)])
+    return np.hstack([flat.astype(np.float64), ones * residual.sum(axis=1, keepdims=True)])

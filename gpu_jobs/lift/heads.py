@@ -88,7 +88,9 @@ def train(
     edges = _edges(used, features.shape[0], blocks)
     penalty = np.full(width, l2, dtype=np.float32)
     penalty[-1] = INTERCEPT
-    problem = _Problem(rows, edges, penalty, targets[todo][:, :, used])
+    targets = targets[todo][:, :, used]
+    made = [_block(rows[edge], targets[:, :, edge]) for edge in edges]
+    problem = _Problem([block for block in made if len(block.total)], penalty)
     state = problem.at(found[todo])
     curvature = state.spread / weight[todo]
     diagonal = np.multiply.outer(curvature * weight[todo], np.append(variance, 1.0)) + penalty
@@ -106,8 +108,8 @@ def train(
             found[todo[flat]] = state.weights[flat]
             converged[todo[flat]] = True
             left = ~flat
-            todo, scale, problem = todo[left], scale[left], problem.part(left)
-            state = problem.at(state.weights[left])
+            todo, scale = todo[left], scale[left]
+            problem, state = problem.part(left, state)
             memory = [(s[left], y[left], r[left]) for s, y, r in memory]
         direction = _direction(state.gradient, memory, scale)
         after = problem.search(state, direction)
@@ -131,13 +133,14 @@ def probabilities(weights: np.ndarray, features: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _State:
-    """weights, gradient: (K, H, d + 1). scores: a block each, (its K, H, rows). spread: float64
-    (K,), Σ_i weight · p(1 − p).
+    """weights, gradient: (K, H, d + 1). scores, chances: a block each, (its K, H, rows). spread:
+    float64 (K,), Σ_i weight · p(1 − p).
     """
 
     weights: np.ndarray
     gradient: np.ndarray
     scores: list[np.ndarray]
+    chances: list[np.ndarray]
     spread: np.ndarray
 
 
@@ -152,22 +155,42 @@ class _Block:
     target: np.ndarray
     total: np.ndarray
 
+    def part(self, which: np.ndarray) -> tuple["_Block", np.ndarray]:
+        """For the coalitions that are in `which`, and where these stand here, bool (K',)."""
+        here = which[self.who]
+        if isinstance(self.who, slice):
+            who: np.ndarray | slice = self.who
+        else:
+            who = (np.cumsum(which) - 1)[self.who[here]]
+        return _Block(self.rows, who, self.target[here], self.total[here]), here
+
 
 class _Problem:
     """The loss of all coalitions."""
 
-    def __init__(
-        self, rows: np.ndarray, edges: list[slice], penalty: np.ndarray, targets: np.ndarray
-    ) -> None:
-        self._rows, self._edges, self._penalty, self._targets = rows, edges, penalty, targets
-        made = [_block(rows[edge], targets[:, :, edge]) for edge in edges]
-        self._blocks = [block for block in made if len(block.total)]
+    def __init__(self, blocks: list[_Block], penalty: np.ndarray) -> None:
+        self._blocks, self._penalty = blocks, penalty
 
-    def part(self, which: np.ndarray) -> "_Problem":
-        return _Problem(self._rows, self._edges, self._penalty, self._targets[which])
+    def part(self, which: np.ndarray, state: _State) -> tuple["_Problem", _State]:
+        """The same for some of the coalitions, bool (K,)."""
+        found = [block.part(which) for block in self._blocks]
+        kept = [place for place, (block, _) in enumerate(found) if len(block.total)]
+        return (
+            _Problem([found[place][0] for place in kept], self._penalty),
+            _State(
+                state.weights[which],
+                state.gradient[which],
+                [state.scores[place][found[place][1]] for place in kept],
+                [state.chances[place][found[place][1]] for place in kept],
+                state.spread[which],
+            ),
+        )
 
     def at(self, weights: np.ndarray) -> _State:
-        return self._finish(weights, [_scores(weights, block) for block in self._blocks])
+        scores = [_scores(weights, block) for block in self._blocks]
+        chances = [_softmax(each) for each in scores]
+        pairs = zip(chances, self._blocks, strict=True)
+        return self._finish(weights, scores, chances, [_residual(*each) for each in pairs])
 
     def search(self, state: _State, direction: np.ndarray) -> _State:
         """The next point on the line; the slope there is at most half of the one here."""
@@ -175,19 +198,22 @@ class _Problem:
         slope = _dot(state.gradient, direction)
         pull = _dot(self._penalty * direction, direction)
         curve = pull.copy()
-        for block, scores, line in zip(self._blocks, state.scores, across, strict=True):
-            curve[block.who] += _curvature(scores, line, block.total)
+        for block, chance, line in zip(self._blocks, state.chances, across, strict=True):
+            curve[block.who] += _curvature(chance, line, block.total)
         length = -slope / np.where(curve > 0, curve, 1.0)
         base = _dot(self._penalty * state.weights, direction)
         low, high = np.zeros(len(slope)), np.full(len(slope), np.inf)
-        for _ in range(_MENDS):
+        for mend in range(_MENDS + 1):
             t = length.astype(np.float32)
             there = base + length * pull
-            for block, scores, line in zip(self._blocks, state.scores, across, strict=True):
-                moved = scores + t[block.who, None, None] * line
-                there[block.who] += _dot(_residual(moved, block), line)
+            scores, chances, residuals = [], [], []
+            for block, from_, line in zip(self._blocks, state.scores, across, strict=True):
+                scores.append(from_ + t[block.who, None, None] * line)
+                chances.append(_softmax(scores[-1]))
+                residuals.append(_residual(chances[-1], block))
+                there[block.who] += _dot(residuals[-1], line)
             steep = np.abs(there) > _FLAT * np.abs(slope)
-            if not steep.any():
+            if mend == _MENDS or not steep.any():
                 break
             # The slope rises along the line: the root lies between the last of each sign.
             low = np.where(there < 0, length, low)
@@ -196,26 +222,24 @@ class _Problem:
             inside = (secant > low) & (secant < high)
             middle = np.where(np.isfinite(high), (low + high) / 2, 2 * length)
             length = np.where(steep, np.where(inside, secant, middle), length)
-        t = length.astype(np.float32)
-        return self._finish(
-            state.weights + t[:, None, None] * direction,
-            [
-                scores + t[block.who, None, None] * line
-                for block, scores, line in zip(self._blocks, state.scores, across, strict=True)
-            ],
-        )
+        weights = state.weights + t[:, None, None] * direction
+        return self._finish(weights, scores, chances, residuals)
 
-    def _finish(self, weights: np.ndarray, scores: list[np.ndarray]) -> _State:
+    def _finish(
+        self,
+        weights: np.ndarray,
+        scores: list[np.ndarray],
+        chances: list[np.ndarray],
+        residuals: list[np.ndarray],
+    ) -> _State:
         gradient = self._penalty * weights
         spread = np.zeros(len(weights))
         width = weights.shape[2]
-        for block, here in zip(self._blocks, scores, strict=True):
-            chance = _softmax(here)
-            residual = block.total * chance - block.target
+        for block, chance, residual in zip(self._blocks, chances, residuals, strict=True):
             flat = residual.reshape(-1, residual.shape[2]) @ block.rows
-            gradient[block.who] += flat.reshape(len(here), -1, width)
+            gradient[block.who] += flat.reshape(len(chance), -1, width)
             spread[block.who] += _dot(block.total * chance, 1 - chance) / chance.shape[1]
-        return _State(weights, gradient, scores, spread)
+        return _State(weights, gradient, scores, chances, spread)
 
 
 def _alike(targets: np.ndarray, used: np.ndarray) -> np.ndarray:
@@ -272,13 +296,14 @@ def _softmax(scores: np.ndarray) -> np.ndarray:
     return found / found.sum(axis=1, keepdims=True)
 
 
-def _residual(scores: np.ndarray, block: _Block) -> np.ndarray:
-    return block.total * _softmax(scores) - block.target
+def _residual(chance: np.ndarray, block: _Block) -> np.ndarray:
+    found = block.total * chance
+    found -= block.target
+    return found
 
 
-def _curvature(scores: np.ndarray, line: np.ndarray, total: np.ndarray) -> np.ndarray:
+def _curvature(chance: np.ndarray, line: np.ndarray, total: np.ndarray) -> np.ndarray:
     """Second derivative of the loss along a line, float64 (K,)."""
-    chance = _softmax(scores)
     if chance.shape[1] == 1:
         return _dot(total * chance * (1 - chance), line * line)
     mean = (chance * line).sum(axis=1, keepdims=True)
