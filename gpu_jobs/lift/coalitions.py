@@ -165,8 +165,8 @@ class Utility:
         who = np.repeat(np.arange(len(rows)), [len(each) for each in rows])
         row = np.concatenate([*rows, np.zeros(0, dtype=np.int64)])
         label = np.concatenate([*labels, np.zeros(0, dtype=np.int64)])
-        cell = label * len(problem.axes.train) + problem.feature[row]
-        shape = (len(rows), len(problem.classes) * len(problem.axes.train))
+        cell = label * problem.axes.train.shape[0] + problem.feature[row]
+        shape = (len(rows), len(problem.classes) * problem.axes.train.shape[0])
         ones = np.ones(len(row), dtype=np.float32)
         found = sparse.coo_array((ones, (who, cell)), shape=shape).toarray()
         return found.reshape(len(rows), len(problem.classes), -1)
@@ -174,5 +174,5 @@ class Utility:
     def _size(self) -> int:
         problem = self.problem
         logits = 1 if len(problem.classes) == 2 else len(problem.classes)
-        rows = max(len(problem.axes.train), len(problem.test_label))
+        rows = max(*problem.axes.train.shape, len(problem.test_label))
         return int(np.clip(_ENTRIES // (logits * rows), 8, _MOST))

@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 
 from gpu_jobs import crowd_files, tables
 from gpu_jobs.contracts import InputError, canonical
+from gpu_jobs.lift.coalitions import Utility
+from gpu_jobs.lift.examples import examples
 from gpu_jobs.lift.methods import METHODS, ROWS, Settings
 from gpu_jobs.lift.metrics import METRICS
 from gpu_jobs.lift.plot import svg
@@ -39,6 +41,13 @@ def add(commands: "argparse._SubParsersAction[Any]", _common: argparse.ArgumentP
     lift.add_argument("--budget", metavar="300s", help="s, m or h; without it, no limit")
     lift.add_argument("--workdir", type=Path, help="keeps finished chunks; a killed run goes on")
     lift.add_argument("--threads", type=int, default=1)
+    lift.add_argument(
+        "--examples",
+        type=int,
+        default=0,
+        metavar="N",
+        help="rows of each group that helped most and that hurt most, with their inputs",
+    )
     lift.add_argument("--out", type=Path, metavar="LIFT.json")
     lift.add_argument("--plot", type=Path, metavar="LIFT.svg")
     # Nested lists of groups read badly as lines; a terminal gets the JSON, too.
@@ -92,7 +101,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     )
     if options.threads < 1:
         raise InputError("threads must be at least 1")
-    problem = question(options)
+    if options.examples < 0:
+        raise InputError("examples must not be below 0")
+    problem, train = question(options)
     result = measure(
         problem,
         settings,
@@ -103,16 +114,18 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     for sentence in result.warnings:
         print(f"gpu_jobs: {sentence}", file=sys.stderr)  # noqa: T201
     found = asdict(result)
+    if options.examples:
+        found["examples"] = _examples(problem, train, options.examples)
     _write(options.out, canonical(found) + "\n")
     _write(options.plot, svg(result))
     return found
 
 
-def question(options: argparse.Namespace) -> Problem:
-    """The problem of the files. Raises InputError that names the file and the line."""
+def question(options: argparse.Namespace) -> tuple[Problem, "Set"]:
+    """The problem of the files, and the training rows. An InputError names file and line."""
     train, test = _read(options)
     try:
-        return build(
+        problem = build(
             train.rows,
             test.rows,
             recipe=adapted(
@@ -134,10 +147,28 @@ def question(options: argparse.Namespace) -> Problem:
         raise InputError(
             f"{of.path}: {error.sentence} in {_line(of.path, of.row[error.row])}"
         ) from (error)
+    return problem, train
+
+
+def _examples(problem: Problem, train: "Set", most: int) -> list[dict[str, Any]]:
+    """With the line of the row in its file, its item, answer and input, for a reader to check."""
+    rows = train.rows
+    return [
+        {
+            "group": one.group,
+            "effect": one.effect,
+            "size": one.size,
+            "where": _line(train.path, train.row[one.row]),
+            "item_id": rows.item[one.row] if rows.item else None,
+            "answer": rows.label[one.row],
+            "input": rows.inputs[one.row],
+        }
+        for one in examples(problem, Utility(problem).full().weights[0], most=most)
+    ]
 
 
 @dataclass(frozen=True)
-class _Set:
+class Set:
     """path: of the file whose rows these are. row: of each, from 0, in that file."""
 
     path: Path
@@ -145,7 +176,7 @@ class _Set:
     rows: Rows
 
 
-def _read(options: argparse.Namespace) -> tuple[_Set, _Set]:
+def _read(options: argparse.Namespace) -> tuple[Set, Set]:
     """Training rows and test rows. A row without an answer teaches nothing and is left out; blank
     ids and inputs are faults of the file.
     """
@@ -174,7 +205,7 @@ def _read(options: argparse.Namespace) -> tuple[_Set, _Set]:
     )
     test = _columns(away, options.test, [answer, *inputs]).take(pa.array(tested, pa.int64()))
     return (
-        _Set(
+        Set(
             path=options.train,
             row=answered,
             rows=Rows(
@@ -186,7 +217,7 @@ def _read(options: argparse.Namespace) -> tuple[_Set, _Set]:
                 item=_ids(train),
             ),
         ),
-        _Set(
+        Set(
             path=options.test,
             row=tested,
             rows=Rows(

@@ -43,7 +43,7 @@ def add(commands: "argparse._SubParsersAction[Any]", _common: argparse.ArgumentP
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    problem = question(options)
+    problem, _ = question(options)
     found = curves(
         problem,
         further=options.next,

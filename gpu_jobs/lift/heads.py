@@ -23,6 +23,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
+
+from gpu_jobs.lift.features import Matrix
 
 INTERCEPT = 1e-4
 TOLERANCE = 1e-5
@@ -30,6 +33,8 @@ TOLERANCE = 1e-5
 MAX_STEPS = 200
 _MEMORY = 8
 _BLOCK = 384
+_THIN = 8_192
+"""Rows of a block of sparse ones, whose product copies all weights, so that few are better."""
 _FLAT = 0.5
 _MENDS = 6
 
@@ -47,7 +52,7 @@ class Heads:
 
 
 def train(
-    features: np.ndarray,
+    features: Matrix,
     targets: np.ndarray,
     *,
     variance: np.ndarray,
@@ -60,9 +65,10 @@ def train(
 ) -> Heads:
     """Heads for K coalitions.
 
-    features: float32 (u, d) in principal axes. targets: float32 (K, C, u), the weight of row i
-    with class c in coalition k. variance: (d,) of the axes. start: float32 (H, d + 1), where
-    every coalition begins that has at least half of the largest weight; the others begin at zero.
+    features: float32 (u, d) in principal axes, or sparse. targets: float32 (K, C, u), the weight
+    of row i with class c in coalition k. variance: (d,) of the axes. start: float32 (H, d + 1),
+    where every coalition begins that has at least half of the largest weight; the others begin at
+    zero.
     blocks: first rows of the blocks, where rows stand in an order that has coalitions in common;
     without them, rows are sorted by the coalitions that use them. intercept: without it, b is 0.
     """
@@ -84,8 +90,13 @@ def train(
         return Heads(found, converged, steps)
     # Beside zeros b has no gradient but its penalty's, and stays where it begins.
     ones = np.full((len(used), 1), intercept, dtype=np.float32)
-    rows = np.hstack([features[used], ones])
-    edges = _edges(used, features.shape[0], blocks)
+    thin = sparse.issparse(features)
+    rows = (
+        sparse.hstack([features[used], ones], format="csr")
+        if thin
+        else np.hstack([features[used], ones])
+    )
+    edges = _edges(used, features.shape[0], blocks, least=_THIN if thin else _BLOCK)
     penalty = np.full(width, l2, dtype=np.float32)
     penalty[-1] = INTERCEPT
     targets = targets[todo][:, :, used]
@@ -122,7 +133,7 @@ def train(
     return Heads(found, converged, steps)
 
 
-def probabilities(weights: np.ndarray, features: np.ndarray) -> np.ndarray:
+def probabilities(weights: np.ndarray, features: Matrix) -> np.ndarray:
     """float32 (K, C, t) of heads (K, H, d + 1) on rows (t, d)."""
     count, logits, width = weights.shape
     flat = weights.reshape(count * logits, width)
@@ -150,7 +161,7 @@ class _Block:
     total: (K', 1, r).
     """
 
-    rows: np.ndarray
+    rows: Matrix
     who: np.ndarray | slice
     target: np.ndarray
     total: np.ndarray
@@ -248,23 +259,23 @@ def _alike(targets: np.ndarray, used: np.ndarray) -> np.ndarray:
     return used[np.lexsort((used, who.argmax(axis=0), -who.sum(axis=0)))]
 
 
-def _edges(used: np.ndarray, rows: int, blocks: Sequence[int] | None) -> list[slice]:
+def _edges(used: np.ndarray, rows: int, blocks: Sequence[int] | None, *, least: int) -> list[slice]:
     """Slices of the used rows: the caller's blocks, joined until they are worth a product."""
     if blocks is None:
-        parts = max(round(len(used) / _BLOCK), 1)
+        parts = max(round(len(used) / least), 1)
         cuts = np.linspace(0, len(used), parts + 1).astype(int).tolist()
     else:
         wanted = np.searchsorted(used, np.append(np.asarray(blocks), rows))
         cuts = [0]
         for cut in wanted.tolist():
-            if cut - cuts[-1] >= _BLOCK // 2:
+            if cut - cuts[-1] >= least // 2:
                 cuts.append(cut)
         if len(used) - cuts[-1] > 0:
             cuts.append(len(used))
     return [slice(a, b) for a, b in itertools.pairwise(cuts) if b > a]
 
 
-def _block(rows: np.ndarray, targets: np.ndarray) -> _Block:
+def _block(rows: Matrix, targets: np.ndarray) -> _Block:
     total = targets.sum(axis=1, keepdims=True)
     here = total.any(axis=(1, 2))
     who: np.ndarray | slice = slice(None)
@@ -282,7 +293,7 @@ def _block(rows: np.ndarray, targets: np.ndarray) -> _Block:
 def _scores(weights: np.ndarray, block: _Block) -> np.ndarray:
     mine = weights[block.who]
     flat = mine.reshape(-1, mine.shape[2]) @ block.rows.T
-    return flat.reshape(len(mine), -1, len(block.rows))
+    return flat.reshape(len(mine), -1, block.rows.shape[0])
 
 
 def _softmax(scores: np.ndarray) -> np.ndarray:

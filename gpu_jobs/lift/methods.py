@@ -246,13 +246,19 @@ def _along(utility: Utility, order: np.ndarray, ends: np.ndarray, near: float) -
 def _knn(utility: Utility, settings: Settings, number: int) -> np.ndarray:
     """(G + 1, 1 + R): summed values on a slice of the test rows; last, the rows' weights."""
     problem = utility.problem
+    train, test = problem.axes.train, problem.axes.test
+    if not (isinstance(train, np.ndarray) and isinstance(test, np.ndarray)):
+        raise InputError(
+            f"knn compares {train.shape[0]:,} inputs by all of {train.shape[1]:,} features;"
+            " it needs them cut, with dims 512 for instance"
+        )
     order = np.random.default_rng([settings.seed, 4]).permutation(len(problem.test_label))
     rows = order[number * _TEST_ROWS : (number + 1) * _TEST_ROWS]
     values = knn_shapley(
-        problem.axes.train[problem.feature],
+        train[problem.feature],
         problem.label,
         problem.group,
-        problem.axes.test[rows],
+        test[rows],
         problem.test_label[rows],
         groups=len(problem.groups),
         neighbours=settings.neighbours,

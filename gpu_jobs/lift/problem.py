@@ -131,7 +131,9 @@ def build(
     place = {name: code for code, name in enumerate(classes)}
     order = sorted(range(len(test_keys)), key=lambda i: (test_keys[i], test.label[i]))
     test_label = np.array([place[test.label[i]] for i in order], dtype=np.int64)
-    _, document = np.unique([whole[i] for i in order], return_inverse=True)
+    # Numbered as they come, so that draws do not depend on the order of the rows given.
+    met: dict[int, int] = {}
+    document = np.array([met.setdefault(whole[i], len(met)) for i in order], dtype=np.int64)
     # Distinct inputs in the order in which groups bring them: blocks of rows follow groups.
     first: dict[str, int] = {}
     feature = np.array([first.setdefault(key, len(first)) for key in keys], dtype=np.int64)
@@ -183,7 +185,7 @@ def build(
 
 def with_counts(problem: Problem, times: np.ndarray) -> Problem:
     """The problem in which training row i stands times[i] times, (n,)."""
-    shape = (len(problem.classes), len(problem.axes.train), len(problem.groups))
+    shape = (len(problem.classes), problem.axes.train.shape[0], len(problem.groups))
     found = _counts(problem.feature, problem.label, problem.group, times, shape=shape)
     return replace(problem, counts=found)
 

@@ -73,6 +73,20 @@ def test_every_method(files, capsys, method):
     assert found["groups"][-1]["name"] == "spam"
 
 
+def test_examples_can_be_read(files, capsys):
+    assert main(_arguments(files, "--examples", "2", "--method", "loo")) == 0
+    found = json.loads(capsys.readouterr().out)["examples"]
+    lines = (files / "train.csv").read_text().splitlines()
+    for one in found:
+        row = lines[int(one["where"].removeprefix("line ")) - 1]
+        assert row == f"{one['item_id']},{one['group']},{one['answer']}"
+        right = any(word in one["input"] for word in (GOOD if one["answer"] == "p" else BAD))
+        assert right == (one["effect"] == "helped")
+    assert {one["group"] for one in found if one["effect"] == "hurt"} >= {"spam"}
+    assert main(_arguments(files, "--examples", "-1")) == 2
+    assert "examples must not be below 0" in capsys.readouterr().err
+
+
 def test_small_groups_can_be_joined(files, capsys):
     assert main(_arguments(files, "--min-rows", "21", "--method", "loo")) == 0
     (only,) = json.loads(capsys.readouterr().out)["groups"]

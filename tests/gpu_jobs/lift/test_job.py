@@ -95,7 +95,7 @@ def test_examples_are_the_groups_own_rows(spec, tmp_path):
         assert (row["group"], row["item_id"]) == (one["group"], one["item_id"])
         assert one["size"] > 0
     spam = [one for one in found if one["group"] == "g13"]
-    assert [one["effect"] for one in spam].count("hurt") >= 9
+    assert [one["effect"] for one in spam].count("hurt") >= 6
     for group in {one["group"] for one in found}:
         sizes = [one["size"] for one in found if (one["group"], one["effect"]) == (group, "helped")]
         assert len(sizes) <= 10 and sizes == sorted(sizes, reverse=True)
@@ -200,7 +200,7 @@ def test_texts(tmp_path):
         ({"item_id": "i170"}, "test item 'i170' is in the training set, too"),
         ({"features": [1.0]}, "a list of the same length in every row"),
         ({"features": [1.0, None, 2.0, 3.0]}, "a list with a null in it"),
-        ({"features": [1.0, float("nan"), 2.0, 3.0]}, "not a finite number"),
+        ({"features": [1.0, float("nan"), 2.0, 3.0]}, "a number is not finite"),
         ({"split": "test", "group": None, "answer": " "}, "row 'r0' has no answer"),
     ],
 )
