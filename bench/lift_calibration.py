@@ -169,9 +169,11 @@ def _met(found: list[Rate]) -> Iterator[str]:
         noise = max(rate.paid / rate.projects for rate in mine if rate.who == NOISE)
         told = f"- {method}: at most {noise:.1%} of noise paid"
         told += f" ({'meets' if noise <= most else 'misses'} the goal of {most:.0%})"
-        real = [rate for rate in mine if rate.size == LARGE.name and rate.who == "20% turned"]
-        for rate in real:
-            share = rate.paid / rate.projects
-            told += f"; of the contributor nearest {100 * effect:g} points in large projects"
-            told += f" {share:.1%} ({'meets' if share >= least else 'misses'} {least:.0%})."
+        real = [rate for rate in mine if rate.size == LARGE.name and rate.who != NOISE]
+        near = min(real, key=lambda rate: abs(rate.mean - effect))
+        share = near.paid / near.projects
+        told += (
+            f"; of {near.who} ({100 * near.mean:+.1f} points in large projects) {share:.1%} paid"
+        )
+        told += f" ({'meets' if share >= least else 'misses'} {least:.0%})."
         yield told

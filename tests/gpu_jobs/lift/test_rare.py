@@ -5,6 +5,7 @@ negative, which is right for 88%.
 """
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def thinned(reference):
             found += [mine[at] for at in draw.permutation(len(mine))[: round(count * share)]]
         return [found[at] for at in draw.permutation(len(found))]
 
-    train, test = some("train", 1600), some("test", 2000)
+    train, test = some("train", 2600), some("test", 3000)
     group = [f"g{at % 4}" for at in range(len(train))]
     label = ["0" if name == "g3" else row["gold"] for name, row in zip(group, train, strict=True)]
     return (
@@ -43,10 +44,13 @@ def thinned(reference):
 
 @pytest.fixture(scope="module")
 def lazy(thinned):
+    # So little shrinking that some chances of positives pass one half.
+    recipe = replace(RECIPES["text-linear"], l2=0.003)
+    problem = build(*thinned, recipe=recipe, metric="accuracy", positive="1")
+    settings = Settings(method="with-without", seeds=6, base=900, take=650, chance=0)
+
     def of(metric):
-        problem = build(*thinned, recipe=RECIPES["text-linear"], metric=metric, positive="1")
-        settings = Settings(method="with-without", seeds=6, base=400, take=400, chance=0)
-        result = measure(problem, settings)
+        result = measure(replace(problem, metric=metric), settings)
         return next(one for one in result.groups if one.name == "g3"), result
 
     return of
@@ -54,7 +58,7 @@ def lazy(thinned):
 
 def test_accuracy_does_not_move(lazy):
     one, result = lazy("accuracy")
-    assert one.low < 0 < one.high and abs(one.value) < 0.01
+    assert one.low < 0 < one.high and abs(one.value) < 0.002
     assert result.everybody == pytest.approx(0.88, abs=0.02)
 
 
