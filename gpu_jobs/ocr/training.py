@@ -1,0 +1,443 @@
+"""Training from scratch: epochs of one schedule, a line of log and a checkpoint after each.
+
+AdamW (I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", ICLR 2019), label
+smoothing, dropout before the heads, and an exponential mean of the weights, which is what is
+tested. The rate rises, stays level, and falls over a tail of epochs (A. Hägele et al., "Scaling
+laws and compute-optimal training beyond fixed training durations", NeurIPS 2024), so how many
+epochs there are may still be decided while it is level. The tail sees larger pictures than the
+level part (M. Tan, Q. Le, "EfficientNetV2", ICML 2021) and transforms that fade.
+
+Every random number of an epoch follows from the seed, the epoch, the step and the shard, so a
+run that was killed goes on as if it had not been. A batch is cut into shards, one a thread, that
+meet once a step: their number is a part of the run, not of the machine.
+"""
+
+import copy
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from gpu_jobs import tables
+from gpu_jobs.contracts import InputError, canonical
+from gpu_jobs.ocr.augment import Strength, augmented, channels
+from gpu_jobs.ocr.ink import Ink
+from gpu_jobs.ocr.model import BACKBONE, Reader
+
+_WEIGHTLESS = 2
+"""Tensors with fewer dimensions are gains and offsets, which do not decay."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """tail: the last epochs, in which the rate falls; at most `epochs`. level_size, tail_size:
+    (height, width) of the pictures before and in it. fade: strength of the transforms in the
+    last epoch by that of the level part. warmup: steps. ema: of the weights, a step. shards:
+    parts of a batch. bf16: products in bfloat16.
+    """
+
+    backbone: str = BACKBONE
+    epochs: int = 60
+    tail: int = 12
+    level_size: tuple[int, int] = (36, 96)
+    tail_size: tuple[int, int] = (48, 128)
+    fade: float = 0.5
+    batch: int = 64
+    rate: float = 1.2e-3
+    warmup: int = 150
+    decay: float = 0.05
+    smoothing: float = 0.05
+    dropout: float = 0.2
+    clip: float = 1.0
+    ema: float = 0.996
+    shards: int = 2
+    bf16: bool = True
+    augment: Strength | None = field(default_factory=Strength)
+
+    @property
+    def level(self) -> int:
+        """Epochs before the tail."""
+        return max(self.epochs - self.tail, 0)
+
+    def size(self, epoch: int) -> tuple[int, int]:
+        """Height and width in epoch 1, 2, …"""
+        return self.level_size if epoch <= self.level else self.tail_size
+
+    def strength(self, epoch: int) -> Strength | None:
+        if self.augment is None or epoch <= self.level:
+            return self.augment
+        share = (epoch - self.level) / (self.epochs - self.level)
+        return _weaker(self.augment, 1 - (1 - self.fade) * share)
+
+    def pace(self, step: int, steps: int) -> float:
+        """Share of the rate in step 0, 1, … of the run; steps: of an epoch."""
+        rising = (step + 1) / (self.warmup + 1)
+        falling = (step - self.level * steps) / ((self.epochs - self.level) * steps)
+        return min(rising, 1.0) * (1 - max(falling, 0.0) ** 0.5 * 0.995)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """loss: mean over the epoch's batches. character, sequence: shares of the validation set read
+    right by the mean weights. seconds: wall clock, of training and of testing; cpu_seconds: of
+    this process in both.
+    """
+
+    epoch: int
+    height: int
+    width: int
+    loss: float
+    character: float
+    sequence: float
+    train_seconds: float
+    test_seconds: float
+    cpu_seconds: float
+    images: int
+
+
+@dataclass(frozen=True)
+class Trained:
+    """model: with the mean weights. size: (height, width) it was trained on last."""
+
+    model: Reader
+    size: tuple[int, int]
+    epochs: tuple[Epoch, ...]
+
+
+def train(
+    ink: Ink,
+    codes: np.ndarray,
+    validation: tuple[Ink, np.ndarray],
+    *,
+    letters: int,
+    recipe: Recipe,
+    seed: int,
+    workdir: Path | None = None,
+    resume: bool = False,
+    device: str = "cpu",
+    report: Callable[[Epoch], None] = lambda _epoch: None,
+    stop: Callable[[Epoch], bool] = lambda _epoch: False,
+) -> Trained:
+    """codes: int64 (n, positions). stop: asked after each epoch; True ends the run there.
+
+    Raises InputError for a workdir of another run, or one that holds a run when `resume` is not
+    asked for.
+    """
+    run = _Run(ink, codes, letters, recipe, seed, device)
+    store = Store(workdir, run.identity)
+    done = store.open(run, resume=resume)
+    with ThreadPoolExecutor(recipe.shards) as pool:
+        while len(done) < recipe.epochs and not (done and stop(done[-1])):
+            number = len(done) + 1
+            start, cpu = perf_counter(), process_time()
+            loss = run.epoch(number, pool)
+            middle = perf_counter()
+            right = (
+                read(run.mean, validation[0], recipe.size(number), pool=pool, bf16=recipe.bf16)
+                == validation[1]
+            )
+            done.append(
+                Epoch(
+                    epoch=number,
+                    height=recipe.size(number)[0],
+                    width=recipe.size(number)[1],
+                    loss=loss,
+                    character=float(right.mean()),
+                    sequence=float(right.all(axis=1).mean()),
+                    train_seconds=middle - start,
+                    test_seconds=perf_counter() - middle,
+                    cpu_seconds=process_time() - cpu,
+                    images=len(codes),
+                )
+            )
+            store.save(run, done)
+            report(done[-1])
+    return Trained(run.mean, recipe.size(max(len(done), 1)), tuple(done))
+
+
+def read(
+    model: Reader,
+    ink: Ink,
+    size: tuple[int, int],
+    *,
+    pool: ThreadPoolExecutor | None = None,
+    bf16: bool = True,
+    batch: int = 100,
+) -> np.ndarray:
+    """Codes int64 (n, positions) of the likeliest letters."""
+    return scores(model, ink, size, pool=pool, bf16=bf16, batch=batch).argmax(axis=2)
+
+
+def scores(
+    model: Reader,
+    ink: Ink,
+    size: tuple[int, int],
+    *,
+    pool: ThreadPoolExecutor | None = None,
+    bf16: bool = True,
+    batch: int = 100,
+    shifts: Sequence[tuple[int, int]] = ((0, 0),),
+) -> np.ndarray:
+    """Log-chances float32 (n, positions, letters), their mean over pictures moved by `shifts`,
+    (down, right) in pixels of `size`.
+    """
+    amount, typical = resized(ink, size), torch.from_numpy(ink.typical)
+    device = next(model.parameters()).device
+
+    def part(start: int) -> np.ndarray:
+        torch.set_num_threads(1)
+        here = amount[start : start + batch].float()
+        with torch.inference_mode(), _products(device, bf16=bf16):
+            found = [
+                model(channels(_moved(here, *shift), typical[start : start + batch]).to(device))
+                .float()
+                .log_softmax(dim=2)
+                for shift in shifts
+            ]
+        return torch.stack(found).mean(dim=0).cpu().numpy()
+
+    starts = range(0, len(ink), batch)
+    parts = list(pool.map(part, starts) if pool is not None else map(part, starts))
+    return np.concatenate(parts)
+
+
+def resized(ink: Ink, size: tuple[int, int]) -> torch.Tensor:
+    """Ink float16 (n, height, width), averaged where it becomes smaller."""
+    amount = torch.from_numpy(ink.amount)
+    if tuple(amount.shape[1:]) == size:
+        return amount.half()
+    parts = [
+        functional.interpolate(
+            each[:, None], size, mode="bilinear", antialias=True, align_corners=False
+        )[:, 0].half()
+        for each in amount.split(1000)
+    ]
+    return torch.cat(parts).clamp(0, 1)
+
+
+class _Run:
+    """Weights, their mean and the optimizer's state; an epoch at a time."""
+
+    def __init__(
+        self, ink: Ink, codes: np.ndarray, letters: int, recipe: Recipe, seed: int, device: str
+    ) -> None:
+        self._ink, self.recipe, self._seed = ink, recipe, seed
+        self._typical, self._codes = torch.from_numpy(ink.typical), torch.from_numpy(codes)
+        self._device = torch.device(device)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = Reader(
+                codes.shape[1], letters, backbone=recipe.backbone, dropout=recipe.dropout
+            )
+        self.model = model.to(self._device, memory_format=torch.channels_last)
+        self.mean = copy.deepcopy(self.model).eval().requires_grad_(False)
+        self._replicas = [self.model, *(_sharing(self.model) for _ in range(recipe.shards - 1))]
+        # Heads are matrices a position: as many dimensions as need no second look.
+        parameters = list(self.model.parameters())
+        plain = [each for each in parameters if each.ndim < _WEIGHTLESS]
+        decaying = [each for each in parameters if each.ndim >= _WEIGHTLESS]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": decaying, "weight_decay": recipe.decay}, {"params": plain}],
+            lr=recipe.rate,
+            betas=(0.9, 0.98),
+            weight_decay=0.0,
+            fused=True,
+        )
+        self.steps = math.ceil(len(codes) / recipe.batch)
+        digest = hashlib.sha256(ink.amount.tobytes() + codes.tobytes()).hexdigest()
+        told = asdict(recipe)
+        del told["epochs"]
+        self.identity = canonical(
+            {"kind": "ocr", "data": digest, "seed": seed, "letters": letters} | told
+        )
+        self._sized: tuple[tuple[int, int], torch.Tensor] | None = None
+
+    def epoch(self, number: int, pool: ThreadPoolExecutor) -> float:
+        recipe = self.recipe
+        amount = self._at(recipe.size(number))
+        strength = recipe.strength(number)
+        order = torch.from_numpy(
+            np.random.default_rng([self._seed, number]).permutation(len(self._codes))
+        )
+        self.model.train()
+        losses = []
+        for step, rows in enumerate(order.split(recipe.batch)):
+            done = (number - 1) * self.steps + step
+            for group in self.optimizer.param_groups:
+                group["lr"] = recipe.rate * recipe.pace(done, self.steps)
+            parts = [part for part in rows.tensor_split(recipe.shards) if len(part)]
+            jobs = [
+                pool.submit(
+                    self._shard,
+                    self._replicas[place],
+                    amount,
+                    part,
+                    len(rows),
+                    strength,
+                    (number, step, place),
+                )
+                for place, part in enumerate(parts)
+            ]
+            losses.append(sum(job.result() for job in jobs))
+            self._step(len(parts), done)
+        return float(np.mean(losses))
+
+    def _shard(
+        self,
+        model: Reader,
+        amount: torch.Tensor,
+        rows: torch.Tensor,
+        whole: int,
+        strength: Strength | None,
+        key: tuple[int, int, int],
+    ) -> float:
+        """Gradients of these rows' share of the batch's loss into the replica; the share."""
+        torch.set_num_threads(1)
+        source = torch.Generator().manual_seed(_number(self._seed, *key))
+        here, typical = amount[rows].float(), self._typical[rows]
+        if strength is not None:
+            here, typical = augmented(here, typical, strength, source)
+        pictures = channels(here, typical).to(self._device, memory_format=torch.channels_last)
+        keep = model.dropout_mask(len(rows), source).to(self._device)
+        model.zero_grad(set_to_none=True)
+        with _products(self._device, bf16=self.recipe.bf16):
+            features = model.features(pictures)
+        logits = model.read_features(features, keep)
+        loss = functional.cross_entropy(
+            logits.flatten(0, 1),
+            self._codes[rows].flatten().to(self._device),
+            label_smoothing=self.recipe.smoothing,
+        )
+        loss = loss * (len(rows) / whole)
+        loss.backward()
+        return float(loss.detach())
+
+    def _step(self, shards: int, done: int) -> None:
+        parameters = list(self.model.parameters())
+        for replica in self._replicas[1:shards]:
+            for own, other in zip(parameters, replica.parameters(), strict=True):
+                own.grad.add_(other.grad)
+        nn.utils.clip_grad_norm_(parameters, self.recipe.clip)
+        self.optimizer.step()
+        keep = min(self.recipe.ema, (1 + done) / (10 + done))
+        with torch.no_grad():
+            for mean, now in zip(self.mean.parameters(), parameters, strict=True):
+                mean.lerp_(now, 1 - keep)
+
+    def _at(self, size: tuple[int, int]) -> torch.Tensor:
+        if self._sized is None or self._sized[0] != size:
+            self._sized = (size, resized(self._ink, size))
+        return self._sized[1]
+
+
+class Store:
+    """Checkpoint, log and identity of one run in a folder; without a folder, nothing is kept."""
+
+    def __init__(self, workdir: Path | None, identity: str) -> None:
+        self._workdir, self._identity = workdir, identity
+
+    def open(self, run: _Run, *, resume: bool) -> list[Epoch]:
+        """Epochs that are done, after their weights went into `run`."""
+        if self._workdir is None:
+            return []
+        try:
+            self._workdir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{self._workdir} cannot be made: {error.strerror}") from error
+        claimed = self._workdir / "run.json"
+        if claimed.exists() and claimed.read_text(encoding="utf-8") != self._identity:
+            raise InputError(f"{self._workdir} holds another run")
+        if not (self._workdir / "checkpoint.pt").exists():
+            tables.write_text(self._identity, claimed)
+            return []
+        if not resume:
+            raise InputError(f"{self._workdir} holds this run already; go on with --resume")
+        found = torch.load(self._workdir / "checkpoint.pt", weights_only=True, map_location="cpu")
+        run.model.load_state_dict(found["model"])
+        run.mean.load_state_dict(found["mean"])
+        run.optimizer.load_state_dict(found["optimizer"])
+        self._check(run, int(found["planned"]), len(json.loads(found["epochs"])))
+        return [Epoch(**each) for each in json.loads(found["epochs"])]
+
+    def _check(self, run: _Run, planned: int, done: int) -> None:
+        wanted = run.recipe.epochs
+        if wanted != planned and done > min(wanted, planned) - run.recipe.tail:
+            raise InputError(
+                f"epoch {done} of {planned} is past the level part, so the run cannot have"
+                f" {wanted} epochs any more"
+            )
+
+    def save(self, run: _Run, done: Sequence[Epoch]) -> None:
+        """The log is written from the checkpoint's epochs, so the two never differ for long."""
+        if self._workdir is None:
+            return
+        rows = [asdict(each) for each in done]
+        state: dict[str, Any] = {
+            "model": run.model.state_dict(),
+            "mean": run.mean.state_dict(),
+            "optimizer": run.optimizer.state_dict(),
+            "epochs": json.dumps(rows),
+            "planned": run.recipe.epochs,
+        }
+        path = self._workdir / "checkpoint.pt"
+        waiting = path.with_name(f"{path.name}.{os.getpid()}.part")
+        with waiting.open("wb") as stream:
+            torch.save(state, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        waiting.replace(path)
+        tables.write_text("".join(f"{canonical(row)}\n" for row in rows), path.with_name("log.jsonl"))
+
+
+def _sharing(model: Reader) -> Reader:
+    """A second model on the same weights, with gradients of its own."""
+    made = copy.deepcopy(model)
+    for own, other in zip(made.parameters(), model.parameters(), strict=True):
+        own.data = other.data
+    return made
+
+
+def _moved(amount: torch.Tensor, down: int, right: int) -> torch.Tensor:
+    """Pictures moved by whole pixels; paper comes in at the edges."""
+    height, width = amount.shape[1:]
+    edge = max(abs(down), abs(right))
+    padded = functional.pad(amount, (edge, edge, edge, edge))
+    return padded[:, edge - down : edge - down + height, edge - right : edge - right + width]
+
+
+def _weaker(strength: Strength, share: float) -> Strength:
+    low, high = strength.scale
+    return Strength(
+        rotation=strength.rotation * share,
+        shear=strength.shear * share,
+        scale=(1 - (1 - low) * share, 1 - (1 - high) * share),
+        shift=strength.shift * share,
+        perspective=strength.perspective * share,
+        elastic=strength.elastic * share,
+        dots=round(strength.dots * share),
+        arc=strength.arc * share,
+        blur=strength.blur * share,
+        cutout=strength.cutout * share,
+        noise=strength.noise * share,
+        power=strength.power * share,
+    )
+
+
+def _products(device: torch.device, *, bf16: bool) -> torch.autocast:
+    return torch.autocast(device.type, torch.bfloat16, enabled=bf16)
+
+
+def _number(*key: int) -> int:
+    """63 bits that follow from the key."""
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1))
