@@ -23,9 +23,10 @@ from gpu_jobs.contracts import InputError
 from gpu_jobs.errors import command as errors
 from gpu_jobs.gold import command as gold
 from gpu_jobs.lift import command as lift
+from gpu_jobs.ocr import command as ocr
 from gpu_jobs.prelabel import command as prelabel
 
-COMMANDS = (agreement, aggregation, gold, anomalies, errors, prelabel, lift)
+COMMANDS = (agreement, aggregation, gold, anomalies, errors, prelabel, lift, ocr)
 
 
 class _Parser(argparse.ArgumentParser):

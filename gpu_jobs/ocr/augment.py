@@ -8,33 +8,13 @@ and an arc on top as the generator's own noise has them, blur, noise, and blank 
 2017). Parts of one picture never go into another, so the texts are those of the training set.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch.nn import functional
 
+from gpu_jobs.ocr.recipe import Strength
+
 # Lengths in pixels of the generator's pictures, so that one strength serves every size.
 _HEIGHT, _WIDTH = 60, 160
-
-
-@dataclass(frozen=True)
-class Strength:
-    """rotation: degrees. shear, scale, shift: shares. perspective: change of scale from edge to
-    edge. elastic: pixels of the original. dots: the most. Others: how often, from 0 to 1.
-    """
-
-    rotation: float = 7.0
-    shear: float = 0.18
-    scale: tuple[float, float] = (0.82, 1.06)
-    shift: float = 0.035
-    perspective: float = 0.06
-    elastic: float = 3.2
-    dots: int = 14
-    arc: float = 0.5
-    blur: float = 0.2
-    cutout: float = 0.3
-    noise: float = 0.03
-    power: float = 0.45
 
 
 def channels(amount: torch.Tensor, typical: torch.Tensor) -> torch.Tensor:

@@ -10,6 +10,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -94,7 +95,7 @@ def make(
     codes = np.empty((count, task.characters), dtype=np.int64)
     for index in range(count):
         words = seed_of(seed, part, index).generate_state(4)
-        source = random.Random(int.from_bytes(words.tobytes(), "little"))
+        source = random.Random(int.from_bytes(words.tobytes(), "little"))  # noqa: S311 - pictures
         codes[index] = [source.randrange(len(task.alphabet)) for _ in range(task.characters)]
         pixels[index] = _drawn(task.text(codes[index]), source, made)
     return Pictures(pixels, codes)
@@ -104,7 +105,7 @@ class _Source:
     """The three functions of `secrets` that `captcha.image` calls, from a seeded generator."""
 
     def __init__(self) -> None:
-        self.random = random.Random(0)
+        self.random = random.Random(0)  # noqa: S311 - pictures
 
     def randbelow(self, bound: int) -> int:
         return self.random.randrange(bound)
@@ -160,7 +161,5 @@ def _drawn(text: str, source: random.Random, made: Distortion) -> np.ndarray:
         generator.create_noise_curve(image, ink)
     image = image.filter(module.SMOOTH)
     if made.blur:
-        from PIL.ImageFilter import GaussianBlur
-
-        image = image.filter(GaussianBlur(made.blur))
+        image = image.filter(import_module("PIL.ImageFilter").GaussianBlur(made.blur))
     return np.asarray(image)

@@ -14,8 +14,7 @@ import torch
 from torch import nn
 
 from gpu_jobs.contracts import InputError
-
-BACKBONE = "eca_nfnet_l0"
+from gpu_jobs.ocr.recipe import BACKBONE
 
 
 class Reader(nn.Module):

@@ -19,7 +19,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -31,79 +31,15 @@ from torch.nn import functional
 
 from gpu_jobs import tables
 from gpu_jobs.contracts import InputError, canonical
-from gpu_jobs.ocr.augment import Strength, augmented, channels
+from gpu_jobs.ocr.augment import augmented, channels
 from gpu_jobs.ocr.ink import Ink
-from gpu_jobs.ocr.model import BACKBONE, Reader
+from gpu_jobs.ocr.model import Reader
+from gpu_jobs.ocr.recipe import Epoch, Recipe, Strength
 
+TAIL = ("epochs", "tail", "tail_size", "fade")
+"""Of a recipe: what the level part does not depend on, so that it may change until the tail."""
 _WEIGHTLESS = 2
 """Tensors with fewer dimensions are gains and offsets, which do not decay."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """tail: the last epochs, in which the rate falls; at most `epochs`. level_size, tail_size:
-    (height, width) of the pictures before and in it. fade: strength of the transforms in the
-    last epoch by that of the level part. warmup: steps. ema: of the weights, a step. shards:
-    parts of a batch. bf16: products in bfloat16.
-    """
-
-    backbone: str = BACKBONE
-    epochs: int = 60
-    tail: int = 12
-    level_size: tuple[int, int] = (36, 96)
-    tail_size: tuple[int, int] = (48, 128)
-    fade: float = 0.5
-    batch: int = 64
-    rate: float = 1.2e-3
-    warmup: int = 150
-    decay: float = 0.05
-    smoothing: float = 0.05
-    dropout: float = 0.2
-    clip: float = 1.0
-    ema: float = 0.996
-    shards: int = 2
-    bf16: bool = True
-    augment: Strength | None = field(default_factory=Strength)
-
-    @property
-    def level(self) -> int:
-        """Epochs before the tail."""
-        return max(self.epochs - self.tail, 0)
-
-    def size(self, epoch: int) -> tuple[int, int]:
-        """Height and width in epoch 1, 2, …"""
-        return self.level_size if epoch <= self.level else self.tail_size
-
-    def strength(self, epoch: int) -> Strength | None:
-        if self.augment is None or epoch <= self.level:
-            return self.augment
-        share = (epoch - self.level) / (self.epochs - self.level)
-        return _weaker(self.augment, 1 - (1 - self.fade) * share)
-
-    def pace(self, step: int, steps: int) -> float:
-        """Share of the rate in step 0, 1, … of the run; steps: of an epoch."""
-        rising = (step + 1) / (self.warmup + 1)
-        falling = (step - self.level * steps) / ((self.epochs - self.level) * steps)
-        return min(rising, 1.0) * (1 - max(falling, 0.0) ** 0.5 * 0.995)
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """loss: mean over the epoch's batches. character, sequence: shares of the validation set read
-    right by the mean weights. seconds: wall clock, of training and of testing; cpu_seconds: of
-    this process in both.
-    """
-
-    epoch: int
-    height: int
-    width: int
-    loss: float
-    character: float
-    sequence: float
-    train_seconds: float
-    test_seconds: float
-    cpu_seconds: float
-    images: int
 
 
 @dataclass(frozen=True)
@@ -257,7 +193,8 @@ class _Run:
         self.steps = math.ceil(len(codes) / recipe.batch)
         digest = hashlib.sha256(ink.amount.tobytes() + codes.tobytes()).hexdigest()
         told = asdict(recipe)
-        del told["epochs"]
+        for name in TAIL:
+            del told[name]
         self.identity = canonical(
             {"kind": "ocr", "data": digest, "seed": seed, "letters": letters} | told
         )
@@ -367,15 +304,17 @@ class Store:
         run.model.load_state_dict(found["model"])
         run.mean.load_state_dict(found["mean"])
         run.optimizer.load_state_dict(found["optimizer"])
-        self._check(run, int(found["planned"]), len(json.loads(found["epochs"])))
-        return [Epoch(**each) for each in json.loads(found["epochs"])]
+        rows = json.loads(found["epochs"])
+        self._check(run.recipe, json.loads(found["planned"]), len(rows))
+        return [Epoch(**each) for each in rows]
 
-    def _check(self, run: _Run, planned: int, done: int) -> None:
-        wanted = run.recipe.epochs
-        if wanted != planned and done > min(wanted, planned) - run.recipe.tail:
+    def _check(self, recipe: Recipe, planned: dict[str, Any], done: int) -> None:
+        wanted = _tail_of(recipe)
+        level = min(recipe.level, max(planned["epochs"] - planned["tail"], 0))
+        if wanted != planned and done > level:
             raise InputError(
-                f"epoch {done} of {planned} is past the level part, so the run cannot have"
-                f" {wanted} epochs any more"
+                f"epoch {done} of {planned['epochs']} is past the level part, so the run's end"
+                " cannot be changed any more"
             )
 
     def save(self, run: _Run, done: Sequence[Epoch]) -> None:
@@ -388,7 +327,7 @@ class Store:
             "mean": run.mean.state_dict(),
             "optimizer": run.optimizer.state_dict(),
             "epochs": json.dumps(rows),
-            "planned": run.recipe.epochs,
+            "planned": json.dumps(_tail_of(run.recipe)),
         }
         path = self._workdir / "checkpoint.pt"
         waiting = path.with_name(f"{path.name}.{os.getpid()}.part")
@@ -397,7 +336,14 @@ class Store:
             stream.flush()
             os.fsync(stream.fileno())
         waiting.replace(path)
-        tables.write_text("".join(f"{canonical(row)}\n" for row in rows), path.with_name("log.jsonl"))
+        log = "".join(f"{canonical(row)}\n" for row in rows)
+        tables.write_text(log, path.with_name("log.jsonl"))
+
+
+def _tail_of(recipe: Recipe) -> dict[str, Any]:
+    """The recipe's end as JSON gives it back."""
+    found: dict[str, Any] = json.loads(canonical({name: getattr(recipe, name) for name in TAIL}))
+    return found
 
 
 def _sharing(model: Reader) -> Reader:
@@ -414,24 +360,6 @@ def _moved(amount: torch.Tensor, down: int, right: int) -> torch.Tensor:
     edge = max(abs(down), abs(right))
     padded = functional.pad(amount, (edge, edge, edge, edge))
     return padded[:, edge - down : edge - down + height, edge - right : edge - right + width]
-
-
-def _weaker(strength: Strength, share: float) -> Strength:
-    low, high = strength.scale
-    return Strength(
-        rotation=strength.rotation * share,
-        shear=strength.shear * share,
-        scale=(1 - (1 - low) * share, 1 - (1 - high) * share),
-        shift=strength.shift * share,
-        perspective=strength.perspective * share,
-        elastic=strength.elastic * share,
-        dots=round(strength.dots * share),
-        arc=strength.arc * share,
-        blur=strength.blur * share,
-        cutout=strength.cutout * share,
-        noise=strength.noise * share,
-        power=strength.power * share,
-    )
 
 
 def _products(device: torch.device, *, bf16: bool) -> torch.autocast:
