@@ -14,8 +14,8 @@ from gpu_jobs.ocr import images, ink, results, training
 from gpu_jobs.ocr.recipe import Epoch, Recipe
 
 VALIDATION = 1_000
-SHIFTS = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))
-"""Of the second reading: pixels of the picture as the backbone sees it, down and right."""
+SHIFTS = ((0, -1), (0, 1))
+"""Of the second reading, beside the picture as it is: pixels down and right."""
 MOST_STRINGS = 100_000
 
 
@@ -59,40 +59,33 @@ def run(
     Raises InputError for counts below 1, an unknown backbone or device, too many strings for
     one head, or a workdir that holds another run.
     """
-    if min(samples, test, validation) < 1:
+    if test < 1:
         raise InputError("samples, validation and test must be at least 1")
-    if recipe.epochs < 1:
-        raise InputError("there must be at least one epoch")
-    if whole_strings and len(task.alphabet) ** task.characters > MOST_STRINGS:
-        raise InputError(f"one head reads at most {MOST_STRINGS:,} different strings")
     where = device_of(device)
-    if where == "cuda":
-        # One device computes both shards anyway, and faster as one.
-        recipe = replace(recipe, shards=1)
-    # Threads meet once a step, not in every product.
-    torch.set_num_threads(1)
-    learned = images.make(task, samples, seed=seed, part="train")
-    checked = images.make(task, validation, seed=seed, part="validation")
-    coded = Coded(task, whole_strings)
-    trained = training.train(
-        ink.of_pixels(learned.pixels),
-        coded.labels(learned.codes),
-        (ink.of_pixels(checked.pixels), coded.labels(checked.codes)),
-        letters=coded.letters,
+    trained = fit(
+        task,
+        samples=samples,
         recipe=recipe,
         seed=seed,
+        validation=validation,
+        whole_strings=whole_strings,
         workdir=workdir,
         resume=resume,
         device=where,
         report=report,
         stop=stop,
     )
+    coded = Coded(task, whole_strings)
     fresh = images.make(task, test, seed=seed, part="test")
     paper = ink.of_pixels(fresh.pixels)
     start = perf_counter()
-    read = coded.characters(reading(trained, paper))
+    still = chances(trained, paper)
     took = perf_counter() - start
-    again = coded.characters(reading(trained, paper, shifts=SHIFTS)) if shifted else None
+    read = coded.characters(still.argmax(axis=2))
+    again = None
+    if shifted:
+        both = still + len(SHIFTS) * chances(trained, paper, shifts=SHIFTS)
+        again = coded.characters(both.argmax(axis=2))
     epochs = trained.epochs
     result = results.OcrResult(
         task=task,
@@ -115,18 +108,73 @@ def run(
     return Run(result, trained)
 
 
-def reading(
+def fit(
+    task: images.Task,
+    *,
+    samples: int,
+    recipe: Recipe,
+    seed: int = 0,
+    validation: int = VALIDATION,
+    whole_strings: bool = False,
+    workdir: Path | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    report: Callable[[Epoch], None] = lambda _epoch: None,
+    stop: Callable[[Epoch], bool] = lambda _epoch: False,
+    labels: np.ndarray | None = None,
+) -> training.Trained:
+    """The training of `run`. labels: int64 (samples, characters), in place of the right ones."""
+    if min(samples, validation) < 1:
+        raise InputError("samples, validation and test must be at least 1")
+    if recipe.epochs < 1 or recipe.tail < 1:
+        raise InputError("there must be at least one epoch, and one in the tail")
+    if whole_strings and len(task.alphabet) ** task.characters > MOST_STRINGS:
+        raise InputError(f"one head reads at most {MOST_STRINGS:,} different strings")
+    where = device_of(device)
+    if where == "cuda":
+        # One device computes both shards anyway, and faster as one.
+        recipe = replace(recipe, shards=1)
+    # Threads meet once a step, not in every product.
+    torch.set_num_threads(1)
+    learned = images.make(task, samples, seed=seed, part="train")
+    checked = images.make(task, validation, seed=seed, part="validation")
+    coded = Coded(task, whole_strings)
+    return training.train(
+        ink.of_pixels(learned.pixels),
+        coded.labels(learned.codes if labels is None else labels),
+        (ink.of_pixels(checked.pixels), coded.labels(checked.codes)),
+        letters=coded.letters,
+        recipe=recipe,
+        seed=seed,
+        workdir=workdir,
+        resume=resume,
+        device=where,
+        report=report,
+        stop=stop,
+    )
+
+
+def reading(trained: training.Trained, paper: ink.Ink, *, threads: int = 2) -> np.ndarray:
+    """Labels int64 (n, positions) of the likeliest letters."""
+    return chances(trained, paper, threads=threads).argmax(axis=2)
+
+
+def chances(
     trained: training.Trained,
     paper: ink.Ink,
     *,
     shifts: tuple[tuple[int, int], ...] = ((0, 0),),
     threads: int = 2,
 ) -> np.ndarray:
-    """Labels int64 (n, positions) of the likeliest letters."""
+    """Logarithms float32 (n, positions, letters), their mean over moved pictures."""
     with ThreadPoolExecutor(threads) as pool:
-        return training.scores(trained.model, paper, trained.size, pool=pool, shifts=shifts).argmax(
-            axis=2
-        )
+        return training.scores(trained.model, paper, trained.size, pool=pool, shifts=shifts)
+
+
+def features(trained: training.Trained, paper: ink.Ink, *, threads: int = 2) -> np.ndarray:
+    """What each position's head reads of each picture, float32 (n, positions, features)."""
+    with ThreadPoolExecutor(threads) as pool:
+        return training.pooled(trained.model, paper, trained.size, pool=pool)
 
 
 @dataclass(frozen=True)

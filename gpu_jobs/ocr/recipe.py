@@ -52,10 +52,10 @@ class Recipe:
     """
 
     backbone: str = BACKBONE
-    epochs: int = 50
-    tail: int = 14
+    epochs: int = 38
+    tail: int = 12
     level_size: tuple[int, int] = (36, 96)
-    tail_size: tuple[int, int] = (60, 160)
+    tail_size: tuple[int, int] = (48, 128)
     fade: float = 0.5
     batch: int = 64
     rate: float = 1.2e-3

@@ -53,10 +53,10 @@ class Confusion:
 @dataclass(frozen=True)
 class OcrResult:
     """test: on pictures that were made once and looked at once. shifted: the same with chances
-    averaged over moved copies, where asked for. mistakes: at most 50. train_rate, read_rate:
-    pictures a second of wall clock, read_rate on the test; cpu_rate: trained pictures a second
-    of processor time, epochs' own tests included. stopped: "complete", or the epoch after which
-    the caller stopped.
+    averaged over each picture and two moved copies, where asked for. mistakes: at most 50.
+    train_rate, read_rate: pictures a second of wall clock, read_rate on the test; cpu_rate:
+    trained pictures a second of processor time, epochs' own tests included. stopped: "complete",
+    or the epoch after which the caller stopped.
     """
 
     task: Task

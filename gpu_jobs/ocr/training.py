@@ -128,24 +128,59 @@ def scores(
     """Log-chances float32 (n, positions, letters), their mean over pictures moved by `shifts`,
     (down, right) in pixels of `size`.
     """
+
+    def found(model: Reader, amount: torch.Tensor, typical: torch.Tensor) -> torch.Tensor:
+        device = next(model.parameters()).device
+        each = [
+            model(channels(_moved(amount, *shift), typical).to(device)).float().log_softmax(dim=2)
+            for shift in shifts
+        ]
+        return torch.stack(each).mean(dim=0)
+
+    return _by_parts(found, model, ink, size, pool=pool, bf16=bf16, batch=batch)
+
+
+def pooled(
+    model: Reader,
+    ink: Ink,
+    size: tuple[int, int],
+    *,
+    pool: ThreadPoolExecutor | None = None,
+    bf16: bool = True,
+    batch: int = 100,
+) -> np.ndarray:
+    """What each head reads, float32 (n, positions, features)."""
+
+    def found(model: Reader, amount: torch.Tensor, typical: torch.Tensor) -> torch.Tensor:
+        device = next(model.parameters()).device
+        return model.pooled(model.features(channels(amount, typical).to(device)))
+
+    return _by_parts(found, model, ink, size, pool=pool, bf16=bf16, batch=batch)
+
+
+def _by_parts(
+    compute: Callable[[Reader, torch.Tensor, torch.Tensor], torch.Tensor],
+    model: Reader,
+    ink: Ink,
+    size: tuple[int, int],
+    *,
+    pool: ThreadPoolExecutor | None,
+    bf16: bool,
+    batch: int,
+) -> np.ndarray:
+    """Values of `compute` on model, ink (b, H, W) and typical ink (b,), batch by batch."""
     amount, typical = resized(ink, size), torch.from_numpy(ink.typical)
     device = next(model.parameters()).device
 
     def part(start: int) -> np.ndarray:
         torch.set_num_threads(1)
-        here = amount[start : start + batch].float()
+        here = slice(start, start + batch)
         with torch.inference_mode(), _products(device, bf16=bf16):
-            found = [
-                model(channels(_moved(here, *shift), typical[start : start + batch]).to(device))
-                .float()
-                .log_softmax(dim=2)
-                for shift in shifts
-            ]
-        return torch.stack(found).mean(dim=0).cpu().numpy()
+            found = compute(model, amount[here].float(), typical[here])
+        return found.float().cpu().numpy()
 
     starts = range(0, len(ink), batch)
-    parts = list(pool.map(part, starts) if pool is not None else map(part, starts))
-    return np.concatenate(parts)
+    return np.concatenate(list(pool.map(part, starts) if pool is not None else map(part, starts)))
 
 
 def resized(ink: Ink, size: tuple[int, int]) -> torch.Tensor:
