@@ -38,8 +38,8 @@ from gpu_jobs.ocr.recipe import Epoch, Recipe, Strength
 
 TAIL = ("epochs", "tail", "tail_size", "fade")
 """Of a recipe: what the level part does not depend on, so that it may change until the tail."""
-_WEIGHTLESS = 2
-"""Tensors with fewer dimensions are gains and offsets, which do not decay."""
+_DECAYING = 2
+"""Dimensions from which on a tensor decays; biases and the heads' places have fewer."""
 
 
 @dataclass(frozen=True)
@@ -214,10 +214,9 @@ class _Run:
         self.model = model.to(self._device, memory_format=torch.channels_last)
         self.mean = copy.deepcopy(self.model).eval().requires_grad_(False)
         self._replicas = [self.model, *(_sharing(self.model) for _ in range(recipe.shards - 1))]
-        # Heads are matrices a position: as many dimensions as need no second look.
         parameters = list(self.model.parameters())
-        plain = [each for each in parameters if each.ndim < _WEIGHTLESS]
-        decaying = [each for each in parameters if each.ndim >= _WEIGHTLESS]
+        plain = [each for each in parameters if each.ndim < _DECAYING]
+        decaying = [each for each in parameters if each.ndim >= _DECAYING]
         self.optimizer = torch.optim.AdamW(
             [{"params": decaying, "weight_decay": recipe.decay}, {"params": plain}],
             lr=recipe.rate,
@@ -306,6 +305,9 @@ class _Run:
         with torch.no_grad():
             for mean, now in zip(self.mean.parameters(), parameters, strict=True):
                 mean.lerp_(now, 1 - keep)
+            # Of other backbones than norm-free ones: running means of a batch norm.
+            for mean, now in zip(self.mean.buffers(), self.model.buffers(), strict=True):
+                mean.copy_(now)
 
     def _at(self, size: tuple[int, int]) -> torch.Tensor:
         if self._sized is None or self._sized[0] != size:
@@ -341,6 +343,7 @@ class Store:
         run.optimizer.load_state_dict(found["optimizer"])
         rows = json.loads(found["epochs"])
         self._check(run.recipe, json.loads(found["planned"]), len(rows))
+        _log(rows, self._workdir)
         return [Epoch(**each) for each in rows]
 
     def _check(self, recipe: Recipe, planned: dict[str, Any], done: int) -> None:
@@ -353,7 +356,7 @@ class Store:
             )
 
     def save(self, run: _Run, done: Sequence[Epoch]) -> None:
-        """The log is written from the checkpoint's epochs, so the two never differ for long."""
+        """Checkpoint first: the log is written from it, again when a run is taken up."""
         if self._workdir is None:
             return
         rows = [asdict(each) for each in done]
@@ -371,8 +374,11 @@ class Store:
             stream.flush()
             os.fsync(stream.fileno())
         waiting.replace(path)
-        log = "".join(f"{canonical(row)}\n" for row in rows)
-        tables.write_text(log, path.with_name("log.jsonl"))
+        _log(rows, self._workdir)
+
+
+def _log(rows: Sequence[dict[str, Any]], workdir: Path) -> None:
+    tables.write_text("".join(f"{canonical(row)}\n" for row in rows), workdir / "log.jsonl")
 
 
 def _tail_of(recipe: Recipe) -> dict[str, Any]:

@@ -21,7 +21,6 @@ class Set:
 
 @pytest.fixture(scope="session")
 def task():
-    pytest.importorskip("captcha")
     return images.Task(images.DIGITS, 2)
 
 
@@ -37,7 +36,6 @@ def checked(task):
 
 @pytest.fixture
 def recipe():
-    pytest.importorskip("torch")
     return Recipe(
         backbone="test_nfnet",
         epochs=5,

@@ -2,12 +2,10 @@
 
 from dataclasses import replace
 
-import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from gpu_jobs.ocr.augment import augmented, channels  # noqa: E402
-from gpu_jobs.ocr.recipe import Strength  # noqa: E402
+from gpu_jobs.ocr.augment import augmented, channels
+from gpu_jobs.ocr.recipe import Strength
 
 NONE = Strength().weaker(0.0)
 

@@ -14,11 +14,6 @@ ROOT = Path(__file__).resolve().parents[3]
 SMALL = ("--backbone", "test_nfnet", "--samples", "24", "--test", "10", "--validation", "8")
 
 
-@pytest.fixture(autouse=True)
-def _engine():
-    pytest.importorskip("torch")
-
-
 def test_the_whole_way(tmp_path, capsys):
     out, plot, errors = (tmp_path / name for name in ("ocr.json", "ocr.svg", "errors.png"))
     work = ("--workdir", str(tmp_path / "work"), "--shifted", "--epochs", "2")

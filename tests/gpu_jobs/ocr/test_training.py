@@ -5,12 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from gpu_jobs.contracts import InputError  # noqa: E402
-from gpu_jobs.ocr import images, model, training  # noqa: E402
-from gpu_jobs.ocr.recipe import Recipe  # noqa: E402
+from gpu_jobs.contracts import InputError
+from gpu_jobs.ocr import images, model, training
+from gpu_jobs.ocr.recipe import Recipe
 
 
 @pytest.fixture
@@ -105,6 +104,13 @@ def test_training_makes_no_picture(train, recipe, monkeypatch):
 
     monkeypatch.setattr(images, "_drawn", refuse)
     assert len(train(replace(recipe, epochs=2)).epochs) == 2
+
+
+def test_a_backbone_with_batch_norm_hands_its_statistics_to_the_mean(train, recipe):
+    found = train(replace(recipe, epochs=1, tail=1, backbone="test_byobnet"))
+    kept = [each for name, each in found.model.named_buffers() if name.endswith("running_var")]
+    assert kept
+    assert not any(torch.equal(each, torch.ones_like(each)) for each in kept)
 
 
 def test_the_rate_rises_stays_and_falls():
