@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
+from gpu_jobs.aggregation.fingerprints import fingerprints
 from gpu_jobs.aggregation.labels import UNDECIDED, Labels
+from gpu_jobs.aggregation.tally import Tally
 from gpu_jobs.answers import Answers
 from gpu_jobs.shares import wilson
 
@@ -52,8 +54,8 @@ def kappa_matrix(
 ) -> KappaMatrix:
     """Cohen's kappa of every two of the busiest workers, with 95% intervals.
 
-    Of workers with equally many items those whose codes come first are taken. Of repeats the last
-    answer counts. Empty when there are more than `classes` distinct answers.
+    Of workers with equally many items, a hash of what they answered decides, so that no name does.
+    Of repeats the last answer counts. Empty when there are more than `classes` distinct answers.
     """
     few = _busiest(answers, people if len(answers.classes) <= classes else 0)
     size, count = len(few.workers), len(answers.classes)
@@ -100,8 +102,9 @@ def _busiest(answers: Answers, people: int) -> _Few:
     last = np.ones(len(order), dtype=bool)
     last[:-1] = (np.diff(item) != 0) | (np.diff(worker) != 0)
     kept = order[last]
-    busy = np.bincount(answers.worker[kept], minlength=len(answers.workers))
-    chosen = np.sort(np.argsort(-busy, kind="stable")[:people])
+    tally = Tally.of(answers).part(kept)
+    chosen = np.lexsort((fingerprints(tally).worker, -tally.of_worker))[:people]
+    chosen = np.sort(chosen)
     place = np.full(len(answers.workers), -1, dtype=np.int64)
     place[chosen] = np.arange(len(chosen))
     kept = kept[place[answers.worker[kept]] >= 0]

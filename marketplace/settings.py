@@ -309,6 +309,7 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "scoring.run": {"queue": "gpu"},
     "scoring.check_alpha": {"queue": "gpu"},
+    "work.plan_overlap": {"queue": "gpu"},
     "payments.*": {"queue": "money"},
     "work.sweep": {"queue": "money"},
     "work.settle": {"queue": "money"},
@@ -329,6 +330,8 @@ SWEEP_SECONDS = env_int("WAGEFILE_SWEEP_SECONDS", 5)
 CELERY_BEAT_SCHEDULE = {
     "work.sweep": {"task": "work.sweep", "schedule": SWEEP_SECONDS},
     "work.take_scores": {"task": "work.take_scores", "schedule": SWEEP_SECONDS},
+    "work.plan_all": {"task": "work.plan_all", "schedule": SWEEP_SECONDS},
+    "work.count_online": {"task": "work.count_online", "schedule": SWEEP_SECONDS},
     "work.request_scores": {"task": "work.request_scores", "schedule": SWEEP_SECONDS},
     "scoring.requeue": {"task": "scoring.requeue", "schedule": SWEEP_SECONDS},
     "projects.resume_imports": {"task": "projects.resume_imports", "schedule": 30},
@@ -448,7 +451,10 @@ WAGEFILE: dict[str, Any] = {
     "quality_bonus_percent": 20,
     "quality_bar": "0.80",
     "gold_minimum": 8,
-    "gold_percent": 10,
+    "gold_percent": 15,
+    "gold_percent_min": 5,
+    "gold_exposure_max": 200,
+    "label_error_percent": 5,
     "case_minutes": 10,
     "wind_down_percent": 10,
     "wind_down_days": 7,

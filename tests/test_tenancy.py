@@ -85,6 +85,7 @@ WALLS = {
     "payments.StripeBalance": Wall(PLATFORM),
     "payments.StripeEvent": Wall(PLATFORM),
     "payments.TopUpRule": Wall(TENANT),
+    "projects.AnnotatorAnswer": Wall(TENANT),
     "projects.Asset": Wall(TENANT),
     "projects.CriteriaVersion": Wall(TENANT),
     "projects.GoldAnswer": Wall(TENANT),
@@ -94,6 +95,7 @@ WALLS = {
     "projects.Project": Wall(TENANT),
     "projects.ProjectDraft": Wall(TENANT),
     "projects.ProjectFigures": Wall(TENANT),
+    "projects.StagedAnswer": Wall(TENANT),
     "projects.StagedItem": Wall(TENANT),
     "scoring.AlphaCheck": Wall(TENANT),
     "scoring.ScoringRun": Wall(TENANT),
@@ -101,6 +103,10 @@ WALLS = {
     "work.EarningLine": Wall(BOTH),
     "work.Enrolment": Wall(BOTH),
     "work.Earnings": Wall(BOTH),
+    "work.OnlineAnswer": Wall(TENANT),
+    "work.OnlineScore": Wall(BOTH),
+    "work.OnlineState": Wall(TENANT),
+    "work.OverlapPlan": Wall(TENANT),
     "work.Score": Wall(BOTH),
     "work.SeatCount": Wall(TENANT),
     "work.SecondaryUse": Wall(TENANT),
@@ -284,6 +290,7 @@ def test_a_contributor_reads_no_gold_no_draft_and_no_key(world, carol):
         "exports.Release",
         "exports.ReleaseKey",
         "scoring.ScoringRun",
+        "work.OverlapPlan",
     ]
 
     def look():

@@ -119,6 +119,7 @@ WALK: dict[str, Rule] = {
     "pages:books": STAFF_ONLY,
     "pages:cheat": NOTHING,  # for everybody, but in a demo only: test_cheating.py
     "pages:project_live": BUYERS,
+    "pages:project-gold": REVIEWERS,
     "pages:project-quality": BUYERS,
     "pages:rules": PUBLIC,
     "pages:accessibility": PUBLIC,
@@ -131,6 +132,7 @@ WALK: dict[str, Rule] = {
     "pages:staff-alphas": STAFF_ONLY,
     "pages:time-machine": NOTHING,  # for everybody, but in a demo only: test_time_machine.py
     "pages:staff-checks": STAFF_ONLY,
+    "pages:staff-gold": STAFF_ONLY,
     "pages:staff-people": STAFF_ONLY,
     "pages:staff-person": STAFF_ONLY,
     "pages:staff-rejections": STAFF_ONLY,
@@ -189,9 +191,11 @@ WALK: dict[str, Rule] = {
     "projects:criteria-version": BUYERS,
     "projects:detail": BUYERS,
     "projects:draft": MANAGED,
+    "projects:annotators": MANAGED,
     "projects:import": BUYERS,
     "projects:import-discard": MANAGERS,
     "projects:import-keep": MANAGERS,
+    "projects:import-withdraw": MANAGERS,
     "projects:import-refused": Rule(forbidden=STAFF),  # nothing was refused in this import
     "projects:items": BUYERS,
     "projects:list": ANYBODY_SIGNED_IN,
@@ -237,7 +241,9 @@ WALK: dict[str, Rule] = {
     ),
     "cases:appeal": CAROL,
     "cases:bad-faith": STAFF_ONLY,
+    "cases:contest-gold": CAROL,
     "cases:decide": STAFF_ONLY,
+    "cases:demote-gold": MANAGERS,
     "cases:detail": Rule(ok=f"alice mia rob carol {STAFF}", forbidden="fay vic"),
     "cases:dispute": Rule(ok="alice mia fay carol", forbidden=f"rob vic {STAFF}"),
     "cases:list": ANYBODY_SIGNED_IN,
@@ -246,6 +252,7 @@ WALK: dict[str, Rule] = {
     "cases:pay": STAFF_ONLY,
     "cases:propose": STAFF_ONLY,
     "cases:staff": STAFF_ONLY,
+    "cases:staff-demote-gold": STAFF_ONLY,
     # payments/
     "payments:connect": PEOPLE_ONLY,
     "payments:correction": STAFF_ONLY,
@@ -383,6 +390,7 @@ def ids(side, vic):
         "year": side.now.year,
         "name": "pause",
         "pk": 1,
+        "gold": side.of("projects.GoldAnswer").pk,
         "uidb36": "1",
         "key": "set-password",
         "link": token,

@@ -90,6 +90,18 @@ class Case(Row):
                 & ~Q(criterion="")
                 & ~Q(opened_by=F("contributor")),
             ),
+            # Decided once: who was told that a known answer stands does not ask again and again.
+            models.UniqueConstraint(
+                fields=["assignment"],
+                condition=Q(kind="gold_contest"),
+                name="case_gold_contest_once",
+            ),
+            models.CheckConstraint(
+                name="case_gold_contest_has_grounds",
+                condition=~Q(kind="gold_contest")
+                | Q(assignment__isnull=False, org__isnull=False, opened_by=F("contributor"))
+                & ~Q(evidence=""),
+            ),
             models.UniqueConstraint(
                 fields=["contributor"],
                 condition=Q(state="open", kind="deactivation"),

@@ -132,6 +132,8 @@ def bottom_links(actor: Actor, works: object, path: str) -> list[BottomLink]:
     if not works:
         return []
     places = [(label, icon, reverse(name)) for label, name, icon in BOTTOM]
+    # Scores have no place of their own there; they are of the answers under My work.
+    path = reverse("work:history") if path.startswith(reverse("work:scores")) else path
     here = [url for _, _, url in places if path.startswith(url)]
     current = max(here, key=len, default="")
     if actor.org_ids and current in {"", reverse("home")}:

@@ -13,6 +13,8 @@ FILES = {
     "labels.parquet": "labels_sha256",
     "scores.parquet": "scores_sha256",
     "workers.parquet": "workers_sha256",
+    "gold_items.parquet": "gold_items_sha256",
+    "signals.parquet": "signals_sha256",
 }
 # To so much a published alpha equals the package's.
 PARITY = 1e-9
@@ -44,6 +46,8 @@ class ScoringRun(Row):
     labels_sha256 = models.CharField(max_length=64, blank=True)
     scores_sha256 = models.CharField(max_length=64, blank=True)
     workers_sha256 = models.CharField(max_length=64, blank=True)
+    gold_items_sha256 = models.CharField(max_length=64, blank=True, db_default="")
+    signals_sha256 = models.CharField(max_length=64, blank=True, db_default="")
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
     message = models.CharField(max_length=200, blank=True)

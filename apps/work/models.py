@@ -91,6 +91,9 @@ class Enrolment(TwoSided):
     gold_lower = models.DecimalField(
         max_digits=6, decimal_places=4, null=True, help_text="Lower 90% bound of accuracy"
     )
+    gold_unsure = models.FloatField(
+        null=True, help_text="0 to 1: how unsure the last run is of the side of the bar; null: none"
+    )
     unreviewed_held = models.BigIntegerField(
         default=0, help_text="Reserved, unreviewed, or paid without an acceptance"
     )
@@ -101,6 +104,10 @@ class Enrolment(TwoSided):
             models.UniqueConstraint(fields=["contributor", "project"], name="enrolment_once"),
             models.CheckConstraint(
                 name="enrolment_gold", condition=Q(gold_correct__lte=F("gold_count"))
+            ),
+            models.CheckConstraint(
+                name="enrolment_gold_unsure",
+                condition=Q(gold_unsure=None) | Q(gold_unsure__gte=0, gold_unsure__lte=1),
             ),
         ]
         indexes = [models.Index(fields=["project"], name="enrolment_of_project")]
@@ -360,6 +367,12 @@ class Submission(TwoSided):
                 name="submission_off_label",
                 condition=Q(scores__label=False),
             ),
+            # Missed known answers, which can be contested.
+            models.Index(
+                fields=["contributor", "project"],
+                name="submission_off_gold",
+                condition=Q(scores__gold=False),
+            ),
             models.Index(fields=["project", "submitted_at"], name="submission_of_project"),
         ]
 
@@ -504,6 +517,48 @@ class Earnings(TwoSided):
         return f"{self.net} {self.currency} for {self.assignments}"
 
 
+class OverlapPlan(Row):
+    """What was made of a run: which items got another answer, which were closed as sure enough.
+
+    `error` is a share of 1. `wrong` of `checked` are labels of known items that the same rule takes
+    for sure: how far the promise can be believed.
+    """
+
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="plans")
+    run = models.OneToOneField(ScoringRun, on_delete=models.PROTECT, related_name="plan")
+    at = models.DateTimeField()
+    sure = models.PositiveIntegerField(help_text="Items with a label that is sure enough")
+    unsure = models.PositiveIntegerField(help_text="Items with answers, and not sure enough")
+    exhausted = models.PositiveIntegerField(help_text="Of those: nothing more is asked for")
+    opened = models.PositiveIntegerField(help_text="Answers more that can be given since")
+    closed = models.PositiveIntegerField(help_text="Answers that are no longer asked for")
+    unfunded = models.PositiveIntegerField(help_text="Wanted, and not covered by the budget")
+    saved = models.PositiveIntegerField(help_text="Answers less than the most for sure items")
+    added = models.PositiveIntegerField(help_text="Answers more than the least, over all items")
+    error = models.FloatField(null=True, help_text="Expected, mean over the sure labels")
+    wrong = models.PositiveIntegerField()
+    checked = models.PositiveIntegerField()
+    is_from_gold = models.BooleanField(help_text="Whether known answers calibrated it")
+    note = models.CharField(max_length=300, blank=True, help_text="Why there is none")
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                name="plan_counts",
+                condition=Q(exhausted__lte=F("unsure"), wrong__lte=F("checked"))
+                & (Q(error=None) | Q(error__gte=0, error__lte=1)),
+            ),
+        ]
+        indexes = [models.Index(fields=["project", "-at"], name="plan_of_project")]
+
+    def __str__(self) -> str:
+        return f"{self.opened} more, {self.closed} fewer"
+
+
 class Score(TwoSided):
     """What the last run of a week says of a contributor on a project; its id can be recomputed.
 
@@ -529,6 +584,11 @@ class Score(TwoSided):
     more_right = models.PositiveIntegerField(
         null=True, help_text="Right gold answers to the bar; null: too many to say"
     )
+    signals = models.JSONField(
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        help_text="Signal → whether it speaks, of those with enough answers to judge by",
+    )
 
     class Meta:
         constraints = [
@@ -548,3 +608,61 @@ class Score(TwoSided):
 
     def __str__(self) -> str:
         return f"{self.agreed} of {self.labelled} in the week of {self.week}"
+
+
+class OnlineState(models.Model):
+    """What answers since the last full run have changed in a project's scores.
+
+    The state itself is the run's answers and, in their order, the `OnlineAnswer` rows: it can be
+    built again from these wherever a worker is. `reason` says why there is none.
+    """
+
+    project = models.OneToOneField(
+        Project, on_delete=models.CASCADE, primary_key=True, related_name="online"
+    )
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    run = models.ForeignKey(ScoringRun, on_delete=models.PROTECT, related_name="+")
+    added = models.PositiveIntegerField(default=0, help_text="Answers since the run")
+    waiting = models.PositiveIntegerField(default=0, help_text="Of new classes: for the next run")
+    figures = models.JSONField(default=dict)
+    difference = models.JSONField(
+        default=dict, help_text="How far the state before this run was from the run"
+    )
+    reason = models.CharField(max_length=300, blank=True)
+    updated_at = models.DateTimeField()
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+
+class OnlineAnswer(models.Model):
+    """An answer that was added to the state, once; `number` is its place among them."""
+
+    submission = models.OneToOneField(
+        Submission, on_delete=models.CASCADE, primary_key=True, related_name="online"
+    )
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    number = models.PositiveIntegerField()
+    is_counted = models.BooleanField(help_text="Not when its class is new: it waits for the run")
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "number"], name="online_answer_number"),
+        ]
+
+
+class OnlineScore(TwoSided):
+    """A contributor's expected share of right answers at the last full run and since."""
+
+    run = models.ForeignKey(ScoringRun, on_delete=models.PROTECT, related_name="+")
+    answers = models.PositiveIntegerField(help_text="Own answers since the run")
+    before = models.FloatField()
+    now = models.FloatField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["contributor", "project"], name="online_score_once"),
+        ]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from gpu_jobs import crowd_files, tables
+from gpu_jobs import backend, crowd_files, tables
 from gpu_jobs.aggregation import competitors, typed_labels
 from gpu_jobs.aggregation.em import STOPS
 from gpu_jobs.aggregation.methods import METHODS, aggregate, label_table, machines, ordinal_figures
@@ -16,6 +16,7 @@ from gpu_jobs.aggregation.ordinal import ordinal
 from gpu_jobs.aggregation.tally import Tally
 from gpu_jobs.answers import Answers
 from gpu_jobs.contracts import InputError
+from gpu_jobs.device import VARIABLE
 
 CLASSES = ("choice", "pairwise", "ordinal")
 ORDINAL, STANDING = "ordinal", "bradley-terry"
@@ -34,6 +35,11 @@ def add(commands: "argparse._SubParsersAction[Any]", common: argparse.ArgumentPa
     join.add_argument("--tol", type=float, help="the method has one of its own")
     join.add_argument("--stop", choices=STOPS, default=STOPS[0])
     join.add_argument("--seed", type=int, default=0, help="of random starts")
+    join.add_argument(
+        "--device",
+        metavar="cpu|cuda",
+        help=f"where classes are computed (default: {VARIABLE}, else cpu)",
+    )
     join.add_argument("--out", type=Path, metavar="LABELS", help=".csv or .parquet")
     join.set_defaults(command=run)
 
@@ -41,6 +47,7 @@ def add(commands: "argparse._SubParsersAction[Any]", common: argparse.ArgumentPa
 def run(options: argparse.Namespace) -> dict[str, Any]:
     if options.out and options.out.suffix.lower() not in {".csv", ".parquet"}:
         raise InputError(f"--out must end in .csv or .parquet, not {options.out.name!r}")
+    chosen = backend.choose(options.device) if options.device else backend.pick()
     answers = crowd_files.read(options)
     non_human = machines(answers, sorted(options.machines)) if options.machines else None
     task = None
@@ -57,6 +64,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         {"type": options.type}
         | figures
         | {"seconds_compute": round(seconds, 6)}
+        | {"backend": chosen.name, "device": chosen.device}
         | crowd_files.counted(answers, options)
     )
 

@@ -32,8 +32,9 @@ from gpu_jobs import backend
 from gpu_jobs.aggregation import em
 from gpu_jobs.aggregation.em import MAX_ITER, SMOOTHING, STOPS, TOL
 from gpu_jobs.aggregation.labels import Labels, choose
-from gpu_jobs.aggregation.tally import Tally
+from gpu_jobs.aggregation.tally import Block, Tally
 from gpu_jobs.answers import Answers
+from gpu_jobs.backend import Array
 from gpu_jobs.contracts import InputError
 
 CELLS = 40_000_000
@@ -86,6 +87,10 @@ class DawidSkene:
         matrix[:, self.pair_value[mine]] = self.error[mine].T
         return matrix
 
+    def class_at(self, item: np.ndarray, value: np.ndarray) -> np.ndarray:
+        """float64 (m,): probability that the class of item[j] is value[j]."""
+        return np.asarray(self.posterior[item, value])
+
     def predictive(self, item: np.ndarray, worker: np.ndarray, value: np.ndarray) -> np.ndarray:
         """float64 (m,): probability that worker[j] answers item[j] with value[j]."""
         classes = self.error.shape[1]
@@ -128,32 +133,32 @@ def dawid_skene(
             f"{classes:,} classes needs {(items + len(pairs)) * classes:,} probabilities, "
             f"more than the {CELLS:,} allowed; use the majority"
         )
-    fit = _Em(tally, prior)
-    fit.maximise(tally.dense(tally.shares) if start is None else start)
-    rule = fit.crowd_kit_bound if stop == "crowd-kit" and prior is None else fit.log_posterior
+    bound = stop == "crowd-kit" and prior is None
+    fit = _Em(tally, prior, bound=bound)
+    fit.begin(tally.dense(tally.shares) if start is None else start)
+    rule = fit.crowd_kit_bound if bound else fit.log_posterior
 
     def step() -> float:
-        fit.expect()
-        fit.maximise(fit.posterior)
+        fit.step()
         return rule()
 
     done = em.climb(step, answers=len(tally), max_iter=max_iter, tol=tol)
-    posterior = fit.posterior.T
-    log_likelihood = fit.log_likelihood()
-    top = fit.posterior.max(axis=0, initial=0)
-    value, item = np.nonzero(fit.posterior >= top - 1e-6)
+    host = fit.backend.numpy
+    posterior = host(fit.posterior)
+    top = posterior.max(axis=0, initial=0)
+    value, item = np.nonzero(posterior >= top - 1e-6)
     return DawidSkene(
-        labels=choose(item, value, fit.posterior[value, item], answers),
-        posterior=posterior,
-        priors=fit.priors,
+        labels=choose(item, value, posterior[value, item], answers),
+        posterior=posterior.T,
+        priors=host(fit.priors),
         pair_worker=pairs.owner,
         pair_value=pairs.value,
-        error=np.exp(fit.log_error).T,
+        error=np.exp(host(fit.log_error)).T,
         prior=prior,
-        total=fit.total.T,
+        total=host(fit.total).T,
         iterations=done.iterations,
         converged=done.converged,
-        log_likelihood=log_likelihood,
+        log_likelihood=fit.log_likelihood(),
     )
 
 
@@ -161,82 +166,145 @@ def _is_spared(prior: Prior, worker: int) -> bool:
     return prior.spared is not None and bool(prior.spared[worker])
 
 
+@dataclass
+class _Sums:
+    """Of a posterior T (C, I), what the M-step and the stop rules need: mass (C, P), how much of
+    each class the answers of a pair met; of_class (C,) Σ T; by_size (C,) Σ T times the item's
+    answers; log_norm Σ ln Z; weighted_log Σ T ln T; below, how many T lie under SMOOTHING.
+    """
+
+    mass: Array
+    of_class: Array
+    by_size: Array
+    log_norm: float = 0.0
+    weighted_log: float = 0.0
+    below: int = 0
+
+
 class _Em:
-    """The two steps. Arrays (C, I) and (C, P) are kept and written over from step to step."""
+    """The two steps, with one pass over the answers for each iteration.
 
-    def __init__(self, tally: Tally, prior: Prior | None) -> None:
-        self.xp = backend.pick().xp
-        self.tally, self.pairs, self.matrix = tally, tally.pairs, tally.pairs_of_items
+    A pass takes the items block by block: what their answers say under the present parameters,
+    their posterior, and what it adds to the next parameters. So a posterior is always one step
+    ahead: `posterior` is the one that made the parameters, `following` the one that they make.
+    With one block only there is nothing to save, and the next parameters wait until they are asked
+    for.
+    """
+
+    def __init__(self, tally: Tally, prior: Prior | None, *, bound: bool) -> None:
+        """bound: whether the stop rule "crowd-kit" will be asked for."""
+        self.backend = backend.pick()
+        self.xp, self.bound = self.backend.xp, bound
+        self.tally, self.pairs = tally, tally.pairs.there
         shape = (tally.classes, tally.items)
-        self.posterior, self.following = np.zeros(shape), np.zeros(shape)
-        self.evidence, self.joint = np.zeros(shape), np.zeros(shape)
-        self.log_error = np.zeros((tally.classes, len(self.pairs)))
-        self.priors, self.total = np.zeros(tally.classes), np.zeros((tally.classes, tally.workers))
+        self.posterior = self.backend.full(shape, 0.0)
+        self.following = self.backend.full(shape, 0.0)
+        self.size = self.backend.array(tally.of_item.astype(np.float64))
+        self.log_error = self.backend.full((tally.classes, len(tally.pairs)), 0.0)
+        self.priors = self.backend.full(tally.classes, 0.0)
+        self.total = self.backend.full((tally.classes, tally.workers), 0.0)
         self.pseudo = None if prior is None else _Pseudo.of(prior, tally)
-        # Of what `following` and `joint` hold: Σ over items of ln Z, and Σ T ln T.
-        self.log_norm, self.weighted_log, self.is_normal = 0.0, 0.0, False
+        self.waits = len(tally.blocks) == 1
+        self.sums = self.previous = self._nothing()
+        # Σ T E over items and classes: T the posterior before, E its answers' evidence now.
+        self.crossed = 0.0
 
-    def maximise(self, posterior: np.ndarray) -> None:
-        """Priors and confusion matrices from a posterior (C, I); then what the answers of each
-        item say under each class.
-        """
-        xp, classes = self.xp, self.tally.classes
+    def begin(self, start: np.ndarray) -> None:
+        """Parameters from a posterior (C, I) on the CPU, and the posterior that they make."""
+        found, whole = self._nothing(), self.backend.array(start)
+        for block in self.tally.blocks:
+            self._add(found, whole[:, block.items], block)
+        self._maximise(found)
+        if len(self.tally):
+            self._sweep()
+
+    def step(self) -> None:
+        """One iteration: the posterior of the present parameters, and parameters from it."""
+        self.posterior, self.following = self.following, self.posterior
+        if self.waits:
+            self._add(self.sums, self.posterior, self.tally.blocks[0])
+        self._maximise(self.sums)
+        self._sweep()
+
+    def _nothing(self) -> _Sums:
+        classes, full = self.tally.classes, self.backend.full
+        return _Sums(
+            mass=full((classes, len(self.tally.pairs)), 0.0),
+            of_class=full(classes, 0.0),
+            by_size=full(classes, 0.0),
+        )
+
+    def _add(self, found: _Sums, posterior: Array, block: Block) -> None:
+        """Posterior (C, b) of a block's items."""
+        for k in range(self.tally.classes):
+            found.mass[k] += block.pairs_of_items.spread(posterior[k])
+        found.of_class += posterior.sum(axis=1)
+
+    def _maximise(self, found: _Sums) -> None:
+        """Priors and confusion matrices; the mass is used up."""
+        classes, owner = self.tally.classes, self.pairs.owner
         for k in range(classes):
-            mass = self.matrix.spread(posterior[k])
+            mass = found.mass[k]
             total = self.pairs.sum(mass) + classes * SMOOTHING
             if self.pseudo is not None:
                 total += self.pseudo.of_worker[k]
                 mass += self.pseudo.of_pair[k]
             mass += SMOOTHING
-            mass /= total[self.pairs.owner]
+            mass /= total[owner]
             self.total[k] = total
-            xp.log(mass, out=self.log_error[k])
-            self.evidence[k] = self.matrix.sum(self.log_error[k])
-        self.priors = posterior.sum(axis=1) / max(self.tally.items, 1)
-        self.is_normal = False
+            self.xp.log(mass, out=self.log_error[k])
+        self.priors = found.of_class / max(self.tally.items, 1)
 
-    def expect(self) -> None:
-        """The posterior under the present parameters."""
-        self._normalise()
-        self.posterior, self.following = self.following, self.posterior
-        # `following` is now the posterior before; whoever needs the next one makes it anew.
-        self.is_normal = False
+    def _sweep(self) -> None:
+        """`following` and its sums, under the present parameters."""
+        xp, found, self.crossed = self.xp, self._nothing(), 0.0
+        log_priors = self._log_priors()[:, None]
+        for block in self.tally.blocks:
+            joint = xp.stack([block.pairs_of_items.sum(row) for row in self.log_error])
+            if self.bound:
+                self.crossed += _dot(self.posterior[:, block.items], joint)
+            joint += log_priors
+            top = xp.amax(joint, axis=0)
+            joint -= top
+            fresh = xp.exp(joint)
+            total = fresh.sum(axis=0)
+            fresh /= total
+            log_total = xp.log(total)
+            found.log_norm += float((log_total + top).sum())
+            if self.bound:
+                found.weighted_log += _dot(fresh, joint) - float(log_total.sum())
+                found.by_size += fresh @ self.size[block.items]
+                found.below += int((fresh < SMOOTHING).sum())
+            self.following[:, block.items] = fresh
+            if not self.waits:
+                self._add(found, fresh, block)
+        self.previous, self.sums = self.sums, found
 
-    def _normalise(self) -> None:
-        if self.is_normal:
-            return
-        xp, joint = self.xp, self.joint
-        xp.add(self.evidence, self._log_priors()[:, None], out=joint)
-        top = joint.max(axis=0, initial=-np.inf)
-        joint -= top
-        xp.exp(joint, out=self.following)
-        total = self.following.sum(axis=0)
-        self.following /= total
-        log_total = xp.log(total)
-        self.log_norm = float((log_total + top).sum())
-        self.weighted_log = float(xp.vdot(self.following, joint) - log_total.sum())
-        self.is_normal = True
-
-    def _log_priors(self) -> np.ndarray:
-        return self.xp.log(self.xp.maximum(self.priors, SMOOTHING))
+    def _log_priors(self) -> Array:
+        return self.xp.log(self.xp.clip(self.priors, min=SMOOTHING))
 
     def log_likelihood(self) -> float:
-        if not len(self.tally):
-            return 0.0
-        self._normalise()
-        return self.log_norm
+        return self.sums.log_norm if len(self.tally) else 0.0
 
     def log_posterior(self) -> float:
         """Up to the constant of the prior."""
         found = self.log_likelihood()
-        return found if self.pseudo is None else found + self.pseudo.log(self.log_error, self.total)
+        if self.pseudo is None:
+            return found
+        return found + self.pseudo.log(self.log_error, self.xp.log(self.total))
 
     def crowd_kit_bound(self) -> float:
-        """The quantity of the stop rule "crowd-kit", not yet divided by the answers."""
-        size = self.tally.of_item
-        joint = self.xp.vdot(self.posterior, self.evidence)
-        joint += (self.posterior @ size) @ self._log_priors()
-        return float(joint) + em.entropy(self.posterior, self.weighted_log)
+        """The quantity of the stop rule "crowd-kit", not yet divided by the answers: the
+        posterior before the M-step with the parameters after it.
+        """
+        before = self.previous
+        joint = self.crossed + float(before.by_size @ self._log_priors())
+        return joint + em.entropy(before.below, before.weighted_log)
+
+
+def _dot(one: Array, two: Array) -> float:
+    """Of all elements."""
+    return float(one.reshape(-1) @ two.reshape(-1))
 
 
 @dataclass(frozen=True)
@@ -245,9 +313,9 @@ class _Pseudo:
     elsewhere (C, W): those for answers that the worker never gave.
     """
 
-    of_pair: np.ndarray
-    of_worker: np.ndarray
-    elsewhere: np.ndarray
+    of_pair: Array
+    of_worker: Array
+    elsewhere: Array
 
     @classmethod
     def of(cls, prior: Prior, tally: Tally) -> "_Pseudo":
@@ -255,7 +323,9 @@ class _Pseudo:
         applies = np.ones(tally.workers) if prior.spared is None else (~prior.spared).astype(float)
         of_pair = prior.pseudo[:, pairs.value] * applies[pairs.owner]
         of_worker = prior.pseudo.sum(axis=1)[:, None] * applies
-        return cls(of_pair, of_worker, np.maximum(of_worker - pairs.sum(of_pair), 0))
+        elsewhere = np.maximum(of_worker - pairs.sum(of_pair), 0)
+        place = backend.pick().array
+        return cls(place(of_pair), place(of_worker), place(elsewhere))
 
-    def log(self, log_error: np.ndarray, total: np.ndarray) -> float:
-        return float(np.vdot(self.of_pair, log_error) - np.vdot(self.elsewhere, np.log(total)))
+    def log(self, log_error: Array, log_total: Array) -> float:
+        return float((self.of_pair * log_error).sum() - (self.elsewhere * log_total).sum())

@@ -48,7 +48,8 @@ def climb(step: Callable[[], float], *, answers: int, max_iter: int, tol: float)
     return Climb(done, converged, last if done else 0.0)
 
 
-def entropy(posterior: np.ndarray, weighted_log: float) -> float:
-    """−Σ T ln T with T held at SMOOTHING or more, from Σ T ln T over all T (`weighted_log`)."""
-    below = int(np.count_nonzero(posterior < SMOOTHING))
+def entropy(below: int, weighted_log: float) -> float:
+    """−Σ T ln T with T held at SMOOTHING or more, from Σ T ln T over all T (`weighted_log`) and
+    how many lie under it.
+    """
     return -(weighted_log + below * SMOOTHING * float(np.log(SMOOTHING)))

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
+from gpu_jobs import backend
 from gpu_jobs.aggregation import em
 from gpu_jobs.aggregation.labels import Labels
 from gpu_jobs.aggregation.posterior import Posterior, posterior
@@ -49,6 +50,10 @@ class Glad:
     converged: bool
     log_likelihood: float
     log_posterior: float
+
+    def class_at(self, item: np.ndarray, value: np.ndarray) -> np.ndarray:
+        """float64 (m,): probability that the class of item[j] is value[j]."""
+        return self.posterior.at(item, value)
 
     def predictive(self, item: np.ndarray, worker: np.ndarray, value: np.ndarray) -> np.ndarray:
         """float64 (m,): probability that worker[j] answers item[j] with value[j]."""
@@ -84,9 +89,10 @@ def glad(
     found = minimize(falling, start * scale, jac=True, method="L-BFGS-B", options=options)
     point = found.x / scale
     reached, _ = fit.rise(point)
+    now = fit.now.on_host()
     return Glad(
-        labels=fit.now.labels(answers),
-        posterior=fit.now,
+        labels=now.labels(answers),
+        posterior=now,
         ability=point[: tally.workers],
         difficulty=np.exp(-point[tally.workers :]),
         iterations=int(found.nit),
@@ -106,12 +112,13 @@ def _logistic(x: np.ndarray) -> np.ndarray:
 
 
 class _Fit:
-    """A point is float64 (W + I,): abilities α, then b."""
+    """A point is float64 (W + I,), in numpy: abilities α, then b."""
 
     def __init__(self, tally: Tally) -> None:
+        self.backend = backend.pick()
         self.tally = tally
         self.others = float(np.log(max(tally.classes - 1, 1)))
-        self.priors = np.full(tally.classes, 1 / max(tally.classes, 1))
+        self.priors = self.backend.full(tally.classes, 1 / max(tally.classes, 1))
         self.log_likelihood = 0.0
 
     def curvature(self, point: np.ndarray) -> np.ndarray:
@@ -129,23 +136,24 @@ class _Fit:
         """Log-posterior (with the constants of both priors) and its gradient; leaves the
         posterior of the point in `now`.
         """
-        tally, cells = self.tally, self.tally.cells
-        ability, log_beta = point[: tally.workers], point[tally.workers :]
-        beta = np.exp(np.clip(log_beta, -_FAR, _FAR))
+        tally, cells, codes = self.tally, self.tally.cells.there, self.tally.there
+        xp, place, host = self.backend.xp, self.backend.array, self.backend.numpy
+        ability = place(point[: tally.workers])
+        beta = place(np.exp(np.clip(point[tally.workers :], -_FAR, _FAR)))
         summed = tally.workers_of_cells.sum(ability) * beta[cells.owner]
         self.now = posterior(tally, summed + cells.count * self.others, self.priors)
-        beta_of = beta[tally.item]
-        product = ability[tally.worker] * beta_of
+        beta_of = beta[codes.item]
+        product = ability[codes.worker] * beta_of
         # ln of a given wrong answer: −softplus(αβ) − ln(C − 1).
-        decayed = np.exp(-np.abs(product))
-        wrong = np.maximum(product, 0).sum() + np.log1p(decayed).sum()
-        self.log_likelihood = float(self.now.log_norm.sum() - wrong - len(tally) * self.others)
+        decayed = xp.exp(-xp.abs(product))
+        wrong = float(xp.clip(product, min=0).sum() + xp.log1p(decayed).sum())
+        self.log_likelihood = float(self.now.log_norm.sum()) - wrong - len(tally) * self.others
         off = point - MEAN
         value = self.log_likelihood - float(off @ off + len(off) * np.log(2 * np.pi)) / 2
-        hit = np.where(product >= 0, 1.0, decayed) / (1 + decayed)
-        weighed = self.now.of_cell * beta[cells.owner]
-        by_worker = tally.workers_of_cells.spread(weighed)
-        by_worker -= np.bincount(tally.worker, hit * beta_of, tally.workers)
+        hit = xp.where(product >= 0, 1.0, decayed) / (1 + decayed)
+        sums = self.backend.sums
+        by_worker = tally.workers_of_cells.spread(self.now.of_cell * beta[cells.owner])
+        by_worker -= sums(codes.worker, hit * beta_of, tally.workers)
         by_item = cells.sum(self.now.of_cell * summed)
-        by_item -= np.bincount(tally.item, hit * product, tally.items)
-        return value, np.concatenate([by_worker, by_item]) - off
+        by_item -= sums(codes.item, hit * product, tally.items)
+        return value, np.concatenate([host(by_worker), host(by_item)]) - off

@@ -21,14 +21,16 @@ nothing of size W × C or I × C: 37,000 workers are no trouble.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import digamma, gammaln
+from scipy.special import gammaln
 
+from gpu_jobs import backend
 from gpu_jobs.aggregation import em
 from gpu_jobs.aggregation.fingerprints import fingerprints, mixed, uniform
 from gpu_jobs.aggregation.labels import Labels
 from gpu_jobs.aggregation.posterior import Posterior, from_shares, posterior
 from gpu_jobs.aggregation.tally import Tally
 from gpu_jobs.answers import Answers
+from gpu_jobs.backend import Array
 from gpu_jobs.contracts import InputError
 
 VARIANTS = ("vb", "em")
@@ -60,6 +62,10 @@ class Mace:
     converged: bool
     log_likelihood: float
     bound: float
+
+    def class_at(self, item: np.ndarray, value: np.ndarray) -> np.ndarray:
+        """float64 (m,): probability that the class of item[j] is value[j]."""
+        return self.posterior.at(item, value)
 
     def predictive(self, item: np.ndarray, worker: np.ndarray, value: np.ndarray) -> np.ndarray:
         """float64 (m,): probability that worker[j] answers item[j] with value[j]."""
@@ -118,14 +124,17 @@ class _Fit:
     """log_knows, log_spams (W,): E ln θ and E ln(1 − θ). log_habit (P,): E ln ξ."""
 
     def __init__(self, tally: Tally, variant: str) -> None:
-        self.tally, self.pairs, self.is_vb = tally, tally.pairs, variant == "vb"
-        self.given = tally.of_worker.astype(np.float64)
-        self.knew_pair = np.zeros(len(self.pairs))
+        self.backend = backend.pick()
+        self.xp = self.backend.xp
+        self.tally, self.pairs, self.is_vb = tally, tally.pairs.there, variant == "vb"
+        self.given = self.backend.array(tally.of_worker.astype(np.float64))
+        self.priors = self.backend.full(tally.classes, 1 / max(tally.classes, 1))
+        self.knew_pair = self.backend.full(len(tally.pairs), 0.0)
         self.bound = 0.0
 
     def begin(self, start: int, seed: int) -> None:
         """Parameters of a start, and their first posterior."""
-        tally, pairs = self.tally, self.pairs
+        tally, pairs = self.tally, self.tally.pairs
         trust = np.full(tally.workers, 0.5)
         habit = np.full(len(pairs), 1 / max(tally.classes, 1))
         if start >= 2:
@@ -139,8 +148,7 @@ class _Fit:
             )
             trust = 0.05 + 0.9 * draw[0]
             habit = habit * (0.5 + draw[1])
-        self.log_knows, self.log_spams = np.log(trust), np.log(1 - trust)
-        self.log_habit = np.log(habit)
+        self._put(trust, habit)
         self._expect()
         if start == 0:
             self.now = from_shares(tally)
@@ -153,22 +161,28 @@ class _Fit:
             self.bound -= self._divergence()
         return self.bound
 
+    def _put(self, trust: np.ndarray, habit: np.ndarray) -> None:
+        place = self.backend.array
+        self.log_knows, self.log_spams = place(np.log(trust)), place(np.log1p(-trust))
+        self.log_habit = place(np.log(habit))
+
     def _expect(self) -> None:
         tally, owner = self.tally, self.pairs.owner
         log_miss = self.log_spams[owner] + self.log_habit
-        log_hit = np.logaddexp(self.log_knows[owner], log_miss)
+        log_hit = self.xp.logaddexp(self.log_knows[owner], log_miss)
         self.log_hit = log_hit
         self._chance = float(self.pairs.count @ log_miss)
         score = tally.pairs_of_cells.sum(log_hit - log_miss)
-        self.now = posterior(tally, score, np.full(tally.classes, 1 / max(tally.classes, 1)))
+        self.now = posterior(tally, score, self.priors)
 
     def _maximise(self) -> None:
-        pairs, classes = self.pairs, self.tally.classes
+        xp, pairs, classes = self.xp, self.pairs, self.tally.classes
         right = self.tally.pairs_of_cells.spread(self.now.of_cell)
-        self.knew_pair = right * np.exp(self.log_knows[pairs.owner] - self.log_hit)
+        self.knew_pair = right * xp.exp(self.log_knows[pairs.owner] - self.log_hit)
         knew, spammed = self._counts()
-        spammed_pair = np.maximum(pairs.count - self.knew_pair, 0)
+        spammed_pair = xp.clip(pairs.count - self.knew_pair, min=0)
         if self.is_vb:
+            digamma = self.backend.digamma
             whole = digamma(self.given + 2 * TRUST_PRIOR)
             self.log_knows = digamma(knew + TRUST_PRIOR) - whole
             self.log_spams = digamma(spammed + TRUST_PRIOR) - whole
@@ -176,47 +190,51 @@ class _Fit:
             self.log_habit = digamma(spammed_pair + HABIT_PRIOR) - whole[pairs.owner]
         else:
             add = SMOOTHING / max(classes, 1)
-            whole = np.log(self.given + 2 * add)
-            self.log_knows = np.log(knew + add) - whole
-            self.log_spams = np.log(spammed + add) - whole
-            whole = np.log(spammed + classes * add)
-            self.log_habit = np.log(spammed_pair + add) - whole[pairs.owner]
+            whole = xp.log(self.given + 2 * add)
+            self.log_knows = xp.log(knew + add) - whole
+            self.log_spams = xp.log(spammed + add) - whole
+            whole = xp.log(spammed + classes * add)
+            self.log_habit = xp.log(spammed_pair + add) - whole[pairs.owner]
 
-    def _counts(self) -> tuple[np.ndarray, np.ndarray]:
+    def _counts(self) -> tuple[Array, Array]:
         """(W,): answers that were knowledge, and that were habit."""
-        knew = np.minimum(self.pairs.sum(self.knew_pair), self.given)
+        knew = self.xp.minimum(self.pairs.sum(self.knew_pair), self.given)
         return knew, self.given - knew
 
     def _divergence(self) -> float:
         """KL of both posteriors from their priors, summed over workers."""
+        log_gamma, workers = self.backend.log_gamma, self.tally.workers
         knew, spammed = self._counts()
-        spammed_pair = np.maximum(self.pairs.count - self.knew_pair, 0)
-        trust = knew @ self.log_knows + spammed @ self.log_spams
-        trust -= (gammaln(knew + TRUST_PRIOR) + gammaln(spammed + TRUST_PRIOR)).sum()
-        trust += gammaln(self.given + 2 * TRUST_PRIOR).sum()
-        trust += len(knew) * (2 * gammaln(TRUST_PRIOR) - gammaln(2 * TRUST_PRIOR))
-        habit = spammed_pair @ self.log_habit
+        spammed_pair = self.xp.clip(self.pairs.count - self.knew_pair, min=0)
+        trust = float(knew @ self.log_knows + spammed @ self.log_spams)
+        trust -= float((log_gamma(knew + TRUST_PRIOR) + log_gamma(spammed + TRUST_PRIOR)).sum())
+        trust += float(log_gamma(self.given + 2 * TRUST_PRIOR).sum())
+        trust += workers * float(2 * gammaln(TRUST_PRIOR) - gammaln(2 * TRUST_PRIOR))
+        habit = float(spammed_pair @ self.log_habit)
         # What nobody gave has its prior's count before and after, and falls out.
-        habit -= (gammaln(spammed_pair + HABIT_PRIOR) - gammaln(HABIT_PRIOR)).sum()
+        habit -= float((log_gamma(spammed_pair + HABIT_PRIOR) - gammaln(HABIT_PRIOR)).sum())
         whole = self.tally.classes * HABIT_PRIOR
-        habit += (gammaln(spammed + whole) - gammaln(whole)).sum() if whole else 0.0
-        return float(trust + habit)
+        if whole:
+            habit += float((log_gamma(spammed + whole) - gammaln(whole)).sum())
+        return trust + habit
 
     def likelihood_at(self, trust: np.ndarray, habit: np.ndarray) -> float:
-        self.log_knows, self.log_spams = np.log(trust), np.log1p(-trust)
-        self.log_habit = np.log(habit)
+        self._put(trust, habit)
         self._expect()
         return self._chance + float(self.now.log_norm.sum())
 
     def result(self, answers: Answers, done: em.Climb, *, starts: int, total: int) -> Mace:
-        pairs, classes = self.pairs, max(self.tally.classes, 1)
-        knew, spammed = self._counts()
+        pairs, classes = self.tally.pairs, max(self.tally.classes, 1)
+        host = self.backend.numpy
+        knew, spammed = (host(each) for each in self._counts())
+        given, knew_pair = host(self.given), host(self.knew_pair)
         first, second = (TRUST_PRIOR, HABIT_PRIOR) if self.is_vb else (SMOOTHING / classes,) * 2
-        trust = (knew + first) / (self.given + 2 * first)
+        trust = (knew + first) / (given + 2 * first)
         whole = spammed + classes * second
-        spammed_pair = np.maximum(pairs.count - self.knew_pair, 0)
+        spammed_pair = np.maximum(pairs.count - knew_pair, 0)
         habit = (spammed_pair + second) / whole[pairs.owner]
-        labels, posterior_kept = self.now.labels(answers), self.now
+        posterior_kept = self.now.on_host()
+        labels = posterior_kept.labels(answers)
         log_likelihood = self.likelihood_at(trust, habit) if len(answers) else 0.0
         return Mace(
             labels=labels,

@@ -19,12 +19,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gpu_jobs import backend
 from gpu_jobs.aggregation import em
 from gpu_jobs.aggregation.em import MAX_ITER, SMOOTHING, STOPS, TOL
 from gpu_jobs.aggregation.labels import Labels
 from gpu_jobs.aggregation.posterior import Posterior, from_shares, posterior
 from gpu_jobs.aggregation.tally import Tally
 from gpu_jobs.answers import Answers
+from gpu_jobs.backend import Array
 from gpu_jobs.contracts import InputError
 
 
@@ -42,6 +44,10 @@ class OneCoin:
     @property
     def priors(self) -> np.ndarray:
         return self.posterior.priors
+
+    def class_at(self, item: np.ndarray, value: np.ndarray) -> np.ndarray:
+        """float64 (m,): probability that the class of item[j] is value[j]."""
+        return self.posterior.at(item, value)
 
     def predictive(self, item: np.ndarray, worker: np.ndarray, value: np.ndarray) -> np.ndarray:
         """float64 (m,): probability that worker[j] answers item[j] with value[j]."""
@@ -76,11 +82,11 @@ def one_coin(
         return rule()
 
     done = em.climb(step, answers=len(tally), max_iter=max_iter, tol=tol)
-    last = fit.last
+    last = fit.last.on_host()
     return OneCoin(
         labels=last.labels(answers),
         posterior=last,
-        accuracy=fit.accuracy,
+        accuracy=fit.backend.numpy(fit.accuracy),
         iterations=done.iterations,
         converged=done.converged,
         log_likelihood=fit.log_likelihood(),
@@ -89,47 +95,54 @@ def one_coin(
 
 class _Em:
     def __init__(self, tally: Tally, hits: float, misses: float, *, shared: bool) -> None:
+        self.backend = backend.pick()
+        self.xp = self.backend.xp
         self.tally, self.shared = tally, shared
         self.hits, self.misses = hits, misses
         self.others = max(tally.classes - 1, 1)
+        self.given = self.backend.array(tally.of_worker.astype(np.float64))
         self.last = from_shares(tally)
-        self.accuracy = np.zeros(tally.workers)
-        self.priors = np.zeros(tally.classes)
+        self.accuracy = self.backend.full(tally.workers, 0.0)
+        self.priors = self.backend.full(tally.classes, 0.0)
 
     def maximise(self, now: Posterior) -> None:
-        tally = self.tally
-        right = tally.workers_of_cells.spread(now.of_cell)
-        given = tally.of_worker.astype(np.float64)
+        xp, right, given = self.xp, self.tally.workers_of_cells.spread(now.of_cell), self.given
         if self.shared:
-            right, given = np.full_like(right, right.sum()), np.full_like(given, given.sum())
+            right, given = (xp.full_like(each, float(each.sum())) for each in (right, given))
         total = given + self.hits + self.misses
-        mean = np.divide(right + self.hits, total, out=np.full_like(total, 0.5), where=total > 0)
-        self.accuracy = np.clip(mean, SMOOTHING, 1 - SMOOTHING)
+        mean = xp.where(total > 0, (right + self.hits) / xp.where(total > 0, total, 1.0), 0.5)
+        self.accuracy = xp.clip(mean, min=SMOOTHING, max=1 - SMOOTHING)
         self.priors = now.class_means()
         self.last = now
 
     def expect(self) -> Posterior:
         """Wrong by chance is the common measure: a cell scores what being right says beyond it."""
-        odds = np.log(self.accuracy) - np.log((1 - self.accuracy) / self.others)
-        return posterior(self.tally, self.tally.workers_of_cells.sum(odds), self.priors)
+        return posterior(self.tally, self.tally.workers_of_cells.sum(self._odds()), self.priors)
+
+    def _log_miss(self) -> Array:
+        return self.xp.log((1 - self.accuracy) / self.others)
+
+    def _odds(self) -> Array:
+        return self.xp.log(self.accuracy) - self._log_miss()
 
     def _chance(self) -> float:
         """Σ over answers of ln P(a given wrong answer)."""
-        return float(self.tally.of_worker @ np.log((1 - self.accuracy) / self.others))
+        return float(self.given @ self._log_miss())
 
     def log_likelihood(self) -> float:
         return float(self.expect().log_norm.sum()) + self._chance() if len(self.tally) else 0.0
 
     def log_posterior(self) -> float:
-        prior = self.hits * np.log(self.accuracy) + self.misses * np.log(1 - self.accuracy)
+        xp = self.xp
+        prior = self.hits * xp.log(self.accuracy) + self.misses * xp.log(1 - self.accuracy)
         return self.log_likelihood() + float(prior[:1].sum() if self.shared else prior.sum())
 
     def crowd_kit_bound(self) -> float:
         """As `em` says, with the posterior before the M-step and the parameters after it."""
-        tally, now = self.tally, self.last
-        odds = np.log(self.accuracy) - np.log((1 - self.accuracy) / self.others)
-        joint = self._chance() + float(now.of_cell @ tally.workers_of_cells.sum(odds))
-        log_priors = np.log(np.maximum(self.priors, SMOOTHING))
+        tally, now = self.tally, self.last.on_host()
+        scores = self.backend.numpy(tally.workers_of_cells.sum(self._odds()))
+        joint = self._chance() + float(now.of_cell @ scores)
+        log_priors = np.log(np.maximum(self.backend.numpy(self.priors), SMOOTHING))
         weighted, size = 0.0, tally.of_item
         cells = tally.cells
         for k in range(tally.classes):

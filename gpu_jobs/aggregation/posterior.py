@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gpu_jobs import backend
 from gpu_jobs.aggregation.labels import TIED, Labels, choose
 from gpu_jobs.aggregation.tally import Tally
 from gpu_jobs.answers import Answers
+from gpu_jobs.backend import Array
 
 _BLOCK = 4_000_000
 TINY = 1e-10
@@ -23,14 +25,26 @@ TINY = 1e-10
 @dataclass(frozen=True)
 class Posterior:
     """priors (C,). of_cell (K,): probability of each cell's class. scale (I,): a class k that
-    nobody gave item i has probability p_k · scale_i. log_norm (I,): ln Z_i.
+    nobody gave item i has probability p_k · scale_i. log_norm (I,): ln Z_i. All where the backend
+    works, until `on_host`; `at` and `labels` are asked afterwards.
     """
 
     tally: Tally
-    priors: np.ndarray
-    of_cell: np.ndarray
-    scale: np.ndarray
-    log_norm: np.ndarray
+    priors: Array
+    of_cell: Array
+    scale: Array
+    log_norm: Array
+
+    def on_host(self) -> "Posterior":
+        """The same in numpy."""
+        host = backend.pick().numpy
+        return Posterior(
+            tally=self.tally,
+            priors=host(self.priors),
+            of_cell=host(self.of_cell),
+            scale=host(self.scale),
+            log_norm=host(self.log_norm),
+        )
 
     def at(self, item: np.ndarray, value: np.ndarray) -> np.ndarray:
         """float64 (m,): probability that the class of item[j] is value[j]."""
@@ -42,14 +56,13 @@ class Posterior:
         place = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
         return np.where(keys[place] == key, self.of_cell[place], unseen)
 
-    def class_means(self) -> np.ndarray:
+    def class_means(self) -> Array:
         """float64 (C,): mean over the items of the probability of each class."""
-        cells, size = self.tally.cells, self.tally.classes
-        given = np.bincount(cells.value, weights=self.of_cell, minlength=size)
-        elsewhere = self.scale.sum() - np.bincount(
-            cells.value, weights=self.scale[cells.owner], minlength=size
-        )
-        return (given + self.priors * np.maximum(elsewhere, 0)) / max(self.tally.items, 1)
+        cells, size, chosen = self.tally.cells.there, self.tally.classes, backend.pick()
+        given = chosen.sums(cells.value, self.of_cell, size)
+        elsewhere = self.scale.sum() - chosen.sums(cells.value, self.scale[cells.owner], size)
+        rest = self.priors * chosen.xp.clip(elsewhere, min=0)
+        return (given + rest) / max(self.tally.items, 1)
 
     def labels(self, answers: Answers) -> Labels:
         """The most probable classes; among them may be one that nobody gave."""
@@ -75,36 +88,39 @@ class Posterior:
         )
 
 
-def posterior(tally: Tally, score: np.ndarray, priors: np.ndarray) -> Posterior:
+def posterior(tally: Tally, score: Array, priors: Array) -> Posterior:
     """Posterior from the scores s (K,) of the cells."""
-    cells = tally.cells
+    chosen, cells = backend.pick(), tally.cells.there
+    xp = chosen.xp
     seen = cells.sum(priors[cells.value])
-    full = np.diff(cells.first) == tally.classes
-    rest = np.where(full, 0.0, np.maximum(1 - seen, 0.0))
-    with_prior = score + np.log(np.maximum(priors, TINY))[cells.value]
-    log_rest = np.where(rest > 0, np.log(np.maximum(rest, TINY)), -np.inf)
-    top = np.maximum(cells.max(with_prior, -np.inf), log_rest)
-    top[~np.isfinite(top)] = 0.0
+    full = tally.full
+    rest = xp.where(full, 0.0, xp.clip(1 - seen, min=0.0))
+    with_prior = score + xp.log(xp.clip(priors, min=TINY))[cells.value]
+    log_rest = xp.where(rest > 0, xp.log(xp.clip(rest, min=TINY)), -np.inf)
+    top = xp.maximum(cells.max(with_prior, -np.inf), log_rest)
+    top = xp.where(xp.isfinite(top), top, 0.0)
     with_prior -= top[cells.owner]
-    np.exp(with_prior, out=with_prior)
-    down = np.exp(-top)
+    xp.exp(with_prior, out=with_prior)
+    # Where there is no rest, top may lie so low that its inverse would overflow.
+    down = xp.where(rest > 0, xp.exp(-xp.clip(top, min=2 * np.log(TINY))), 0.0)
     total = cells.sum(with_prior) + rest * down
-    total[total == 0] = 1.0
+    total = xp.where(total == 0, 1.0, total)
     return Posterior(
         tally=tally,
         priors=priors,
         of_cell=with_prior / total[cells.owner],
-        scale=np.where(full, 0.0, down / total),
-        log_norm=np.log(total) + top,
+        scale=xp.where(full, 0.0, down / total),
+        log_norm=xp.log(total) + top,
     )
 
 
 def from_shares(tally: Tally) -> Posterior:
     """The majority's shares as a posterior: where EM starts."""
+    chosen = backend.pick()
     return Posterior(
         tally=tally,
-        priors=np.zeros(tally.classes),
-        of_cell=tally.shares,
-        scale=np.zeros(tally.items),
-        log_norm=np.zeros(tally.items),
+        priors=chosen.full(tally.classes, 0.0),
+        of_cell=chosen.array(tally.shares),
+        scale=chosen.full(tally.items, 0.0),
+        log_norm=chosen.full(tally.items, 0.0),
     )

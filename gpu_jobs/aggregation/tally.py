@@ -3,17 +3,20 @@
 Every method here is a few products with the same sparse matrices, which hold nothing but ones.
 They are kept as CSR with 32-bit indices: a product of one of them with a vector reads twelve
 bytes an answer, and its transpose needs no second copy. Class by class a vector of pairs or
-workers stays in the processor's first cache, so a product costs about as much as reading the
-answers once.
+workers stays in the processor's first cache. What goes over all answers several times in one step
+goes block by block (`blocks`): the codes of some items come from memory once a step, not once a
+product, so an answer costs the same among ten million as among a hundred thousand.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
 from gpu_jobs import backend
 from gpu_jobs.answers import Answers
+from gpu_jobs.backend import Array
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,9 @@ class Tally:
         )
 
     def part(self, kept: np.ndarray) -> "Tally":
-        """The answers of a mask (n,), with all items, workers and classes still counted."""
+        """The answers of a mask (n,) or of ascending positions, with all items, workers and
+        classes still counted.
+        """
         return Tally(
             item=self.item[kept],
             worker=self.worker[kept],
@@ -79,9 +84,44 @@ class Tally:
         return _groups(self.item, self.value, self.items, self.classes)
 
     @cached_property
+    def blocks(self) -> list["Block"]:
+        """All items, in pieces of about as many answers as the backend works on at a time."""
+        size = backend.pick().block
+        start = np.append(0, np.cumsum(self.of_item))
+        if size is None or len(self) <= size:
+            edges = np.array([0, self.items])
+        else:
+            # A block costs the length of the pairs once more, so there are never many to a pair.
+            size = max(size, 4 * len(self.pairs))
+            edges = np.searchsorted(start, np.arange(0, len(self), size), side="left")
+            edges = np.unique(np.append(edges, self.items))
+        return [
+            Block(
+                items=slice(int(low), int(high)),
+                pairs_of_items=backend.pick().incidence(
+                    self.item[start[low] : start[high]] - low,
+                    self.pairs.code[start[low] : start[high]],
+                    (int(high - low), len(self.pairs)),
+                ),
+            )
+            for low, high in pairwise(edges)
+        ]
+
+    @cached_property
+    def full(self) -> Array:
+        """Bool (I,), where the backend works: items that got every class."""
+        return backend.pick().array(np.diff(self.cells.first) == self.classes)
+
+    @cached_property
+    def there(self) -> "CodesOnDevice":
+        """The codes where the backend works."""
+        place = backend.pick().array
+        return CodesOnDevice(item=place(self.item), worker=place(self.worker))
+
+    @cached_property
     def pairs_of_items(self) -> backend.Incidence:
-        """Items × pairs."""
-        return backend.pick().incidence(self.item, self.pairs.code, (self.items, len(self.pairs)))
+        """Items × pairs, with numpy whatever the backend is."""
+        return backend.HOST.incidence(self.item, self.pairs.code, (self.items, len(self.pairs)))
 
     @cached_property
     def workers_of_cells(self) -> backend.Incidence:
@@ -116,6 +156,22 @@ class Tally:
 
 
 @dataclass(frozen=True)
+class CodesOnDevice:
+    """item, worker: int64 (n,)."""
+
+    item: Array
+    worker: Array
+
+
+@dataclass(frozen=True)
+class Block:
+    """Neighbouring items, and which pairs answered them (items of the block × pairs)."""
+
+    items: slice
+    pairs_of_items: backend.Incidence
+
+
+@dataclass(frozen=True)
 class Groups:
     """The G distinct (owner, value), ascending; owner is a worker or an item.
 
@@ -132,6 +188,16 @@ class Groups:
     def __len__(self) -> int:
         return len(self.owner)
 
+    @cached_property
+    def there(self) -> "OnDevice":
+        place = backend.pick().array
+        return OnDevice(
+            owner=place(self.owner),
+            value=place(self.value),
+            count=place(self.count.astype(np.float64)),
+            owners=len(self.first) - 1,
+        )
+
     def sum(self, values: np.ndarray) -> np.ndarray:
         """Sums of values (…, G) over each owner's groups: (…, owners)."""
         if values.ndim == 1:
@@ -140,11 +206,25 @@ class Groups:
 
     def max(self, values: np.ndarray, initial: float) -> np.ndarray:
         """Greatest of values (G,) of each owner, and `initial` at least: (owners,)."""
-        filled = np.flatnonzero(np.diff(self.first))
-        top = np.full(len(self.first) - 1, initial)
-        if len(filled):
-            top[filled] = np.maximum(np.maximum.reduceat(values, self.first[filled]), initial)
-        return top
+        return backend.HOST.maxima(self.owner, values, len(self.first) - 1, initial)
+
+
+@dataclass(frozen=True)
+class OnDevice:
+    """The same groups where the backend works: owner, value int64 (G,), count float64 (G,)."""
+
+    owner: Array
+    value: Array
+    count: Array
+    owners: int
+
+    def sum(self, values: Array) -> Array:
+        """As `Groups.sum`, of values (G,) there."""
+        return backend.pick().sums(self.owner, values, self.owners)
+
+    def max(self, values: Array, initial: float) -> Array:
+        """As `Groups.max`, there."""
+        return backend.pick().maxima(self.owner, values, self.owners, initial)
 
 
 def _groups(owner: np.ndarray, value: np.ndarray, owners: int, classes: int) -> Groups:

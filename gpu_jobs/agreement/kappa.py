@@ -50,9 +50,16 @@ class Kappas:
     workers: int
 
     def plot(self, workers: list[str]) -> str:
-        """SVG heat map of the workers with the most pairs, at most TOP_SHOWN; blank: no κ."""
-        seen = np.bincount(np.concatenate([self.first, self.second]), minlength=len(workers))
-        shown = np.argsort(-seen, kind="stable")[:TOP_SHOWN]
+        """SVG heat map of the workers with the most pairs, at most TOP_SHOWN; blank: no κ.
+
+        Of equally many pairs: who shares the most items, then who agrees most.
+        """
+        both_ends = np.concatenate([self.first, self.second])
+        seen, shared, agreed = (
+            np.bincount(both_ends, weights=np.tile(weight, 2), minlength=len(workers))
+            for weight in (np.ones(len(self.first)), self.shared, np.nan_to_num(self.kappa))
+        )
+        shown = np.lexsort((-np.round(agreed, 9), -shared, -seen))[:TOP_SHOWN]
         shown = np.sort(shown[seen[shown] > 0])
         place = np.full(len(workers), -1)
         place[shown] = np.arange(len(shown))

@@ -101,6 +101,7 @@ class Utility:
             l2=problem.l2,
             start=start,
             blocks=None if blocks is None else blocks.tolist(),
+            intercept=problem.recipe.intercept,
         )
 
     def _of_groups(self, weights: np.ndarray) -> np.ndarray:

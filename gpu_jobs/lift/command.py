@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ from gpu_jobs.contracts import InputError, canonical
 from gpu_jobs.lift.methods import METHODS, ROWS, Settings
 from gpu_jobs.lift.metrics import METRICS
 from gpu_jobs.lift.plot import svg
-from gpu_jobs.lift.problem import RESAMPLES, Rows, build
-from gpu_jobs.lift.recipes import RECIPES, Recipe, recipe_of
+from gpu_jobs.lift.problem import RESAMPLES, Rows, build, merged
+from gpu_jobs.lift.recipes import RECIPES, adapted, recipe_of
 from gpu_jobs.lift.run import measure
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -30,6 +30,14 @@ def add(commands: "argparse._SubParsersAction[Any]", _common: argparse.ArgumentP
     lift.add_argument("--test-split", metavar="VALUE", help="rows of TEST with this in split only")
     lift.add_argument("--items", type=Path, help="item_id and the columns that TRAIN lacks")
     lift.add_argument("--text", default="text", metavar="COLUMN")
+    lift.add_argument("--text-b", default="text_b", metavar="COLUMN", help="the second, compared")
+    lift.add_argument("--image", default="image", metavar="COLUMN", help="paths of pictures")
+    lift.add_argument(
+        "--encoder", metavar="NAME", help="folder or name of another than the recipe's"
+    )
+    lift.add_argument(
+        "--random-weights", action="store_true", help="of the pictures' encoder: a weak baseline"
+    )
     lift.add_argument(
         "--columns", metavar="A,B,C", help="numbers, for the recipes tabular and plain"
     )
@@ -77,7 +85,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     problem = build(
         train,
         test,
-        recipe=_recipe(options),
+        recipe=adapted(
+            recipe_of(options.recipe),
+            l2=options.l2,
+            balanced=options.balanced,
+            dims=options.dims,
+            encoder=options.encoder,
+            random_weights=options.random_weights,
+        ),
         metric=options.metric,
         positive=options.positive,
         resamples=options.resamples,
@@ -96,27 +111,16 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def _recipe(options: argparse.Namespace) -> Recipe:
-    recipe = recipe_of(options.recipe)
-    if options.l2 is not None:
-        if not options.l2 > 0:
-            raise InputError("--l2 must be above 0")
-        recipe = replace(recipe, l2=options.l2)
-    if options.balanced is not None:
-        recipe = replace(recipe, balanced=options.balanced)
-    if options.dims is not None:
-        if options.dims < 1:
-            raise InputError("--dims must be at least 1")
-        recipe = replace(recipe, dims=options.dims)
-    return recipe
-
-
 def _rows(options: argparse.Namespace) -> tuple[Rows, Rows]:
-    inputs = [options.text]
-    if options.recipe != "text-linear":
-        if not options.columns:
-            raise InputError(f"the recipe {options.recipe} needs --columns")
-        inputs = options.columns.split(",")
+    named = {"text": options.text, "text_b": options.text_b, "image": options.image}
+    numbers = recipe_of(options.recipe).inputs == ("features",)
+    if numbers and not options.columns:
+        raise InputError(f"the recipe {options.recipe} needs --columns")
+    inputs = (
+        options.columns.split(",")
+        if numbers
+        else [named[name] for name in recipe_of(options.recipe).inputs]
+    )
     train = tables.read_table(options.train)
     if options.items is not None:
         train = _joined(train, tables.read_table(options.items), inputs, options.items)
@@ -136,7 +140,7 @@ def _rows(options: argparse.Namespace) -> tuple[Rows, Rows]:
         Rows(
             inputs=_inputs(train, inputs, options, options.train),
             label=train[options.answer].to_pylist(),
-            group=_merged(groups, options.min_rows),
+            group=merged(groups, options.min_rows),
             item=_ids(train),
         ),
         Rows(
@@ -150,8 +154,9 @@ def _rows(options: argparse.Namespace) -> tuple[Rows, Rows]:
 def _inputs(
     table: pa.Table, names: Sequence[str], options: argparse.Namespace, path: Path
 ) -> list[object]:
-    if options.recipe == "text-linear":
-        return list(_column(table, names[0], path))
+    if recipe_of(options.recipe).inputs != ("features",):
+        texts = [_column(table, name, path) for name in names]
+        return list(texts[0]) if len(texts) == 1 else list(zip(*texts, strict=True))
     columns = []
     for name in names:
         try:
@@ -162,14 +167,6 @@ def _inputs(
             row = columns[-1].index(None) + 1
             raise InputError(f"{path}: column {name} is blank in row {row}")
     return list(zip(*columns, strict=True))
-
-
-def _merged(groups: list[str], least: int) -> list[str]:
-    """Groups with fewer rows than `least` as one."""
-    count: dict[str, int] = {}
-    for name in groups:
-        count[name] = count.get(name, 0) + 1
-    return [name if count[name] >= least else "others" for name in groups]
 
 
 def _joined(train: pa.Table, items: pa.Table, inputs: Sequence[str], path: Path) -> pa.Table:

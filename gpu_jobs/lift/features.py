@@ -28,7 +28,8 @@ _POWERS = 3
 
 @dataclass(frozen=True)
 class Axes:
-    """train float32 (u, d), test float32 (t, d): centred on the training rows' mean.
+    """train float32 (u, d), test float32 (t, d): centred on the training rows' mean, for heads
+    with an intercept.
 
     variance: float64 (d,), of each column over the training rows. kept: share of the squares
     that the d columns hold; 1 when nothing was cut.
@@ -40,8 +41,11 @@ class Axes:
     kept: float
 
 
-def principal(train: Matrix, test: Matrix, *, dims: int = DIMS, rows: int = ROWS) -> Axes:
-    """Both sets in coordinates made from the training set.
+def principal(
+    train: Matrix, test: Matrix, *, dims: int = DIMS, rows: int = ROWS, centred: bool = True
+) -> Axes:
+    """Both sets in coordinates made from the training set. centred: False for heads without an
+    intercept, to whom a shift matters; variances are then mean squares.
 
     Exact for at most `dims` features, or at most `rows` rows; else the `dims` leading axes of a
     randomized SVD with a fixed seed (N. Halko, P.-G. Martinsson, J. Tropp, "Finding structure
@@ -58,7 +62,7 @@ def principal(train: Matrix, test: Matrix, *, dims: int = DIMS, rows: int = ROWS
             train, test = np.asarray(train @ right), np.asarray(test @ right)
             kept = min(float((train * train).sum() / total), 1.0) if total else 1.0
     dense, away = _dense(train), _dense(test)
-    mean = dense.mean(axis=0)
+    mean = dense.mean(axis=0) if centred else np.zeros(dense.shape[1])
     dense, away = dense - mean, away - mean
     if dense.shape[1] <= _ROTATED:
         vectors = _axes(dense)

@@ -56,6 +56,7 @@ def train(
     tolerance: float = TOLERANCE,
     max_steps: int = MAX_STEPS,
     blocks: Sequence[int] | None = None,
+    intercept: bool = True,
 ) -> Heads:
     """Heads for K coalitions.
 
@@ -63,7 +64,7 @@ def train(
     with class c in coalition k. variance: (d,) of the axes. start: float32 (H, d + 1), where
     every coalition begins that has at least half of the largest weight; the others begin at zero.
     blocks: first rows of the blocks, where rows stand in an order that has coalitions in common;
-    without them, rows are sorted by the coalitions that use them.
+    without them, rows are sorted by the coalitions that use them. intercept: without it, b is 0.
     """
     count, classes, _ = targets.shape
     logits = 1 if classes == 2 else classes
@@ -81,7 +82,8 @@ def train(
     converged = weight == 0
     if not len(todo):
         return Heads(found, converged, steps)
-    ones = np.ones((len(used), 1), dtype=np.float32)
+    # Beside zeros b has no gradient but its penalty's, and stays where it begins.
+    ones = np.full((len(used), 1), intercept, dtype=np.float32)
     rows = np.hstack([features[used], ones])
     edges = _edges(used, features.shape[0], blocks)
     penalty = np.full(width, l2, dtype=np.float32)

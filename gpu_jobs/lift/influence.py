@@ -27,9 +27,10 @@ def influence(problem: Problem, weights: np.ndarray) -> np.ndarray:
         raise InputError(
             f"influence needs a Hessian of {logits * width:,} columns; at most {_MOST:,} are made"
         )
-    train, test = _with_ones(problem.axes.train), _with_ones(problem.axes.test)
+    ones = problem.recipe.intercept
+    train, test = _with_ones(problem.axes.train, ones), _with_ones(problem.axes.test, ones)
     chance = heads.probabilities(weights[None], problem.axes.train)[0].astype(np.float64)
-    counts = _weighed(problem)
+    counts = weighed(problem)
     total = np.sum([np.asarray(each.sum(axis=1)).ravel() for each in counts], axis=0)
     hessian = _hessian(train, chance[1:] if logits == 1 else chance, total)
     penalty = np.full(width, problem.l2)
@@ -45,20 +46,25 @@ def influence(problem: Problem, weights: np.ndarray) -> np.ndarray:
     return gradients @ solved
 
 
-def _weighed(problem: Problem) -> list[sparse.csr_array]:
-    """Counts by class; in a recipe of balanced classes at everybody's weights, which are held."""
-    if not problem.recipe.balanced:
-        return list(problem.counts)
+def class_weights(problem: Problem) -> np.ndarray:
+    """float64 (C,): what a row of each class weighs; in a recipe of balanced classes by the sizes
+    of everybody's classes, which are held.
+    """
     size = np.array([each.sum(dtype=np.float64) for each in problem.counts])
+    if not problem.recipe.balanced:
+        return np.ones(len(size))
     mean = size.sum() / max(int((size > 0).sum()), 1)
-    return [
-        each * (mean / part) if part else each
-        for each, part in zip(problem.counts, size, strict=True)
-    ]
+    return np.where(size > 0, mean / np.where(size > 0, size, 1), 1.0)
 
 
-def _with_ones(features: np.ndarray) -> np.ndarray:
-    return np.hstack([features.astype(np.float64), np.ones((len(features), 1))])
+def weighed(problem: Problem) -> list[sparse.csr_array]:
+    """Counts by class, times the weights of the classes."""
+    each = zip(problem.counts, class_weights(problem).tolist(), strict=True)
+    return [counts * weight for counts, weight in each]
+
+
+def _with_ones(features: np.ndarray, ones: bool) -> np.ndarray:
+    return np.hstack([features.astype(np.float64), np.full((len(features), 1), float(ones))])
 
 
 def _hessian(train: np.ndarray, chance: np.ndarray, total: np.ndarray) -> np.ndarray:

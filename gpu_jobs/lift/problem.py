@@ -6,7 +6,8 @@ order of the rows nor the names of groups change a result.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -14,9 +15,10 @@ from scipy import sparse
 from gpu_jobs.contracts import InputError
 from gpu_jobs.lift.features import Axes, principal
 from gpu_jobs.lift.metrics import draws, metric_of
-from gpu_jobs.lift.recipes import Recipe
+from gpu_jobs.lift.recipe import Recipe
 
 RESAMPLES = 200
+OTHERS = "others"
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Rows:
 @dataclass(frozen=True)
 class Problem:
     """axes: features of u distinct training inputs and of t test rows. feature, label, group:
-    int64 (n,), of each training row; sorted by group. counts: for each class how often each
+    int64 (n,), of each training row; sorted by group. row: int64 (n,), its place among the rows
+    given. counts: for each class how often each
     group gave it to each distinct input, float32 (u, G). starts: int64, the first distinct input
     of each block. test_label: int64 (t,). resamples: float32 (1 + R, t), see `metrics.draws`.
     digest: of all that enters, in hex.
@@ -44,6 +47,7 @@ class Problem:
     feature: np.ndarray
     label: np.ndarray
     group: np.ndarray
+    row: np.ndarray
     counts: tuple[sparse.csr_array, ...]
     starts: np.ndarray
     groups: tuple[str, ...]
@@ -77,27 +81,34 @@ def build(
     """
     metric_of(metric)
     _check_sizes(train, test)
-    train_keys, test_keys = _keys(train.inputs, "training"), _keys(test.inputs, "test")
+    taught = [i for i, label in enumerate(train.label) if label not in recipe.skips]
+    train, test = _without(train, recipe.skips), _without(test, recipe.skips)
+    _check_sizes(train, test)
+    keys_of = recipe.keys
+    train_keys = keys_of(train.inputs) if keys_of else _keys(train.inputs, "training")
+    test_keys = keys_of(test.inputs) if keys_of else _keys(test.inputs, "test")
     _check_leakage(train, test, train_keys, test_keys)
     if resamples < 20:
         raise InputError("at least 20 resamples of the test set are needed for an interval")
     classes = sorted({str(each) for each in (*train.label, *test.label)})
     if len(classes) < 2:
         raise InputError(f"all labels are {classes[0]!r}: there is nothing to learn")
+    if not recipe.intercept and len(classes) != 2:
+        raise InputError(f"a comparison has two answers, not {', '.join(classes)}")
     if metric == "f1" and positive is None:
         if len(classes) != 2:
             raise InputError("metric f1 needs the positive class when there are more than two")
         positive = classes[1]
     if positive is not None and positive not in classes:
         raise InputError(f"the positive class {positive!r} is none of {', '.join(classes)}")
-    keys, label, group, groups = _ordered(train, train_keys, classes)
+    keys, label, group, row, groups = _ordered(train, train_keys, classes)
     place = {name: code for code, name in enumerate(classes)}
     order = sorted(range(len(test_keys)), key=lambda i: (test_keys[i], test.label[i]))
     test_label = np.array([place[test.label[i]] for i in order], dtype=np.int64)
     # Distinct inputs in the order in which groups bring them: blocks of rows follow groups.
     first: dict[str, int] = {}
     feature = np.array([first.setdefault(key, len(first)) for key in keys], dtype=np.int64)
-    row_of = {key: row for row, key in enumerate(train_keys)}
+    row_of = {key: place for place, key in enumerate(train_keys)}
     encoded = recipe.encode(
         [train.inputs[row_of[key]] for key in first], [test.inputs[i] for i in order]
     )
@@ -113,10 +124,11 @@ def build(
         for code in range(len(classes))
     )
     return Problem(
-        axes=principal(*encoded, dims=recipe.dims),
+        axes=principal(*encoded, dims=recipe.dims, centred=recipe.intercept),
         feature=feature,
         label=label,
         group=group,
+        row=np.array(taught, dtype=np.int64)[row],
         counts=counts,
         starts=starts,
         groups=tuple(groups),
@@ -137,10 +149,31 @@ def build(
                 str(positive),
             ],
             [str(resamples), str(seed)],
+            *([[recipe.mark()]] if recipe.mark else []),
             [f"{key}\x1f{code}\x1f{which}" for key, code, which in zip(keys, label, group)],  # noqa: B905
             [f"{test_keys[i]}\x1f{test.label[i]}" for i in order],
         ),
     )
+
+
+def merged(groups: Sequence[str], least: int) -> list[str]:
+    """Groups with fewer rows than `least` as one, OTHERS."""
+    count: dict[str, int] = {}
+    for name in groups:
+        count[name] = count.get(name, 0) + 1
+    return [name if count[name] >= least else OTHERS for name in groups]
+
+
+def _without(rows: Rows, skips: frozenset[str]) -> Rows:
+    """The rows whose label is none of those that teach nothing."""
+    if not skips or skips.isdisjoint(rows.label):
+        return rows
+    kept = [i for i, label in enumerate(rows.label) if label not in skips]
+    parts = {
+        name: [getattr(rows, name)[i] for i in kept] if len(getattr(rows, name)) else ()
+        for name in ("inputs", "label", "group", "item")
+    }
+    return replace(rows, **parts)
 
 
 def check_leakage(train: Rows, test: Rows) -> None:
@@ -159,14 +192,19 @@ def _check_leakage(
         for name in test.item:
             if name in known:
                 raise InputError(f"test item {name!r} is in the training set, too")
-    seen = {" ".join(key.split()).casefold() for key in train_keys}
+    seen = {_alike(key) for key in train_keys}
     for row, key in enumerate(test_keys):
-        if " ".join(key.split()).casefold() in seen:
+        if _alike(key) in seen:
             which = f"item {test.item[row]!r}" if test.item else f"row {row + 1}"
             raise InputError(
                 f"the content of test {which} is in the training set, too:"
                 f" {str(test.inputs[row])[:60]!r}"
             )
+
+
+def _alike(key: str) -> str:
+    """Equal for texts that differ in case and blanks, and for a pair in either order."""
+    return "\x1e".join(sorted(" ".join(part.split()).casefold() for part in key.split("\x1e")))
 
 
 def _check_sizes(train: Rows, test: Rows) -> None:
@@ -185,19 +223,22 @@ def _check_sizes(train: Rows, test: Rows) -> None:
 
 def _ordered(
     train: Rows, train_keys: Sequence[str], classes: list[str]
-) -> tuple[list[str], np.ndarray, np.ndarray, list[str]]:
-    """Keys, labels and groups of the rows, groups in the order of what they hold."""
+) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray, list[str]]:
+    """Keys, labels, groups and places of the rows, groups in the order of what they hold."""
     place = {name: code for code, name in enumerate(classes)}
-    held: dict[str, list[tuple[str, int]]] = {}
-    for key, name, group in zip(train_keys, train.label, train.group, strict=True):
-        held.setdefault(str(group), []).append((key, place[name]))
+    held: dict[str, list[tuple[str, int, int]]] = {}
+    given = zip(train_keys, train.label, train.group, strict=True)
+    for at, (key, name, group) in enumerate(given):
+        held.setdefault(str(group), []).append((key, place[name], at))
     for rows in held.values():
         rows.sort()
-    ranked = sorted(held, key=lambda name: (_digest([f"{k}\x1f{c}" for k, c in held[name]]), name))
-    keys = [key for name in ranked for key, _ in held[name]]
-    label = np.array([code for name in ranked for _, code in held[name]], dtype=np.int64)
+    content = {name: _digest([f"{k}\x1f{c}" for k, c, _ in held[name]]) for name in held}
+    ranked = sorted(held, key=lambda name: (content[name], name))
+    keys = [key for name in ranked for key, _, _ in held[name]]
+    code = np.array([code for name in ranked for _, code, _ in held[name]], dtype=np.int64)
+    row = np.array([row for name in ranked for _, _, row in held[name]], dtype=np.int64)
     sizes = [len(held[name]) for name in ranked]
-    return keys, label, np.repeat(np.arange(len(ranked)), sizes), ranked
+    return keys, code, np.repeat(np.arange(len(ranked)), sizes), row, ranked
 
 
 def _starts(group: np.ndarray) -> np.ndarray:
@@ -205,9 +246,15 @@ def _starts(group: np.ndarray) -> np.ndarray:
 
 
 def _keys(inputs: Sequence[object] | np.ndarray, name: str) -> list[str]:
-    """One text a row, equal for equal inputs: texts themselves, digests of numbers."""
+    """One text a row, equal for equal inputs: texts themselves, several texts with a mark between
+    them, digests of numbers.
+    """
     if len(inputs) and isinstance(inputs[0], str):
         return [str(each) for each in inputs]
+    first = inputs[0] if len(inputs) else None
+    if isinstance(first, tuple) and isinstance(first[0], str):
+        several: Any = inputs
+        return ["\x1e".join(map(str, each)) for each in several]
     # Adding zero makes one of the two zeros that numbers have.
     try:
         rows = np.asarray(inputs, dtype=np.float64) + 0.0

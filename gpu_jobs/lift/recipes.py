@@ -1,32 +1,15 @@
-"""Recipes: how rows become features of a linear head. A new one is a Recipe in RECIPES."""
+"""The recipes by name. A new one is a function that gives a `Recipe`, and a line in RECIPES."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from gpu_jobs.contracts import InputError
-from gpu_jobs.lift.features import DIMS, Matrix
+from gpu_jobs.lift.encoded import image_linear, pairwise, text_minilm
+from gpu_jobs.lift.features import Matrix
+from gpu_jobs.lift.recipe import Recipe
 from gpu_jobs.lift.text import TfIdf
-
-type Encode = Callable[[Sequence[object], Sequence[object]], tuple[Matrix, Matrix]]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """encode: distinct training inputs and test inputs to features, (u, d) and (t, d); it may
-    learn from the training inputs only. l2: penalty of the head, 1 / C of scikit-learn.
-    balanced: every class weighs the same in each coalition's loss, n / (classes · n_class) a row,
-    so that the mix of answers which somebody happened to be given is no lift. dims: the most
-    dimensions that the head sees. says: what a reader of the result must know.
-    """
-
-    name: str
-    encode: Encode
-    says: str
-    l2: float = 1.0
-    balanced: bool = False
-    dims: int = DIMS
 
 
 def _text_linear(train: Sequence[object], test: Sequence[object]) -> tuple[Matrix, Matrix]:
@@ -60,6 +43,7 @@ RECIPES: dict[str, Recipe] = {
             "The model is a logistic regression on TF-IDF of words and pairs of words, learned on"
             " all training texts without their answers."
         ),
+        inputs=("text",),
         # Rows of length 1 need little shrinking: with 1.0 the intercept, and so the mix of
         # answers, decides more than the words do (docs/lift.md, the reference).
         l2=0.1,
@@ -74,6 +58,9 @@ RECIPES: dict[str, Recipe] = {
         encode=_plain,
         says="The model is a logistic regression on the columns as they are.",
     ),
+    "text-minilm": text_minilm(),
+    "pairwise": pairwise(),
+    "image-linear": image_linear(),
 }
 
 
@@ -81,3 +68,41 @@ def recipe_of(name: str) -> Recipe:
     if name not in RECIPES:
         raise InputError(f"recipe must be one of {', '.join(RECIPES)}, not {name!r}")
     return RECIPES[name]
+
+
+def adapted(
+    recipe: Recipe,
+    *,
+    l2: float | None = None,
+    balanced: bool | None = None,
+    dims: int | None = None,
+    encoder: str | None = None,
+    random_weights: bool = False,
+) -> Recipe:
+    """The recipe with what is not None in place of its own. encoder: a name or a folder, see
+    `encoders.hub.located`; of pictures a timm name. random_weights: of pictures, those that
+    nobody trained.
+    """
+    if l2 is not None and not 0 < l2 < float("inf"):
+        raise InputError("l2 must be above 0")
+    if dims is not None and dims < 1:
+        raise InputError("dims must be at least 1")
+    if encoder is not None or random_weights:
+        recipe = _encoded(recipe, encoder or recipe.encoder or "", random=random_weights)
+    return replace(
+        recipe,
+        l2=recipe.l2 if l2 is None else l2,
+        balanced=recipe.balanced if balanced is None else balanced,
+        dims=recipe.dims if dims is None else dims,
+    )
+
+
+def _encoded(recipe: Recipe, name: str, *, random: bool) -> Recipe:
+    if recipe.name == "image-linear":
+        return image_linear(name, random=random)
+    makers = {"text-minilm": text_minilm, "pairwise": pairwise}
+    if recipe.name not in makers:
+        raise InputError(f"the recipe {recipe.name} has no encoder that could be another")
+    if random:
+        raise InputError("random weights are for recipes of pictures")
+    return makers[recipe.name](name)

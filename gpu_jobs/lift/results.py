@@ -19,7 +19,7 @@ LEVEL = 0.95
 @dataclass(frozen=True)
 class GroupLift:
     """value: in units of the metric, more is better; None where the budget ended before it.
-    low, high: the 95% interval, None where the run cannot give one. significant: "positive" or
+    low, high: the interval, None where the run cannot give one. significant: "positive" or
     "negative" when the interval leaves out zero, else None. rows: of the group in training.
     seconds: its share of the run's computing.
     """
@@ -82,8 +82,10 @@ def of_exact(values: np.ndarray) -> Estimate:
     return Estimate(values[:, 0], np.zeros(len(values)), values[:, 1:].var(axis=1, ddof=1), 0)
 
 
-def interval(estimate: Estimate, resamples: int) -> tuple[np.ndarray, np.ndarray]:
-    """Standard error and half the width of the 95% interval, float64 (G,).
+def interval(
+    estimate: Estimate, resamples: int, level: float = LEVEL
+) -> tuple[np.ndarray, np.ndarray]:
+    """Standard error and half the width of the interval, float64 (G,).
 
     With one replicate of a method that draws, the drawn part is unknown: the half is infinite.
     """
@@ -97,7 +99,7 @@ def interval(estimate: Estimate, resamples: int) -> tuple[np.ndarray, np.ndarray
         parts = parts + spread / (estimate.replicates - 1)
     freedom = np.where(parts > 0, variance**2 / np.where(parts > 0, parts, 1.0), 1.0)
     error = np.sqrt(variance)
-    return error, stdtrit(np.maximum(freedom, 1.0), (1 + LEVEL) / 2) * error
+    return error, stdtrit(np.maximum(freedom, 1.0), (1 + level) / 2) * error
 
 
 def lifts(
@@ -107,9 +109,10 @@ def lifts(
     *,
     resamples: int,
     seconds: float,
+    level: float = LEVEL,
 ) -> tuple[GroupLift, ...]:
     """By falling value, then by name; groups that were not reached stand last."""
-    error, half = interval(estimate, resamples)
+    error, half = interval(estimate, resamples, level)
     reached = int(np.isfinite(estimate.value).sum())
     found = []
     for code, name in enumerate(names):

@@ -7,37 +7,23 @@ one. Only where the budget ends it does the machine's speed decide how many chun
 """
 
 import hashlib
-import io
-import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
-from gpu_jobs import tables
 from gpu_jobs.contracts import InputError, Report, canonical
+from gpu_jobs.lift.chunks import Chunk, Chunks
 from gpu_jobs.lift.coalitions import Utility
 from gpu_jobs.lift.methods import METHODS, Settings, chosen
 from gpu_jobs.lift.problem import Problem
-from gpu_jobs.lift.results import Estimate, LiftResult, lifts
+from gpu_jobs.lift.results import LEVEL, Estimate, LiftResult, lifts
 
 ENOUGH = 0.5
 """Sampling has converged when no group's sampling error is above this share of the median
 group's error from the test set: four times the work would then narrow intervals by a tenth."""
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """values: what the method's `compute` gives. trained, unsolved: heads, and heads that missed
-    the tolerance. seconds: of computing.
-    """
-
-    values: np.ndarray
-    trained: int
-    unsolved: int
-    seconds: float
 
 
 def identity(problem: Problem, settings: Settings) -> str:
@@ -69,25 +55,26 @@ def measure(
     budget: float | None = None,
     report: Report = lambda _done, _total, _message: None,
     threads: int = 1,
+    level: float = LEVEL,
     clock: Callable[[], float] = perf_counter,
 ) -> LiftResult:
     """The whole run. budget: seconds; the chunk in work when it ends is finished, and at least
-    one chunk is made.
+    one chunk is made. level: of the intervals.
 
     Raises InputError for a workdir of another run, and what `report` raises.
     """
     name = chosen(problem, settings)
-    method = METHODS[name]
     if budget is not None and not budget > 0:
         raise InputError("the budget must be above 0 seconds")
-    store = _Store(workdir, identity(problem, settings))
+    store = Chunks(workdir, canonical({"kind": "lift", "digest": identity(problem, settings)}))
     utility = Utility(problem, threads=threads)
-    total, start = method.chunks(problem, settings), clock()
+    total, start = METHODS[name].chunks(problem, settings), clock()
     done: list[Chunk] = []
-    why = "complete"
-    while len(done) < total:
-        if done and budget is not None and clock() - start >= budget:
+    while True:
+        why = ended(problem, settings, done)
+        if why is None and done and budget is not None and clock() - start >= budget:
             why = "budget"
+        if why is not None:
             break
         number = len(done)
         chunk = store.load(number)
@@ -96,12 +83,19 @@ def measure(
             store.save(number, chunk)
         done.append(chunk)
         report(len(done), total, f"{name}: chunk {len(done)} of at most {total}")
-        if method.sampled and len(done) >= method.least(settings):
-            estimate = method.combine(problem, [each.values for each in done])
-            if _enough(estimate):
-                why = "converged"
-                break
-    return _result(problem, settings, name, done, total, why, utility)
+    return conclude(problem, settings, done, why, level=level, utility=utility)
+
+
+def ended(problem: Problem, settings: Settings, done: Sequence[Chunk]) -> str | None:
+    """Why no more chunks are needed: "complete", "converged"; None while they are."""
+    method = METHODS[chosen(problem, settings)]
+    if len(done) >= method.chunks(problem, settings):
+        return "complete"
+    if method.sampled and len(done) >= method.least(settings):
+        estimate = method.combine(problem, [each.values for each in done])
+        if _enough(estimate):
+            return "converged"
+    return None
 
 
 def _enough(estimate: Estimate) -> bool:
@@ -110,16 +104,19 @@ def _enough(estimate: Estimate) -> bool:
     return bool(estimate.drawn.max() <= ENOUGH**2 * float(np.median(estimate.tested)))
 
 
-def _result(
+def conclude(
     problem: Problem,
     settings: Settings,
-    name: str,
-    done: list[Chunk],
-    total: int,
+    done: Sequence[Chunk],
     why: str,
-    utility: Utility,
+    *,
+    level: float = LEVEL,
+    utility: Utility | None = None,
 ) -> LiftResult:
+    """What chunks 0, 1, … say, of which there is at least one. why: the run ended."""
+    name = chosen(problem, settings)
     method = METHODS[name]
+    utility = utility or Utility(problem)
     arrays = [each.values for each in done]
     estimate = method.combine(problem, arrays)
     seconds = sum(each.seconds for each in done)
@@ -130,7 +127,7 @@ def _result(
     convergence = {
         "stopped": why,
         "chunks": len(done),
-        "chunks_at_most": total,
+        "chunks_at_most": method.chunks(problem, settings),
         "models": sum(each.trained for each in done),
         "models_not_converged": sum(each.unsolved for each in done),
         "sampling_error": _largest(estimate.drawn),
@@ -148,6 +145,7 @@ def _result(
             _part(estimate, slice(0, size)),
             resamples=resamples,
             seconds=seconds,
+            level=level,
         ),
         everybody=float(ends[1, 0]),
         nobody=float(ends[0, 0]),
@@ -157,9 +155,10 @@ def _result(
             _part(estimate, slice(size, None)),
             resamples=resamples,
             seconds=0.0,
+            level=level,
         ),
         convergence=convergence,
-        assumptions=(*method.says, *_also(problem)),
+        assumptions=(*method.says, *_also(problem, level)),
         digest=identity(problem, settings),
         seconds=seconds,
     )
@@ -209,7 +208,7 @@ def _advice(estimate: Estimate, why: str, *, sampled: bool) -> str:
     return "More seeds or a larger budget would narrow the intervals."
 
 
-def _also(problem: Problem) -> tuple[str, ...]:
+def _also(problem: Problem, level: float) -> tuple[str, ...]:
     kept = problem.axes.kept
     found = [problem.recipe.says]
     if kept < 1:
@@ -218,54 +217,8 @@ def _also(problem: Problem) -> tuple[str, ...]:
             f" {kept:.0%} of their squares."
         )
     found.append(
-        f"Intervals are 95%, over {len(problem.resamples) - 1} bootstrap draws of the"
+        f"Intervals are {100 * level:g}%, over {len(problem.resamples) - 1} bootstrap draws of the"
         f" {len(problem.test_label):,} test rows (the same for every model) and over what the"
         " method draws. They are made for each group alone, not for all groups at once."
     )
     return tuple(found)
-
-
-class _Store:
-    """Chunks as files of a folder that belongs to one run; without a folder, nothing is kept."""
-
-    def __init__(self, workdir: Path | None, digest: str) -> None:
-        self._workdir = workdir
-        if workdir is None:
-            return
-        try:
-            workdir.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{workdir} cannot be made: {error.strerror}") from error
-        mine = canonical({"kind": "lift", "digest": digest})
-        claimed = workdir / "run.json"
-        if not claimed.exists():
-            tables.write_text(mine, claimed)
-        elif claimed.read_text(encoding="utf-8") != mine:
-            raise InputError(f"{workdir} holds the chunks of another run")
-
-    def load(self, number: int) -> Chunk | None:
-        path = self._path(number)
-        if path is None or not path.exists():
-            return None
-        with np.load(path) as found:
-            trained, unsolved = (int(each) for each in found["heads"])
-            seconds = float(path.with_suffix(".seconds").read_text(encoding="ascii"))
-            return Chunk(found["values"], trained, unsolved, seconds)
-
-    def save(self, number: int, chunk: Chunk) -> None:
-        path = self._path(number)
-        if path is None:
-            return
-        # The time goes beside the values, whose bytes are the same wherever they were computed.
-        tables.write_text(repr(chunk.seconds), path.with_suffix(".seconds"))
-        content = io.BytesIO()
-        np.savez(content, values=chunk.values, heads=np.array([chunk.trained, chunk.unsolved]))
-        waiting = path.with_name(f"{path.name}.{os.getpid()}.part")
-        with waiting.open("wb") as stream:
-            stream.write(content.getvalue())
-            stream.flush()
-            os.fsync(stream.fileno())
-        waiting.replace(path)
-
-    def _path(self, number: int) -> Path | None:
-        return None if self._workdir is None else self._workdir / f"chunk-{number:06d}.npz"

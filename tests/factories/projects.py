@@ -96,6 +96,7 @@ BODY: dict = {
         "undo_seconds": 60,
     },
     "limits": {
+        "gold_exposure_max": 200,
         "newcomer_share_percent": 25,
         "unsubmitted_paid_per_day": 3,
         "unsubmitted_paid_per_attempt": 3,
@@ -124,7 +125,10 @@ BODY: dict = {
         },
     ],
     "overlap": 3,
+    "overlap_max": 3,
+    "label_error_percent": 5,
     "gold_percent": 10,
+    "gold_percent_min": 10,
     "consent": {
         "purpose": "Evaluation of text classifiers.",
         "licence": "CC BY 4.0",

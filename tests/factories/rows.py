@@ -50,6 +50,7 @@ MORE: dict[str, dict] = {
     "notices.Notice": {"url": "/"},
     "notices.Preference": {"group": "verdicts"},
     "payments.Correction": {"state": "asked"},
+    "projects.ItemImport": {"withdrawn_at": None},
     "projects.Project": {"state": "draft", "criteria": None, "published_at": None},
     "scoring.AlphaCheck": {"alpha": 0.8, "package": 0.8, "answers": 2},
     "work.Score": {
@@ -57,6 +58,7 @@ MORE: dict[str, dict] = {
         "bar": "0.80",
         **dict.fromkeys(("gold_mean", "gold_low", "gold_high", "gold_lower"), 0.5),
     },
+    "work.OnlineScore": {"before": 0.5, "now": 0.5},
     "work.Assignment": {"held_pay": 40, "review_due_at": None},
     "work.Submission": {"answer": {"choice": "yes"}, "answer_key": "yes"},
     "work.Verdict": {"outcome": "accepted", "decider": "silence", "decided_by": None},

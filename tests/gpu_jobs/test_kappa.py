@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
+from gpu_jobs.agreement import kappa
 from gpu_jobs.agreement.kappa import kappas, summary
 from gpu_jobs.contracts import InputError
 
@@ -33,14 +34,14 @@ def test_parity_with_scikit_learn_pair_by_pair(crowd):
     found = kappas(answers, min_shared=5)
     given = {(item, worker): answer for item, worker, answer in rows}
     assert len(found.kappa) == 15
-    for first, second, shared, kappa in zip(
+    for first, second, shared, value in zip(
         found.first, found.second, found.shared, found.kappa, strict=True
     ):
         one, two = answers.workers[first], answers.workers[second]
         both = [i for i in answers.items if (i, one) in given and (i, two) in given]
         assert shared == len(both)
         wanted = cohen_kappa_score([given[i, one] for i in both], [given[i, two] for i in both])
-        assert kappa == pytest.approx(wanted, abs=1e-12)
+        assert value == pytest.approx(wanted, abs=1e-12)
 
 
 def test_pairs_that_share_too_little_are_left_out(crowd):
@@ -60,6 +61,21 @@ def test_the_last_of_repeated_answers_counts(crowd):
     rows = [(str(i), w, str(i % 2)) for i in range(10) for w in "ab"]
     wrong_first = [("0", "a", "1"), *rows]
     assert kappas(crowd(wrong_first)).kappa.tolist() == [1.0]
+
+
+def test_of_equally_many_pairs_no_name_decides_who_is_drawn(crowd, monkeypatch):
+    monkeypatch.setattr(kappa, "TOP_SHOWN", 3)
+    draw = np.random.default_rng(6)
+    values = draw.integers(0, 3, (7, 30))
+    drawn = []
+    for names in (list(range(7)), list(reversed(range(7)))):
+        answers = crowd(
+            [(f"i{i}", f"w{names[w]}", str(values[w, i])) for w in range(7) for i in range(30)]
+        )
+        picture = kappas(answers).plot(answers.workers)
+        drawn.append({w for w in range(7) if f">w{names[w]}<" in picture})
+    assert len(drawn[0]) == 3
+    assert drawn[0] == drawn[1]
 
 
 def test_too_many_meetings_keep_the_busiest_and_stay_exact(crowd):

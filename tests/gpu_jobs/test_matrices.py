@@ -55,6 +55,25 @@ def test_kappas_equal_those_of_scikit_learn():
             assert found.low[a, b] < found.kappa[a, b] < found.high[a, b]
 
 
+def test_of_equally_busy_workers_no_name_decides_who_stands_in_the_table():
+    rng = np.random.default_rng(8)
+    truth = rng.integers(0, 3, 30)
+    value = np.where(rng.random((9, 30)) < 0.6, truth, rng.integers(0, 3, (9, 30)))
+    shown = []
+    for names in (list(range(9)), list(reversed(range(9))), rng.permutation(9).tolist()):
+        rows = [
+            (f"i{item}", f"w{names[worker]}", CLASSES[value[worker, item]])
+            for worker in range(9)
+            for item in range(30)
+        ]
+        answers = crowd(rows)
+        found = matrices.kappa_matrix(answers, min_shared=5, people=4)
+        back = {f"w{name}": worker for worker, name in enumerate(names)}
+        shown.append({back[answers.workers[code]] for code in found.workers})
+    assert len(shown[0]) == 4
+    assert shown[0] == shown[1] == shown[2]
+
+
 def test_only_the_busiest_stand_in_the_table():
     rows = [*made(), ("i0", "zz", "a")]
     found = matrices.kappa_matrix(crowd(rows), min_shared=5, people=4)

@@ -193,6 +193,11 @@ def test_the_current_link_is_marked_once(client_of, acme, alice):
     assert page.current.count(reverse("organizations:list")) == 1
 
 
+def test_on_a_phone_scores_are_a_part_of_ones_work(client_of, carol):
+    page = sound(client_of(carol).get(reverse("work:scores")))
+    assert page.current == [reverse("work:scores"), reverse("work:history")]
+
+
 def test_unread_notices_are_counted_and_followed(client_of, carol, dave, now):
     notices.tell([carol.id], kind=Kind.PROJECT, title="Look", url="/rules/", now=now)
     notices.tell([carol.id], kind=Kind.PROJECT, title="Away", url="https://evil.example/", now=now)

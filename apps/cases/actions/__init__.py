@@ -5,6 +5,7 @@ from apps.cases.actions.bad_faith import open_bad_faith
 from apps.cases.actions.deactivations import finish_notices, propose_deactivation
 from apps.cases.actions.decisions import answer, decide, lapse
 from apps.cases.actions.disputes import dispute, pay
+from apps.cases.actions.gold import contest_gold, demote_gold
 from apps.cases.actions.reminders import next_reminder, remind
 from apps.cases.actions.tickets import (
     answer_ticket,
@@ -21,7 +22,9 @@ __all__ = [
     "answer_ticket",
     "appeal",
     "ask_for_link",
+    "contest_gold",
     "decide",
+    "demote_gold",
     "dispute",
     "finish_notices",
     "forget",

@@ -49,12 +49,13 @@ class Change:
 def issue_invoices(*, by: Actor, now: dt.datetime) -> int:
     """Invoice the month that is over to every organization; how many papers were issued.
 
-    Twice issues nothing twice. Where ledger and earning lines differ nothing is issued, and staff
-    is told.
+    Call it outside of a transaction: each organization has its own, and a call that was stopped
+    goes on with the next. Twice issues nothing twice. Where ledger and earning lines differ
+    nothing is issued, and staff is told.
     """
     check_is_system(by)
     month = Month.of(now - SWEPT).before
-    with connection.cursor() as cursor:
+    with acting(by), connection.cursor() as cursor:
         cursor.execute("SELECT exports_charged_organizations(%s)", [month.end])
         orgs = [row[0] for row in cursor.fetchall()]
     made = 0

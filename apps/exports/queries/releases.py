@@ -11,7 +11,7 @@ from django.db.models import Count, QuerySet
 from apps.core.tenancy import Actor
 from apps.exports import rules
 from apps.exports.models import Release
-from apps.projects.models import CriteriaVersion, Item, ItemImport, Project
+from apps.projects.models import AnnotatorAnswer, CriteriaVersion, Item, ItemImport, Project
 from apps.projects.rules import Kind, Terms
 from apps.tasktypes import registry
 from apps.work.enums import PAID_AS_ACCEPTED, AssignmentState, VerdictOutcome
@@ -167,7 +167,7 @@ def _own_people_lines(project: Project, key: bytes) -> Iterator[dict]:
         .annotate(Count("id"))
     )
     authored = (
-        ItemImport.objects.filter(project=project, state="done")
+        ItemImport.objects.filter(project=project, state="done", annotators="")
         .order_by()
         .values_list("created_by_id")
         .annotate(Count("id"))
@@ -211,6 +211,26 @@ def answers(project: Project, key: bytes) -> Iterator[dict]:
             "criteria_version": versions[row.assignment.criteria_id],
             "gold_correct": row.scores.get("gold"),
             "agreement": row.scores.get("agreement"),
+        }
+
+
+def machine_answers(project: Project) -> Iterator[dict]:
+    """Answers of models and labelling functions, each marked as no person's."""
+    body = project.criteria_in_force.body
+    task_type = registry.get(body["task"]["type"])
+    config = body["task"]["config"]
+    rows = (
+        AnnotatorAnswer.objects.filter(project=project)
+        .select_related("item")
+        .order_by("kind", "annotator", "item_id")
+    )
+    for row in rows.iterator(chunk_size=CHUNK):
+        yield {
+            "item_id": row.item.external_id,
+            "annotator": row.annotator,
+            "kind": row.kind,
+            "is_person": False,
+            **task_type.export_row(config, row.item.payload, row.answer),
         }
 
 

@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from apps.pages.views import buyer, quality
+from apps.pages.views import buyer, gold, quality
 
 urlpatterns = [
     path("projects/<uuid:project_id>/live/", buyer.project_live, name="project_live"),
+    path("projects/<uuid:project_id>/known-answers/", gold.show, name="project-gold"),
     path("projects/<uuid:project_id>/quality/", quality.project_quality, name="project-quality"),
 ]

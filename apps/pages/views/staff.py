@@ -58,7 +58,13 @@ def show(request: HttpRequest, seen: Seen) -> HttpResponse:
     actor = request.actor
     waiting = {
         kind.label: list(cases.open_by_deadline(actor, kind)[:SHOWN])
-        for kind in (CaseKind.BAD_FAITH, CaseKind.APPEAL, CaseKind.DISPUTE, CaseKind.DEACTIVATION)
+        for kind in (
+            CaseKind.BAD_FAITH,
+            CaseKind.APPEAL,
+            CaseKind.GOLD_CONTEST,
+            CaseKind.DISPUTE,
+            CaseKind.DEACTIVATION,
+        )
     }
     frozen = list(
         Project.objects.visible_to(actor)

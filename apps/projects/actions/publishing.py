@@ -153,10 +153,12 @@ def _offer_body(project: Project, body: Mapping, criteria: CriteriaVersion) -> d
     counts = item_counts(project)
     public = (
         "title", "currency", "unit", "layer", "band", "rubric", "gates", "pay", "windows",
-        "limits", "tiers", "overlap", "gold_percent", "consent", "disclosure",
+        "limits", "tiers",
+        "overlap", "overlap_max", "label_error_percent",
+        "gold_percent", "gold_percent_min", "consent", "disclosure",
     )  # fmt: skip
     return {
-        **{key: body[key] for key in public},
+        **{key: body[key] for key in public if key in body},
         "task": {key: body["task"][key] for key in ("type", "instructions", "estimate_seconds")},
         "organization": {
             "name": project.org.name,

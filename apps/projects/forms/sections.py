@@ -270,11 +270,28 @@ class ItemsForm(DraftForm):
         max_value=1000,
         help_text="How many people answer each item, without seeing each other's answers.",
     )
+    overlap_max = forms.IntegerField(
+        label="At most, where people disagree",
+        required=False,
+        min_value=1,
+        max_value=1000,
+        help_text="After each scoring run items whose label is not sure enough get one answer "
+        "more, up to this number, as long as the budget lasts. Empty: no item gets more.",
+    )
     gold_percent = forms.IntegerField(
         label="Gold in percent of the volume",
         min_value=0,
         max_value=15,
-        help_text="Items with a known answer, mixed in and paid like all others: 5 to 15, or 0.",
+        help_text="Items with a known answer, mixed in and paid like all others: 5 to 15, or 0. "
+        "So much of it meets who is not proven yet.",
+    )
+    gold_percent_min = forms.IntegerField(
+        label="Gold for proven people, in percent",
+        required=False,
+        min_value=0,
+        max_value=15,
+        help_text="So much is left when the answers say on which side of the bar somebody stands. "
+        "Empty: 5. The same as above: one share for everybody.",
     )
 
 

@@ -198,7 +198,8 @@ class ItemsStep(Step):
     slug, title = "items", "Items and gold"
 
     def build(self) -> None:
-        self.form("items", s.ItemsForm, {"overlap": 3, "gold_percent": 10, **self.section("items")})
+        usual = {"overlap": 3, "gold_percent": 15, "gold_percent_min": 5}
+        self.form("items", s.ItemsForm, {**usual, **self.section("items")})
 
     def sections(self) -> dict[str, dict]:
         return {"items": {**self.section("items"), **self.read("items")}}

@@ -36,7 +36,8 @@ class CostPreview:
     """All amounts in minor units of `currency`.
 
     `per_item` is one accepted answer, `premiums_max` the most (gross) that premiums with a trigger
-    add to it; `total` all items times the overlap, accepted, without those; `reserved` the most
+    add to it; `total_max` the same where every item turns out to need the most answers it may get;
+    `total` all items times the overlap, accepted, without those; `reserved` the most
     that one claim holds; `minimum` the least budget that can be published; `answers_covered` how
     many accepted answers the budget pays besides the qualification.
     """
@@ -52,6 +53,8 @@ class CostPreview:
     items: int
     answers: int
     total: Split
+    answers_max: int
+    total_max: Split
     budget: int
     minimum: int
     answers_covered: int
@@ -143,7 +146,8 @@ def cost_preview(body: Mapping, items: int, budget: int) -> CostPreview:
     per_item = _split(rules.earn(terms, _facts(terms, rules.Kind.WORK), rules.Outcome.ACCEPTED))
     with_all = replace(_facts(terms, rules.Kind.WORK), triggers=_every_trigger(terms))
     every = rules.earn(terms, with_all, rules.Outcome.ACCEPTED)
-    answers = items * body["overlap"]
+    overlap = rules.overlap_of(body)
+    answers, answers_max = items * overlap.least, items * overlap.most
     exposure = qualification_exposure(body, budget=budget)
     return CostPreview(
         currency=terms.currency,
@@ -157,6 +161,10 @@ def cost_preview(body: Mapping, items: int, budget: int) -> CostPreview:
         items=items,
         answers=answers,
         total=Split(per_item.gross * answers, per_item.fee * answers, per_item.net * answers),
+        answers_max=answers_max,
+        total_max=Split(
+            per_item.gross * answers_max, per_item.fee * answers_max, per_item.net * answers_max
+        ),
         budget=budget,
         minimum=minimum_budget(body),
         answers_covered=(

@@ -248,8 +248,17 @@ def _of_tiers(body: Mapping) -> Iterator[str]:
 def _of_promises(body: Mapping) -> Iterator[str]:
     if not 1 <= body["overlap"] <= 1000:
         yield "The overlap must be from 1 to 1,000 answers an item."
+    elif not body["overlap"] <= body["overlap_max"] <= 1000:
+        yield "The most answers an item gets are at least those that all items get, at most 1,000."
+    elif body["overlap_max"] > body["overlap"] == 1:
+        yield "Whether people agree is seen from two answers on: let all items get two."
     if body["gold_percent"] != 0 and not 5 <= body["gold_percent"] <= 15:
         yield "Gold is 5 to 15 percent of the volume, or none."
+    elif body["gold_percent"] and not 5 <= body["gold_percent_min"] <= body["gold_percent"]:
+        yield (
+            "The share of gold for proven people is from 5 percent to the share for those who are "
+            "not proven yet."
+        )
     consent, disclosure = body["consent"], body["disclosure"]
     for key in ("purpose", "licence", "term", "secondary_use", "withdrawal"):
         if not consent[key]:

@@ -7,7 +7,15 @@ Criteria name the engine they were published under (`pay/1`, `pay/2`); they are 
 for ever, so nothing here may change what an earlier one gives.
 """
 
-from apps.projects.rules.bounds import Exposure, exposure, paid_seconds_max, seat_cost
+from apps.projects.rules.bounds import (
+    Exposure,
+    Overlap,
+    exposure,
+    gold_percent,
+    overlap_of,
+    paid_seconds_max,
+    seat_cost,
+)
 from apps.projects.rules.lines import (
     Lift,
     Outcome,
@@ -31,6 +39,7 @@ from apps.projects.rules.replays import (
 )
 from apps.projects.rules.reserves import full_pay, guaranteed_pay, max_cost, max_remaining
 from apps.projects.rules.settlements import Account, settle
+from apps.projects.rules.signals import MEANINGS, SIGNALS, kept_under
 from apps.projects.rules.terms import (
     BESIDE_THE_CLOCK,
     ENGINES,
@@ -52,6 +61,8 @@ __all__ = [
     "BESIDE_THE_CLOCK",
     "ENGINES",
     "FEE_BEARING",
+    "MEANINGS",
+    "SIGNALS",
     "TRIGGERS",
     "Account",
     "Amount",
@@ -67,6 +78,7 @@ __all__ = [
     "LineKind",
     "Mark",
     "Outcome",
+    "Overlap",
     "Premium",
     "Replay",
     "Ruled",
@@ -80,12 +92,15 @@ __all__ = [
     "earn",
     "exposure",
     "full_pay",
+    "gold_percent",
     "guaranteed_pay",
     "holding",
+    "kept_under",
     "lift_bonus",
     "max_cost",
     "max_remaining",
     "of_layer",
+    "overlap_of",
     "paid_seconds_max",
     "pay_of",
     "replay",

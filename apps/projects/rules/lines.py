@@ -119,8 +119,8 @@ def _spread(amount: int, weights: Sequence[int]) -> list[int]:
 # ── Lines that follow from no verdict ───────────────────────────────────────────────────────────
 
 
-def case_time(terms: Terms) -> list[Line]:
-    """The time that a won appeal took, at the floor, paid by the platform out of its fee.
+def case_time(terms: Terms, *, what: str = "An appeal") -> list[Line]:
+    """The time that a won case took, at the floor, paid by the platform out of its fee.
 
     Only where a person decided: a buyer and a contributor in league could else let one appeal
     after the other run out, at the platform's cost.
@@ -131,7 +131,7 @@ def case_time(terms: Terms) -> list[Line]:
     if not pay:
         return []
     reason = (
-        f"An appeal that an administrator decides for you is paid as {terms.case_seconds} seconds "
+        f"{what} that an administrator decides for you is paid as {terms.case_seconds} seconds "
         f"at the floor of {terms.says(terms.floor_per_hour)} an hour, by the platform out of its "
         f"fee, "
         f"{_by(terms)}."

@@ -109,7 +109,7 @@ def test_tabular(tmp_path, capsys):
         (("--budget", "0s"), "--budget must be a time above zero"),
         (("--text", "words"), "column words is missing"),
         (("--group", "batch"), "column batch is missing"),
-        (("--l2", "0"), "--l2 must be above 0"),
+        (("--l2", "0"), "l2 must be above 0"),
         (("--threads", "0"), "threads must be at least 1"),
         (("--test-split", "test"), "column split is missing"),
         (("--out", "/nowhere/lift.json"), "cannot be written"),

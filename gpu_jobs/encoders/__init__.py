@@ -1,0 +1,1 @@
+"""Texts and pictures as vectors, by frozen models, each computed once (docs/lift.md, Encoders)."""

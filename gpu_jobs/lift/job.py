@@ -1,0 +1,396 @@
+"""Kind `lift`: what each group's rows are worth to a model, for one worker or for many.
+
+Input: Parquet with split ("train" or "test"), row_id (unique), item_id, group (null in test),
+answer (the label), and the columns that the recipe takes (`Recipe.inputs`): text, text_b,
+features (a list of numbers, equally long in all rows), image. Parameters (`Params`) have the
+defaults shown. Training rows without an answer teach nothing and are left out; a test item that
+also stands in training is an InputError that names it.
+
+Figures: one key, lift. Files: groups.parquet (group, value, se, low, high, n, significant),
+examples.parquet (group, row_id, item_id, effect, size: see `examples`). What was paid in seconds
+differs from machine to machine and stands in cost.json in the workdir, not in the result.
+
+Many workers: `plan` says how many chunks there can be, each `compute` makes one, in any order and
+on any machine that sees the workdir; `enough` says when no more are needed, `finish` makes the
+result of chunks 0, 1, … as far as there is no gap. `run` does it all in one process. Either way
+gives the same bytes.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self, get_args
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gpu_jobs import tables
+from gpu_jobs.contracts import InputError, Report, Result, Spec, canonical
+from gpu_jobs.lift.chunks import Chunk, Chunks
+from gpu_jobs.lift.coalitions import Utility
+from gpu_jobs.lift.examples import examples
+from gpu_jobs.lift.methods import METHODS, Settings, chosen
+from gpu_jobs.lift.problem import RESAMPLES, Problem, Rows, build, merged
+from gpu_jobs.lift.recipes import adapted, recipe_of
+from gpu_jobs.lift.results import LEVEL, GroupLift, LiftResult
+from gpu_jobs.lift.run import compute_chunk, conclude, ended
+
+COLUMNS = ("split", "row_id", "item_id", "answer")
+TRAIN, TEST = "train", "test"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """recipe, metric: keys of their registries. positive: class, for the metric f1. method, seeds,
+    rounds, base, take, rows: see `methods.Settings`. budget: seconds of computing, over all
+    workers, after which no chunk is begun; null for none. l2, balanced, dims: in place of the
+    recipe's. encoder: name or folder of another than the recipe's; random_weights: of pictures,
+    those that nobody trained. min_rows: smaller groups become one, "others". confidence: of the
+    intervals.
+    """
+
+    recipe: str = "text-linear"
+    method: str = Settings.method
+    metric: str = "accuracy"
+    positive: str | None = None
+    seeds: int = Settings.seeds
+    rounds: int = Settings.rounds
+    base: int = Settings.base
+    take: int = Settings.take
+    rows: str = Settings.rows
+    budget: float | None = None
+    l2: float | None = None
+    balanced: bool | None = None
+    dims: int | None = None
+    encoder: str | None = None
+    random_weights: bool = False
+    min_rows: int = 1
+    resamples: int = RESAMPLES
+    confidence: float = LEVEL
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Raises InputError for a parameter that is unknown or out of range."""
+        types = {field.name: field.type for field in fields(cls)}
+        unknown = sorted(set(values) - set(types))
+        if unknown:
+            raise InputError(f"lift has no parameter {unknown[0]!r}")
+        for name, value in values.items():
+            _check_type(name, value, types[name])
+        params = cls(**values)
+        if params.budget is not None and not 0 < params.budget < float("inf"):
+            raise InputError("budget must be above 0 seconds")
+        if params.min_rows < 1:
+            raise InputError("min_rows must be at least 1")
+        if not 0.5 <= params.confidence < 1:
+            raise InputError("confidence must be from 0.5 to below 1")
+        params.settings(0)
+        return params
+
+    def settings(self, seed: int) -> Settings:
+        names = {field.name for field in fields(Settings)} & {field.name for field in fields(self)}
+        return Settings(seed=seed, **{name: getattr(self, name) for name in names})
+
+
+_TOLD = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def _check_type(name: str, value: Any, wanted: Any) -> None:
+    kinds = get_args(wanted) or (wanted,)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if type(value) in kinds or (float in kinds and whole):
+        return
+    told = _TOLD[kinds[0]] + (" or null" if len(kinds) > 1 else "")
+    raise InputError(f"{name} must be {told}, not {value!r}")
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A run's question, ready to be answered. row_id, item_id: of the training rows given."""
+
+    problem: Problem
+    settings: Settings
+    params: Params
+    utility: Utility
+    row_id: list[str]
+    item_id: list[str]
+    digest: str
+
+
+def plan(spec: Spec, workdir: Path) -> int:
+    """How many chunks there are at most; the workdir is this run's from now on.
+
+    Raises InputError for whatever is wrong with parameters or input.
+    """
+    job = _job(spec)
+    _chunks(job, spec, workdir)
+    return METHODS[chosen(job.problem, job.settings)].chunks(job.problem, job.settings)
+
+
+def compute(spec: Spec, workdir: Path, number: int) -> float:
+    """Make chunk `number`, from 0, unless it is there; seconds that it took."""
+    job = _job(spec)
+    store = _chunks(job, spec, workdir)
+    most = METHODS[chosen(job.problem, job.settings)].chunks(job.problem, job.settings)
+    if not 0 <= number < most:
+        raise InputError(f"this run has chunks 0 to {most - 1}, not {number}")
+    chunk = store.load(number)
+    if chunk is None:
+        chunk = compute_chunk(job.problem, job.settings, number, utility=job.utility)
+        store.save(number, chunk)
+    return chunk.seconds
+
+
+def enough(spec: Spec, workdir: Path) -> bool:
+    """Whether `finish` has no use for more chunks than are there."""
+    job = _job(spec)
+    return _done(job, _chunks(job, spec, workdir))[1] is not None
+
+
+def finish(spec: Spec, workdir: Path) -> Result:
+    """The result of the chunks that are there. With fewer than were wanted it says that a budget
+    stopped it, and has wider intervals. Raises InputError when there is none.
+    """
+    job = _job(spec)
+    done, why = _done(job, _chunks(job, spec, workdir))
+    if not done:
+        raise InputError("no chunk of this run has been computed")
+    found = conclude(
+        job.problem,
+        job.settings,
+        done,
+        why or "budget",
+        level=job.params.confidence,
+        utility=job.utility,
+    )
+    files = {"groups.parquet": _groups(found), "examples.parquet": _examples(job)}
+    for name, table in files.items():
+        tables.write_parquet(table, workdir / name)
+    tables.write_text(canonical(_cost(found, done)), workdir / "cost.json")
+    return Result(
+        kind=spec.kind,
+        version=spec.version,
+        input_sha256=job.digest,
+        figures={"lift": _figures(found)},
+        files={
+            name: {"sha256": tables.sha256_of(workdir / name), "rows": table.num_rows}
+            for name, table in files.items()
+        },
+    )
+
+
+def run(spec: Spec, *, workdir: Path, report: Report) -> Result:
+    """All chunks and the result; see `runner.run` for resuming and errors."""
+    job = _job(spec)
+    most = plan(spec, workdir)
+    store = _chunks(job, spec, workdir)
+    done: list[Chunk] = []
+    while _why(job, done) is None:
+        compute(spec, workdir, len(done))
+        chunk = store.load(len(done))
+        assert chunk is not None  # noqa: S101 - computed the line before
+        done.append(chunk)
+        report(len(done), most, f"chunk {len(done)} of at most {most}")
+    return finish(spec, workdir)
+
+
+def _job(spec: Spec) -> _Job:
+    digest = tables.sha256_of(Path(spec.input))
+    return _read(spec.input, digest, canonical(dict(spec.params)), spec.seed)
+
+
+@lru_cache(maxsize=1)
+def _read(path: str, digest: str, params: str, seed: int) -> _Job:
+    """Encoding is dear, and a worker mostly takes one chunk after the other of the same run."""
+    known = Params.of(json.loads(params))
+    recipe = adapted(
+        recipe_of(known.recipe),
+        l2=known.l2,
+        balanced=known.balanced,
+        dims=known.dims,
+        encoder=known.encoder,
+        random_weights=known.random_weights,
+    )
+    raw = tables.read_parquet(Path(path))
+    table = tables.clean(raw, required=(*COLUMNS, "group"))
+    _check_ids(table)
+    inputs = _inputs(raw, recipe.inputs)
+    split = np.asarray(table["split"].to_pylist(), dtype=object)
+    odd = np.flatnonzero((split != TRAIN) & (split != TEST))
+    if len(odd):
+        raise InputError(f"split must be {TRAIN} or {TEST}, not {split[odd[0]]!r}")
+    answered = table["answer"].is_valid().to_numpy()
+    grouped = table["group"].is_valid().to_numpy()
+    train = np.flatnonzero((split == TRAIN) & answered)
+    test = np.flatnonzero(split == TEST)
+    ids = table["row_id"].to_pylist()
+    for rows, there, column in ((train, grouped, "group"), (test, answered, "answer")):
+        lacking = rows[~there[rows]]
+        if len(lacking):
+            raise InputError(f"row {ids[lacking[0]]!r} has no {column}")
+
+    def taken(name: str, rows: np.ndarray) -> list[str]:
+        return table[name].take(pa.array(rows)).to_pylist()
+
+    sets = {
+        name: Rows(
+            inputs=inputs[rows] if isinstance(inputs, np.ndarray) else [inputs[i] for i in rows],
+            label=taken("answer", rows),
+            group=merged(taken("group", rows), known.min_rows) if name == TRAIN else (),
+            item=taken("item_id", rows),
+        )
+        for name, rows in ((TRAIN, train), (TEST, test))
+    }
+    problem = build(
+        sets[TRAIN],
+        sets[TEST],
+        recipe=recipe,
+        metric=known.metric,
+        positive=known.positive,
+        resamples=known.resamples,
+        seed=seed,
+    )
+    return _Job(
+        problem=problem,
+        settings=known.settings(seed),
+        params=known,
+        utility=Utility(problem),
+        row_id=taken("row_id", train),
+        item_id=taken("item_id", train),
+        digest=digest,
+    )
+
+
+def _check_ids(table: pa.Table) -> None:
+    counts = table["row_id"].value_counts()
+    for each in counts.filter(pc.greater(counts.field("counts"), 1)).to_pylist()[:1]:
+        raise InputError(f"row_id {each['values']!r} is there more than once")
+
+
+def _inputs(raw: pa.Table, names: tuple[str, ...]) -> np.ndarray | list[Any]:
+    missing = [name for name in names if name not in raw.column_names]
+    if missing:
+        raise InputError(f"column {missing[0]} is missing; the recipe takes {', '.join(names)}")
+    if names == ("features",):
+        return _features(raw["features"])
+    columns = []
+    for name, column in tables.clean(raw.select(names), required=names).to_pydict().items():
+        if None in column:
+            row = raw["row_id"][column.index(None)].as_py()
+            raise InputError(f"row {row!r} has no {name}")
+        columns.append(column)
+    return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
+
+
+def _features(column: pa.ChunkedArray) -> np.ndarray:
+    """float64 (rows, columns)."""
+    try:
+        lists = column.cast(pa.list_(pa.float64())).combine_chunks()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise InputError("column features does not hold lists of numbers") from error
+    sizes = pc.list_value_length(lists)
+    if lists.null_count or len(pc.unique(sizes)) != 1:
+        raise InputError("column features must hold a list of the same length in every row")
+    flat = lists.flatten()
+    if flat.null_count:
+        raise InputError("column features holds a list with a null in it")
+    return flat.to_numpy(zero_copy_only=False).reshape(len(lists), -1)
+
+
+def _chunks(job: _Job, spec: Spec, workdir: Path) -> Chunks:
+    claim = {
+        "kind": spec.kind,
+        "version": spec.version,
+        "params": dict(spec.params),
+        "seed": spec.seed,
+        "input_sha256": job.digest,
+    }
+    workdir.mkdir(parents=True, exist_ok=True)
+    return Chunks(workdir / "chunks", canonical(claim))
+
+
+def _why(job: _Job, done: list[Chunk]) -> str | None:
+    why = ended(job.problem, job.settings, done)
+    spent = sum(each.seconds for each in done)
+    if why is None and done and job.params.budget is not None and spent >= job.params.budget:
+        return "budget"
+    return why
+
+
+def _done(job: _Job, store: Chunks) -> tuple[list[Chunk], str | None]:
+    """Chunks 0, 1, … as far as they count, and why no more are needed, if that is so."""
+    done: list[Chunk] = []
+    while (why := _why(job, done)) is None:
+        chunk = store.load(len(done))
+        if chunk is None:
+            break
+        done.append(chunk)
+    return done, why
+
+
+def _figures(found: LiftResult) -> dict[str, Any]:
+    return {
+        "method": found.method,
+        "metric": found.metric,
+        "recipe": found.recipe,
+        "groups": [_figure(one) for one in found.groups],
+        "controls": [_figure(one) for one in found.controls],
+        "everybody": found.everybody,
+        "nobody": found.nobody,
+        "stopped": found.convergence["stopped"],
+        "convergence": dict(found.convergence),
+        "assumptions": list(found.assumptions),
+        "digest": found.digest,
+    }
+
+
+def _figure(one: GroupLift) -> dict[str, Any]:
+    return {
+        "group": one.name,
+        "value": one.value,
+        "se": one.standard_error,
+        "low": one.low,
+        "high": one.high,
+        "n": one.rows,
+        "significant": one.significant,
+    }
+
+
+def _groups(found: LiftResult) -> pa.Table:
+    types = {
+        "group": pa.string(),
+        "value": pa.float64(),
+        "se": pa.float64(),
+        "low": pa.float64(),
+        "high": pa.float64(),
+        "n": pa.int64(),
+        "significant": pa.string(),
+    }
+    lines = [_figure(one) for one in found.groups]
+    return pa.table(
+        {name: pa.array([line[name] for line in lines], kind) for name, kind in types.items()}
+    )
+
+
+def _examples(job: _Job) -> pa.Table:
+    found = examples(job.problem, job.utility.full().weights[0])
+    return pa.table(
+        {
+            "group": pa.array([one.group for one in found], pa.string()),
+            "row_id": pa.array([job.row_id[one.row] for one in found], pa.string()),
+            "item_id": pa.array([job.item_id[one.row] for one in found], pa.string()),
+            "effect": pa.array([one.effect for one in found], pa.string()),
+            "size": pa.array([one.size for one in found], pa.float64()),
+        }
+    )
+
+
+def _cost(found: LiftResult, done: list[Chunk]) -> dict[str, Any]:
+    return {
+        "seconds": found.seconds,
+        "chunks": [each.seconds for each in done],
+        "groups": {one.name: one.seconds for one in found.groups},
+    }

@@ -1,0 +1,39 @@
+"""What a recipe is: how rows become features of a linear head."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gpu_jobs.lift.features import DIMS, Matrix
+
+type Encode = Callable[[Sequence[object], Sequence[object]], tuple[Matrix, Matrix]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """encode: distinct training inputs and test inputs to features, (u, d) and (t, d); it may
+    learn from the training inputs only. inputs: columns of a run's table that make an input: the
+    values of one, or tuples of those of several. l2: penalty of the head, 1 / C of scikit-learn.
+    balanced: every class weighs the same in each coalition's loss, n / (classes · n_class) a row,
+    so that the mix of answers which somebody happened to be given is no lift. dims: the most
+    dimensions that the head sees. says: what a reader of the result must know.
+    keys: texts that are equal for equal inputs, where the inputs themselves do not say so (paths
+    of pictures). mark: what decides the features besides inputs and recipe, such as the digest of
+    an encoder's weights. intercept: False for comparisons, which have no side. skips: answers
+    that teach this recipe nothing, such as ties. encoder: what its encoder is called, if it
+    has one.
+    """
+
+    name: str
+    encode: Encode
+    says: str
+    inputs: tuple[str, ...] = ("features",)
+    l2: float = 1.0
+    balanced: bool = False
+    dims: int = DIMS
+    keys: Callable[[Sequence[object] | np.ndarray], list[str]] | None = None
+    mark: Callable[[], str] | None = None
+    intercept: bool = True
+    skips: frozenset[str] = frozenset()
+    encoder: str | None = None
