@@ -20,7 +20,11 @@ def lines() -> list[str]:
             " 95%. Test pictures are read once, with the mean weights of the last epoch."
         ),
         "",
-        *_digits(),
+        *_digits("digits", "Four digits, 4,000 pictures"),
+        *_digits(
+            "digits-60",
+            "Four digits again: 60 epochs, larger pictures in a longer tail, other seed",
+        ),
         *_letters(),
         *_speed(),
         *_lift(),
@@ -42,11 +46,10 @@ def _missing(title: str, step: str) -> list[str]:
     return [f"### {title}", "", f"Not measured yet (`python -m bench.ocr {step}`).", ""]
 
 
-def _digits() -> list[str]:
-    title = "Four digits, 4,000 pictures"
-    found = _result("digits")
+def _digits(name: str, title: str) -> list[str]:
+    found = _result(name)
     if found is None:
-        return _missing(title, "digits")
+        return _missing(title, name)
     reached = found["test"]["sequence"]["value"] >= GOAL
     return [
         f"### {title}",
@@ -65,7 +68,7 @@ def _digits() -> list[str]:
         "",
         *_epochs(found),
         "",
-        "![Accuracy and time by epoch](ocr/digits.svg)",
+        f"![Accuracy and time by epoch](ocr/{name}.svg)",
         "",
     ]
 

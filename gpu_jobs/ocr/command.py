@@ -9,6 +9,7 @@ from typing import Any
 
 from gpu_jobs import crowd_files, tables
 from gpu_jobs.contracts import InputError, canonical
+from gpu_jobs.device import need
 from gpu_jobs.ocr import images, plot, sheet
 from gpu_jobs.ocr.recipe import Epoch, Recipe
 
@@ -89,14 +90,10 @@ def _alphabet(said: str) -> str:
 
 
 def _engine() -> Any:
-    """The part that needs torch, loaded when a run begins."""
-    try:
-        return import_module("gpu_jobs.ocr.engine")
-    except ImportError as error:
-        raise InputError(
-            f"the reader is trained with torch and timm, and {error.name or 'one of them'} is not"
-            " installed here (make dev GPU=1)"
-        ) from error
+    """The part that needs torch, loaded when a run begins. Raises InputError without it."""
+    for name in ("torch", "timm", "captcha"):
+        need(name)
+    return import_module("gpu_jobs.ocr.engine")
 
 
 def _say(epoch: Epoch) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from gpu_jobs.contracts import InputError
 from gpu_jobs.lift.methods import Settings
 from gpu_jobs.lift.problem import Problem, Rows, build
-from gpu_jobs.lift.recipes import Recipe
+from gpu_jobs.lift.recipe import Recipe
 from gpu_jobs.lift.results import LiftResult
 from gpu_jobs.lift.run import measure
 

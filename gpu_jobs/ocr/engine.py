@@ -9,6 +9,7 @@ from time import perf_counter
 import numpy as np
 import torch
 
+from gpu_jobs import device as device_module
 from gpu_jobs.contracts import InputError
 from gpu_jobs.ocr import images, ink, results, training
 from gpu_jobs.ocr.recipe import Epoch, Recipe
@@ -27,15 +28,20 @@ class Run:
     trained: training.Trained
 
 
-def device_of(name: str) -> str:
-    """The device meant by auto, cpu or cuda. Raises InputError where it is not there."""
+def device_of(name: str) -> device_module.Device:
+    """That of the process for "auto", else the one that is named.
+
+    Raises InputError where it is not there.
+    """
     if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
+        return device_module.pick()
+    if name == "cpu":
+        return replace(device_module.pick(), name="cpu")
+    if name == "cuda" and torch.cuda.is_available():
+        return device_module.Device(name=name, half=bool(torch.cuda.is_bf16_supported()))
+    if name == "cuda":
         raise InputError("there is no CUDA device here; --device cpu works, slower")
-    if name not in ("cpu", "cuda"):
-        raise InputError(f"device must be auto, cpu or cuda, not {name!r}")
-    return name
+    raise InputError(f"device must be auto, cpu or cuda, not {name!r}")
 
 
 def run(
@@ -61,7 +67,6 @@ def run(
     """
     if test < 1:
         raise InputError("samples, validation and test must be at least 1")
-    where = device_of(device)
     trained = fit(
         task,
         samples=samples,
@@ -71,7 +76,7 @@ def run(
         whole_strings=whole_strings,
         workdir=workdir,
         resume=resume,
-        device=where,
+        device=device,
         report=report,
         stop=stop,
     )
@@ -94,7 +99,7 @@ def run(
         seed=seed,
         recipe=recipe,
         whole_strings=whole_strings,
-        device=where,
+        device=device_of(device).name,
         epochs=epochs,
         stopped="complete" if len(epochs) == recipe.epochs else f"after epoch {len(epochs)}",
         test=results.score(read, fresh.codes),
@@ -131,8 +136,9 @@ def fit(
     if whole_strings and len(task.alphabet) ** task.characters > MOST_STRINGS:
         raise InputError(f"one head reads at most {MOST_STRINGS:,} different strings")
     where = device_of(device)
-    if where == "cuda":
-        # One device computes both shards anyway, and faster as one.
+    recipe = replace(recipe, bf16=recipe.bf16 and where.half)
+    if where.name != "cpu":
+        # One card computes both shards anyway, and faster as one.
         recipe = replace(recipe, shards=1)
     # Threads meet once a step, not in every product.
     torch.set_num_threads(1)
@@ -148,7 +154,7 @@ def fit(
         seed=seed,
         workdir=workdir,
         resume=resume,
-        device=where,
+        device=where.name,
         report=report,
         stop=stop,
     )
@@ -168,13 +174,15 @@ def chances(
 ) -> np.ndarray:
     """Logarithms float32 (n, positions, letters), their mean over moved pictures."""
     with ThreadPoolExecutor(threads) as pool:
-        return training.scores(trained.model, paper, trained.size, pool=pool, shifts=shifts)
+        return training.scores(
+            trained.model, paper, trained.size, pool=pool, shifts=shifts, bf16=trained.bf16
+        )
 
 
 def features(trained: training.Trained, paper: ink.Ink, *, threads: int = 2) -> np.ndarray:
     """What each position's head reads of each picture, float32 (n, positions, features)."""
     with ThreadPoolExecutor(threads) as pool:
-        return training.pooled(trained.model, paper, trained.size, pool=pool)
+        return training.pooled(trained.model, paper, trained.size, pool=pool, bf16=trained.bf16)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from gpu_jobs.contracts import InputError
+from gpu_jobs.device import need
 
 HEIGHT, WIDTH = 60, 160
 DIGITS = "0123456789"
@@ -120,10 +121,10 @@ class _Source:
 @cache
 def _copy() -> tuple[ModuleType, _Source]:
     """`captcha.image` under a name of its own, so that nobody else's captcha becomes guessable."""
-    found = importlib.util.find_spec("captcha")
-    spec = importlib.util.find_spec("captcha.image") if found is not None else None
+    need("captcha")
+    spec = importlib.util.find_spec("captcha.image")
     if spec is None or spec.loader is None:
-        raise InputError("the package captcha makes the pictures and is not installed")
+        raise InputError("the package captcha is there, but its module image is not")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     source = _Source()

@@ -44,11 +44,14 @@ _DECAYING = 2
 
 @dataclass(frozen=True)
 class Trained:
-    """model: with the mean weights. size: (height, width) it was trained on last."""
+    """model: with the mean weights. size: (height, width) it was trained on last. bf16: whether
+    its products were taken in bfloat16.
+    """
 
     model: Reader
     size: tuple[int, int]
     epochs: tuple[Epoch, ...]
+    bf16: bool
 
 
 def train(
@@ -99,7 +102,7 @@ def train(
             )
             store.save(run, done)
             report(done[-1])
-    return Trained(run.mean, recipe.size(max(len(done), 1)), tuple(done))
+    return Trained(run.mean, recipe.size(max(len(done), 1)), tuple(done), recipe.bf16)
 
 
 def read(

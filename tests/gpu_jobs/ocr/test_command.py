@@ -87,4 +87,4 @@ def test_without_torch_one_sentence_says_so():
     )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "torch is not installed here" in done.stderr
+    assert "the package torch, which is not installed" in done.stderr
