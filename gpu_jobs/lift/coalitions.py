@@ -1,7 +1,6 @@
 """From coalitions to what their models are worth on the test set."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -34,13 +33,12 @@ def balanced(targets: np.ndarray) -> np.ndarray:
 
 @dataclass
 class Utility:
-    """v(coalition) of one problem. threads: batches at a time; the result does not depend on it.
+    """v(coalition) of one problem.
 
     trained, unsolved: heads trained so far, and how many of them missed the tolerance.
     """
 
     problem: Problem
-    threads: int = 1
     trained: int = 0
     unsolved: int = 0
     _full: heads.Heads | None = field(default=None, repr=False)
@@ -53,6 +51,10 @@ class Utility:
             self._full = self._train(targets, start=None, blocks=self.problem.starts)
         return self._full
 
+    def fresh(self) -> "Utility":
+        """Another of the same problem, which counts its own heads; it knows everybody's head."""
+        return Utility(self.problem, _full=self.full())
+
     def of_groups(self, members: np.ndarray) -> np.ndarray:
         """float64 (K, 1 + R) for members bool or weights (K, G)."""
         start = self.full().weights[0]
@@ -64,29 +66,47 @@ class Utility:
             self.problem.starts,
         )
 
-    def of_rows(self, rows: list[np.ndarray]) -> np.ndarray:
-        """float64 (K, 1 + R) for K lists of training rows."""
+    def of_rows(
+        self,
+        rows: list[np.ndarray],
+        *,
+        labels: list[np.ndarray] | None = None,
+        metric: str | None = None,
+        resampled: bool = True,
+    ) -> np.ndarray:
+        """float64 (K, 1 + R), or (K, 1) if not resampled, for K lists of training rows.
+
+        labels: of these rows, in place of their own. metric: in place of the problem's.
+        """
+        problem = self.problem
+        labels = [problem.label[each] for each in rows] if labels is None else labels
         size = self._size()
-        parts = [rows[at : at + size] for at in range(0, len(rows), size)]
-        return self._values((partial(self._of_rows, part) for part in parts), None, None)
+        makers = (
+            partial(self._of_rows, rows[at : at + size], labels[at : at + size])
+            for at in range(0, len(rows), size)
+        )
+        return self._values(makers, None, None, metric=metric, resampled=resampled)
 
     def _values(
-        self, makers: Iterator[Maker], start: np.ndarray | None, blocks: np.ndarray | None
+        self,
+        makers: Iterator[Maker],
+        start: np.ndarray | None,
+        blocks: np.ndarray | None,
+        *,
+        metric: str | None = None,
+        resampled: bool = True,
     ) -> np.ndarray:
         problem = self.problem
-
-        def value(make: Maker) -> tuple[np.ndarray, np.ndarray]:
+        score = metric_of(metric or problem.metric)
+        resamples = problem.resamples if resampled else problem.resamples[:1]
+        values = [np.zeros((0, len(resamples)))]
+        for make in makers:
             found = self._train(make(), start=start, blocks=blocks)
             chances = heads.probabilities(found.weights, problem.axes.test)
-            score = metric_of(problem.metric)
-            values = score(chances, problem.test_label, problem.resamples, problem.positive)
-            return values, found.converged
-
-        with ThreadPoolExecutor(self.threads) as pool:
-            done = list(pool.map(value, makers))
-        self.trained += sum(len(solved) for _, solved in done)
-        self.unsolved += sum(int((~solved).sum()) for _, solved in done)
-        return np.concatenate([np.zeros((0, len(problem.resamples))), *(each for each, _ in done)])
+            values.append(score(chances, problem.test_label, resamples, problem.positive))
+            self.trained += len(found.converged)
+            self.unsolved += int((~found.converged).sum())
+        return np.concatenate(values)
 
     def _train(
         self, targets: np.ndarray, *, start: np.ndarray | None, blocks: np.ndarray | None
@@ -109,12 +129,13 @@ class Utility:
         each = [(counts @ weights.T).T for counts in self.problem.counts]
         return np.ascontiguousarray(np.stack(each, axis=1), dtype=np.float32)
 
-    def _of_rows(self, rows: list[np.ndarray]) -> np.ndarray:
+    def _of_rows(self, rows: list[np.ndarray], labels: list[np.ndarray]) -> np.ndarray:
         problem = self.problem
         who = np.repeat(np.arange(len(rows)), [len(each) for each in rows])
         row = np.concatenate([*rows, np.zeros(0, dtype=np.int64)])
-        cell = problem.label[row] * len(problem.axes.train) + problem.feature[row]
-        shape = (len(rows), len(problem.classes) * len(problem.axes.train))
+        label = np.concatenate([*labels, np.zeros(0, dtype=np.int64)])
+        cell = label * problem.axes.train.shape[0] + problem.feature[row]
+        shape = (len(rows), len(problem.classes) * problem.axes.train.shape[0])
         ones = np.ones(len(row), dtype=np.float32)
         found = sparse.coo_array((ones, (who, cell)), shape=shape).toarray()
         return found.reshape(len(rows), len(problem.classes), -1)
@@ -122,5 +143,5 @@ class Utility:
     def _size(self) -> int:
         problem = self.problem
         logits = 1 if len(problem.classes) == 2 else len(problem.classes)
-        rows = max(len(problem.axes.train), len(problem.test_label))
+        rows = max(*problem.axes.train.shape, len(problem.test_label))
         return int(np.clip(_ENTRIES // (logits * rows), 8, _MOST))

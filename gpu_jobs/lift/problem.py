@@ -21,6 +21,14 @@ RESAMPLES = 200
 OTHERS = "others"
 
 
+class SetError(InputError):
+    """One row of a set is wrong. name: "training" or "test"; row: from 0, among the rows given."""
+
+    def __init__(self, sentence: str, *, name: str, row: int) -> None:
+        super().__init__(f"{sentence} ({name} row {row + 1})")
+        self.sentence, self.name, self.row = sentence, name, row
+
+
 @dataclass(frozen=True)
 class Rows:
     """Labelled rows. inputs: what the recipe encodes, texts, or numbers (rows, columns). item:
@@ -113,23 +121,19 @@ def build(
         [train.inputs[row_of[key]] for key in first], [test.inputs[i] for i in order]
     )
     starts = np.sort(np.unique(np.minimum.reduceat(feature, _starts(group))))
-    counts = tuple(
-        sparse.coo_array(
-            (
-                np.ones(int((label == code).sum()), dtype=np.float32),
-                (feature[label == code], group[label == code]),
-            ),
-            shape=(len(first), len(groups)),
-        ).tocsr()
-        for code in range(len(classes))
-    )
     return Problem(
         axes=principal(*encoded, dims=recipe.dims, centred=recipe.intercept),
         feature=feature,
         label=label,
         group=group,
         row=np.array(taught, dtype=np.int64)[row],
-        counts=counts,
+        counts=_counts(
+            feature,
+            label,
+            group,
+            np.ones(len(label)),
+            shape=(len(classes), len(first), len(groups)),
+        ),
         starts=starts,
         groups=tuple(groups),
         classes=tuple(classes),
@@ -154,6 +158,33 @@ def build(
             [f"{test_keys[i]}\x1f{test.label[i]}" for i in order],
         ),
     )
+
+
+def with_counts(problem: Problem, times: np.ndarray) -> Problem:
+    """The problem in which training row i stands times[i] times, (n,)."""
+    shape = (len(problem.classes), problem.axes.train.shape[0], len(problem.groups))
+    found = _counts(problem.feature, problem.label, problem.group, times, shape=shape)
+    return replace(problem, counts=found)
+
+
+def _counts(
+    feature: np.ndarray,
+    label: np.ndarray,
+    group: np.ndarray,
+    times: np.ndarray,
+    *,
+    shape: tuple[int, int, int],
+) -> tuple[sparse.csr_array, ...]:
+    """For each of shape[0] classes, float32 (shape[1], shape[2]): how often each group gave it to
+    each input.
+    """
+    found = []
+    for code in range(shape[0]):
+        which = (label == code) & (times > 0)
+        cells = (feature[which], group[which])
+        weight = times[which].astype(np.float32)
+        found.append(sparse.coo_array((weight, cells), shape=shape[1:]).tocsr())
+    return tuple(found)
 
 
 def merged(groups: Sequence[str], least: int) -> list[str]:
@@ -189,16 +220,20 @@ def _check_leakage(
 ) -> None:
     if train.item and test.item:
         known = set(train.item)
-        for name in test.item:
+        for row, name in enumerate(test.item):
             if name in known:
-                raise InputError(f"test item {name!r} is in the training set, too")
+                raise SetError(
+                    f"test item {name!r} is in the training set, too", name="test", row=row
+                )
     seen = {_alike(key) for key in train_keys}
     for row, key in enumerate(test_keys):
         if _alike(key) in seen:
-            which = f"item {test.item[row]!r}" if test.item else f"row {row + 1}"
-            raise InputError(
-                f"the content of test {which} is in the training set, too:"
-                f" {str(test.inputs[row])[:60]!r}"
+            which = f"test item {test.item[row]!r}" if test.item else "a test row"
+            raise SetError(
+                f"the content of {which} is in the training set, too:"
+                f" {str(test.inputs[row])[:60]!r}",
+                name="test",
+                row=row,
             )
 
 
@@ -262,7 +297,7 @@ def _keys(inputs: Sequence[object] | np.ndarray, name: str) -> list[str]:
         raise InputError(f"the {name} rows are no table of numbers") from error
     if not np.isfinite(rows).all():
         wrong = int(np.argwhere(~np.isfinite(rows))[0][0])
-        raise InputError(f"{name} row {wrong + 1} holds something that is not a finite number")
+        raise SetError("a number is not finite", name=name, row=wrong)
     return [hashlib.sha256(row.tobytes()).hexdigest() for row in rows]
 
 

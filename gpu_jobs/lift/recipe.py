@@ -17,7 +17,7 @@ class Recipe:
     values of one, or tuples of those of several. l2: penalty of the head, 1 / C of scikit-learn.
     balanced: every class weighs the same in each coalition's loss, n / (classes · n_class) a row,
     so that the mix of answers which somebody happened to be given is no lift. dims: the most
-    dimensions that the head sees. says: what a reader of the result must know.
+    dimensions that the head sees, or None for all. says: what a reader of the result must know.
     keys: texts that are equal for equal inputs, where the inputs themselves do not say so (paths
     of pictures). mark: what decides the features besides inputs and recipe, such as the digest of
     an encoder's weights. intercept: False for comparisons, which have no side. skips: answers
@@ -31,7 +31,7 @@ class Recipe:
     inputs: tuple[str, ...] = ("features",)
     l2: float = 1.0
     balanced: bool = False
-    dims: int = DIMS
+    dims: int | None = DIMS
     keys: Callable[[Sequence[object] | np.ndarray], list[str]] | None = None
     mark: Callable[[], str] | None = None
     intercept: bool = True

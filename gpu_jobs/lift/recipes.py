@@ -47,6 +47,7 @@ RECIPES: dict[str, Recipe] = {
         # Rows of length 1 need little shrinking: with 1.0 the intercept, and so the mix of
         # answers, decides more than the words do (docs/lift.md, the reference).
         l2=0.1,
+        dims=None,
     ),
     "tabular": Recipe(
         name="tabular",
