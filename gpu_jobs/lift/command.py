@@ -239,7 +239,7 @@ def _is_of_lists(table: pa.Table, inputs: Sequence[str]) -> bool:
     return pa.types.is_list(kind) or pa.types.is_large_list(kind)
 
 
-def _read_lists(options: argparse.Namespace, train: pa.Table, name: str) -> tuple["_Set", "_Set"]:
+def _read_lists(options: argparse.Namespace, train: pa.Table, name: str) -> tuple["Set", "Set"]:
     """As `_read`; a table of items or a split has no place beside such files."""
     test = _table(options.test)
     answer = options.test_answer or options.answer
@@ -253,7 +253,7 @@ def _read_lists(options: argparse.Namespace, train: pa.Table, name: str) -> tupl
     tested = list(range(len(test)))
     groups = _column(known, options.group, options.train, answered)
     return (
-        _Set(
+        Set(
             path=options.train,
             row=answered,
             rows=Rows(
@@ -263,7 +263,7 @@ def _read_lists(options: argparse.Namespace, train: pa.Table, name: str) -> tupl
                 item=_ids(known),
             ),
         ),
-        _Set(
+        Set(
             path=options.test,
             row=tested,
             rows=Rows(
