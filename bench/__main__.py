@@ -9,7 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from bench import books, ledger, lift, page, report, robustness, scoring, signals, turns
+from bench import (
+    books,
+    ledger,
+    lift,
+    ocr_report,
+    page,
+    report,
+    robustness,
+    scoring,
+    signals,
+    turns,
+)
 from bench.flow import report as flow
 from bench.pages import report as pages
 from marketplace.runtime import RuntimeFault
@@ -46,6 +57,7 @@ PARTS = {
         title="Gold, online scores, planning and pre-labels on real crowds", lines=signals.lines
     ),
     "lift": Part(title="Lift: batched coalitions beside pyDVL, and calibration", lines=_lift),
+    "ocr": Part(title="OCR: reading generated pictures from 4,000 of them", lines=ocr_report.lines),
     "ledger": Part(
         title="Ledger: `ledger_post` beside pgledger and a plain INSERT",
         lines=lambda: report.ledger_lines(ledger.run()),

@@ -12,10 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import stats
+from threadpoolctl import threadpool_info
 
+from bench import lift_calibration as calibration
 from bench import page, turns
 from gpu_jobs.lift.methods import Settings
 from gpu_jobs.lift.problem import Problem, Rows, build
@@ -28,10 +31,16 @@ PYTHON = "3.12"
 GROUPS, ROWS, TEST, WIDTH, SEED = 10, 3_000, 1_000, 384, 20
 PAIRS = 3
 GOAL, AGREEMENT = 20.0, 0.99
+OURS, FITS, PYDVL_ONCE, PYDVL_PLAIN = "exact", "fits", "pydvl", "pydvl as it is"
+SIDES = {
+    OURS: "ours",
+    FITS: "scikit-learn's fits alone, two processes",
+    PYDVL_ONCE: "pyDVL, two threads, each coalition once",
+    PYDVL_PLAIN: "pyDVL as it is",
+}
+KERNELS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+"""Left out of both sides' environments: they make BLAS use another processor's code."""
 GROWTH = ((10, 1_000), (100, 1_000), (1_000, 1_000), (10, 10_000), (10, 100_000), (10, 1_000_000))
-PROJECTS = 200
-PROJECT_TEST = 3_000
-NOISE, REAL = "noise", "real"
 
 
 def made(*, rows: int = ROWS, width: int = WIDTH, groups: int = GROUPS) -> dict[str, np.ndarray]:
@@ -75,34 +84,25 @@ def problem_of(rows: tuple[Rows, Rows]) -> Problem:
     return build(*rows, recipe=RECIPES["plain"], metric="accuracy")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rate:
-    """Of PROJECTS simulated ones: how often the interval lay above zero, and below; the mean
-    value over all of them.
-    """
-
-    who: str
-    method: str
-    above: int
-    below: int
-    mean: float
+def kernels() -> dict[str, Any]:
+    """A timed job: whose code BLAS runs."""
+    found = {each.get("architecture", "") for each in threadpool_info()} - {""}
+    return {"after": lambda: {"blas": ", ".join(sorted(found))}}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lift:
-    """ours, sklearn: seconds, pair by pair. pydvl: seconds, or None with the fault. values: exact
-    Shapley by group, and models trained, for each side. growth: (groups, rows, models, seconds).
+    """seconds: of each side, as often as it ran. values: exact Shapley by group, and models
+    trained, for each side. kernels: of BLAS, by side. growth: (groups, rows, models, seconds).
     """
 
-    ours: list[float]
-    sklearn: list[float]
-    pydvl: float | None
-    fault: str | None
+    seconds: dict[str, list[float]]
     values: dict[str, dict[str, float]]
     models: dict[str, int]
     versions: dict[str, str]
+    kernels: dict[str, str]
     growth: list[tuple[int, int, int, float]]
-    rates: list[Rate]
+    rates: list[calibration.Rate]
 
 
 def run(folder: Path) -> Lift:
@@ -111,80 +111,76 @@ def run(folder: Path) -> Lift:
     np.savez(data, **made())
     python = _peers(folder / "peers")
     cores = str(min(os.cpu_count() or 1, 2))
-    seconds: dict[str, list[float]] = {"ours": [], "scikit-learn": []}
+    seconds: dict[str, list[float]] = {}
     values: dict[str, dict[str, float]] = {}
     models: dict[str, int] = {}
+    env = {name: value for name, value in os.environ.items() if name not in KERNELS}
     with (
-        turns.Runner(Path(sys.executable), "bench.lift_ours", str(data), cores) as ours,
-        turns.Runner(python, "bench.lift_peers", str(data), cores) as peer,
+        turns.Runner(Path(sys.executable), "bench.lift_ours", str(data), cores, env=env) as ours,
+        turns.Runner(python, "bench.lift_peers", str(data), cores, env=env) as peer,
     ):
+        kernels = {
+            name: side.do("kernels")["answer"]["blas"]
+            for name, side in ((OURS, ours), ("the peers", peer))
+        }
         versions = peer.do("versions")["answer"]
-        sides = {"ours": ours, "scikit-learn": peer}
+
+        def once(name: str, *, counted: bool = True) -> None:
+            done = (ours if name == OURS else peer).do(name)
+            if "fault" in done:
+                raise RuntimeError(f"{name}: {done['fault']}")
+            if counted:
+                seconds.setdefault(name, []).append(done["wall"])
+            values[name] = done["answer"]["values"]
+            models[name] = done["answer"]["models"]
+
         for pair in range(PAIRS + 1):
-            print(f"-> lift: exact Shapley, pair {pair} of {PAIRS}", flush=True)
-            # Pair 0 warms up and is not counted; then who goes first changes.
-            for name in list(sides)[:: 1 if pair % 2 else -1]:
-                done = sides[name].do("exact")
-                if "fault" in done:
-                    raise RuntimeError(f"{name}: {done['fault']}")
-                if pair:
-                    seconds[name].append(done["wall"])
-                values[name] = done["answer"]["values"]
-                models[name] = done["answer"]["models"]
-        print("-> lift: pyDVL", flush=True)
-        done = peer.do("pydvl")
-        if "fault" not in done:
-            values["pyDVL"] = done["answer"]["values"]
-            models["pyDVL"] = done["answer"]["models"]
+            print(f"-> lift: exact Shapley, turn {pair} of {PAIRS}", flush=True)
+            # Turn 0 warms up and is not counted; then who goes first changes.
+            for name in (OURS, FITS, PYDVL_ONCE)[:: 1 if pair % 2 else -1]:
+                once(name, counted=pair > 0)
+        print("-> lift: pyDVL as it is", flush=True)
+        once(PYDVL_PLAIN)
     return Lift(
-        ours=seconds["ours"],
-        sklearn=seconds["scikit-learn"],
-        pydvl=done.get("wall"),
-        fault=done.get("fault"),
+        seconds=seconds,
         values=values,
         models=models,
         versions=versions,
+        kernels=kernels,
         growth=list(_growth()),
-        rates=calibration(),
+        rates=calibration.measured(),
     )
 
 
 def lines(found: Lift) -> list[str]:
     """The section of docs/benchmarks.md."""
-    names = sorted(found.values["ours"])
+    names = sorted(found.values[OURS])
 
     def spearman(other: str) -> float:
-        two = [[found.values[side][name] for name in names] for side in ("ours", other)]
+        two = [[found.values[side][name] for name in names] for side in (OURS, other)]
         return float(stats.spearmanr(*two).statistic)
 
-    pairs = zip(found.ours, found.sklearn, strict=True)
-    ratio = turns.spread(theirs / mine for mine, theirs in pairs)
-    mine, theirs = (turns.spread(side)["median"] for side in (found.ours, found.sklearn))
+    def ratio(other: str) -> dict[str, float]:
+        if len(found.seconds[other]) == 1:
+            mine = turns.spread(found.seconds[OURS])["median"]
+            return turns.spread([found.seconds[other][0] / mine])
+        pairs = zip(found.seconds[OURS], found.seconds[other], strict=True)
+        return turns.spread(theirs / mine for mine, theirs in pairs)
+
     told = ", ".join(f"{name} {number}" for name, number in found.versions.items())
+    kernels = "; ".join(f"{side}: {names}" for side, names in found.kernels.items())
     rows = [
-        ["ours", f"{mine:.2f}", "1", f"{found.models['ours']:,}", "1"],
         [
-            "scikit-learn's fits alone, two processes",
-            f"{theirs:.2f}",
-            page.ratio(ratio),
-            f"{found.models['scikit-learn']:,}",
-            f"{spearman('scikit-learn'):.4f}",
-        ],
+            SIDES[side],
+            f"{turns.spread(found.seconds[side])['median']:.2f}",
+            "1" if side == OURS else page.ratio(ratio(side)),
+            f"{found.models[side]:,}",
+            "1" if side == OURS else f"{spearman(side):.4f}",
+        ]
+        for side in SIDES
     ]
-    if found.pydvl is None:
-        rows.append(["pyDVL", found.fault or "", "", "", ""])
-    else:
-        rows.append(
-            [
-                "pyDVL, two threads",
-                f"{found.pydvl:.2f}",
-                f"{found.pydvl / mine:.1f}",
-                f"{found.models['pyDVL']:,}",
-                f"{spearman('pyDVL'):.4f}",
-            ]
-        )
-    peer = found.pydvl / mine if found.pydvl is not None else None
-    agreed = min(spearman(side) for side in found.values)
+    peer = ratio(PYDVL_ONCE)["median"]
+    agreed = min(spearman(side) for side in SIDES)
     return [
         (
             f"Exact Shapley values of {GROUPS} groups, all coalitions, {ROWS:,} rows ×"
@@ -192,9 +188,11 @@ def lines(found: Lift) -> list[str]:
             f" labels by group (seed {SEED}). Ours with numpy {version('numpy')} and scipy"
             f" {version('scipy')}, two threads, with the rotation of the features and 200"
             f" bootstrap draws of the test rows inside the time; the peers ({told}) in an"
-            " environment of their own, without a bootstrap. BLAS has one thread on each side."
-            " scikit-learn and ours take turns after an uncounted pair; pyDVL runs once, with"
-            " its cache in memory, so that it trains each coalition once, too."
+            " environment of their own, without a bootstrap. BLAS has one thread on each side, and"
+            f" chooses its kernels itself ({kernels}). The sides take turns after an uncounted"
+            " turn; pyDVL as it is runs once. pyDVL's cache has the index in its key that a"
+            " coalition was drawn for, and keeps nothing that took less than 0.3 s, so that it"
+            " trains each coalition ten times; the row above gives it a memory of coalitions."
         ),
         "",
         *page.table(
@@ -215,33 +213,11 @@ def lines(found: Lift) -> list[str]:
             ],
         ),
         "",
-        (
-            f"Calibration over {PROJECTS} simulated projects, each with five good contributors,"
-            f" one of pure noise, one with a real effect, and {PROJECT_TEST:,} test rows;"
-            " base 800; exact Shapley, and with-without with 6 seeds for given rows, 20 for drawn"
-            " ones. Share of intervals above and below zero, and the mean value, which is the true"
-            " effect:"
-        ),
-        "",
-        *page.table(
-            ["contributor", "method", "above zero", "below zero", "mean value"],
-            [
-                [
-                    rate.who,
-                    rate.method,
-                    f"{rate.above / PROJECTS:.1%}",
-                    f"{rate.below / PROJECTS:.1%}",
-                    f"{rate.mean:+.4f}",
-                ]
-                for rate in found.rates
-            ],
-        ),
+        *calibration.lines(found.rates),
     ]
 
 
-def _met(found: float | None, goal: float) -> str:
-    if found is None:
-        return "not run"
+def _met(found: float, goal: float) -> str:
     return f"{'met' if found >= goal else 'missed'}, {found:.4g}"
 
 
@@ -270,64 +246,5 @@ def _growth() -> Iterator[tuple[int, int, int, float]]:
     for groups, rows in GROWTH:
         print(f"-> lift: {groups:,} groups, {rows:,} rows", flush=True)
         problem = problem_of(rows_of(made(rows=rows, width=64, groups=groups)))
-        found = measure(problem, Settings(method="loo"))
+        found = measure(problem, Settings(method="loo", chance=0))
         yield groups, rows, found.convergence["models"], found.seconds
-
-
-def project(seed: int, *, test: int = PROJECT_TEST) -> Problem:
-    """One simulated project: five contributors of 320 rows whose labels are right or, for 15%,
-    turned; `noise`, 300 rows with labels of a coin; `real`, 300 rows with 20% turned, which
-    add about two points.
-    """
-    rng = np.random.default_rng([SEED, seed])
-    width, each = 60, 320
-    direction = rng.standard_normal(width) / np.sqrt(width)
-
-    def draw(size: int, wrong: float) -> tuple[np.ndarray, np.ndarray]:
-        features = rng.standard_normal((size, width))
-        label = features @ direction + 0.3 * rng.standard_normal(size) > 0
-        return features, (label ^ (rng.random(size) < wrong)).astype(np.int64)
-
-    parts = {f"good {number}": draw(each, 0.15) for number in range(5)}
-    parts |= {NOISE: draw(300, 0.5), REAL: draw(300, 0.2)}
-    away, right = draw(test, 0.0)
-    train = Rows(
-        inputs=np.vstack([features for features, _ in parts.values()]),
-        label=[str(code) for _, label in parts.values() for code in label.tolist()],
-        group=[name for name, (_, label) in parts.items() for _ in label],
-    )
-    return build(
-        train,
-        Rows(
-            inputs=away,
-            label=[str(code) for code in right.tolist()],
-        ),
-        recipe=RECIPES["tabular"],
-        metric="accuracy",
-    )
-
-
-def calibration(projects: int = PROJECTS) -> list[Rate]:
-    """How often noise, and a real effect, are called significant by each paying method."""
-    methods = {
-        "with-without": Settings(method="with-without", seeds=6),
-        "with-without, rows drawn": Settings(method="with-without", seeds=20, rows="drawn"),
-        "shapley": Settings(method="shapley"),
-    }
-    seen: dict[tuple[str, str], list[tuple[str | None, float]]] = {}
-    for seed in range(projects):
-        problem = project(seed)
-        for method, settings in methods.items():
-            for one in measure(problem, settings).groups:
-                if one.name in {NOISE, REAL} and one.value is not None:
-                    seen.setdefault((one.name, method), []).append((one.significant, one.value))
-    return [
-        Rate(
-            who=who,
-            method=method,
-            above=sum(sign == "positive" for sign, _ in found),
-            below=sum(sign == "negative" for sign, _ in found),
-            mean=float(np.mean([value for _, value in found])),
-        )
-        for (who, method), found in sorted(seen.items())
-    ]

@@ -38,7 +38,7 @@ def read_crowd(path: Path, *, gold: Path | None = None, beside: Sequence[str] = 
         read_table(path, (*REQUIRED, *OPTIONAL, *beside)),
         required=REQUIRED,
         optional=(*OPTIONAL, *beside),
-        line_of=_lines_of(path),
+        line_of=lines_of(path),
     )
     return table if gold is None else _with_gold(table, gold)
 
@@ -46,7 +46,7 @@ def read_crowd(path: Path, *, gold: Path | None = None, beside: Sequence[str] = 
 def read_columns(path: Path, *, required: Sequence[str], optional: Sequence[str] = ()) -> pa.Table:
     """The named columns as strings; errors as `read_crowd`."""
     table = read_table(path, (*required, *optional))
-    return clean(table, required=required, optional=optional, line_of=_lines_of(path))
+    return clean(table, required=required, optional=optional, line_of=lines_of(path))
 
 
 def machine_ids(table: pa.Table) -> set[str]:
@@ -72,7 +72,7 @@ def read_items(path: Path) -> pa.Table:
     """
     raw = read_table(path)
     others = [name for name in raw.column_names if name != "item_id"]
-    table = clean(raw, required=("item_id",), optional=others, line_of=_lines_of(path))
+    table = clean(raw, required=("item_id",), optional=others, line_of=lines_of(path))
     counts = table["item_id"].value_counts()
     for each in counts.filter(pc.greater(counts.field("counts"), 1)).to_pylist()[:1]:
         raise InputError(f"{path}: item {each['values']!r} is there more than once")
@@ -81,7 +81,7 @@ def read_items(path: Path) -> pa.Table:
 
 def located(path: Path, error: RowError) -> InputError:
     """The same error with the line of the file, where it has lines."""
-    line_of = _lines_of(path)
+    line_of = lines_of(path)
     where = f"row {error.row + 1}" if line_of is None else f"line {line_of(error.row + 1)}"
     return InputError(f"{error.sentence} ({where} of {path.name})")
 
@@ -114,7 +114,7 @@ def times(table: pa.Table) -> np.ndarray | None:
 
 def _with_gold(table: pa.Table, path: Path) -> pa.Table:
     needed = ("item_id", "gold")
-    known = clean(read_table(path, needed), required=needed, line_of=_lines_of(path))
+    known = clean(read_table(path, needed), required=needed, line_of=lines_of(path))
     known = known.filter(pc.is_valid(known["gold"])).group_by(list(needed)).aggregate([])
     counts = known["item_id"].value_counts()
     for each in counts.filter(pc.greater(counts.field("counts"), 1)).to_pylist()[:1]:
@@ -138,7 +138,7 @@ def read_table(path: Path, names: Sequence[str] | None = None) -> pa.Table:
     return read_parquet(path) if kind == "parquet" else _read_csv(path)
 
 
-def _lines_of(path: Path) -> Callable[[int], int] | None:
+def lines_of(path: Path) -> Callable[[int], int] | None:
     """From the number of a row (from 1) to its line, or None for files without lines."""
     found: dict[str, Callable[[int], int]] = {
         "csv": lambda row: _line_of(path, row),

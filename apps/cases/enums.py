@@ -9,6 +9,7 @@ class CaseKind(models.TextChoices):
     DEACTIVATION = "deactivation", "Deactivation review"
     BAD_FAITH = "bad_faith", "Bad faith"
     GOLD_CONTEST = "gold_contest", "Contest of a known answer"
+    LIFT_CONTEST = "lift_contest", "Contest of a lift figure"
 
 
 class SignalKind(models.TextChoices):

@@ -49,6 +49,14 @@ class DemoteForm(forms.Form):
     )
 
 
+class ContestLiftForm(forms.Form):
+    reason = _text(
+        "What is wrong with this figure",
+        f"At least {REASON_MINIMUM} characters, such as answers that were accepted after an appeal "
+        "and are missing. The buyer and whoever decides read it.",
+    )
+
+
 class DisputeForm(forms.Form):
     """`amount` is written in the currency's major unit and cleaned to minor units."""
 

@@ -102,6 +102,17 @@ class Case(Row):
                 | Q(assignment__isnull=False, org__isnull=False, opened_by=F("contributor"))
                 & ~Q(evidence=""),
             ),
+            # The repeated run settles it; asking again would repeat the same run.
+            models.UniqueConstraint(
+                fields=["contributor", "project"],
+                condition=Q(kind="lift_contest"),
+                name="case_lift_contest_once",
+            ),
+            models.CheckConstraint(
+                name="case_lift_contest_is_own",
+                condition=~Q(kind="lift_contest")
+                | Q(project__isnull=False, org__isnull=False, opened_by=F("contributor")),
+            ),
             models.UniqueConstraint(
                 fields=["contributor"],
                 condition=Q(state="open", kind="deactivation"),

@@ -22,6 +22,7 @@ ANSWERED_WITH: dict[str, Permission] = {
 TOLD_WITH: dict[str, Permission] = {
     **ANSWERED_WITH,
     CaseKind.BAD_FAITH: Permission.DECIDE_VERDICTS,
+    CaseKind.LIFT_CONTEST: Permission.MANAGE_PROJECTS,
 }
 
 

@@ -35,7 +35,7 @@ from apps.work.queries import gold
 from apps.work.queries.history import shown_scores
 
 # Ledger codes of the lines that a decision of a case writes.
-CODES = ("overturn", "case_time", "adjustment")
+CODES = ("overturn", "case_time", "adjustment", "lift_bonus")
 
 # ── Lists ───────────────────────────────────────────────────────────────────────────────────────
 

@@ -99,6 +99,12 @@ _OUTCOMES: dict[str, dict[str, str]] = {
         CaseState.LAPSED: "Nobody decided in time, so the contributor is right: the known answer "
         "was taken back, and rejections that rested on it are paid in full.",
     },
+    CaseKind.LIFT_CONTEST: {
+        CaseState.GRANTED: "The repeated run gives more than was paid: the difference is booked.",
+        CaseState.UPHELD: "The figure stands; the repeated run is named below.",
+        CaseState.LAPSED: "Nobody decided in time, so the repeated run did: what it gives more "
+        "than was paid is booked.",
+    },
 }
 _QUESTIONS: dict[str, tuple[str, str]] = {
     CaseKind.APPEAL: (
@@ -124,5 +130,9 @@ _QUESTIONS: dict[str, tuple[str, str]] = {
     CaseKind.GOLD_CONTEST: (
         "Take it back: it leaves all scores, and rejections that rested on it are paid in full",
         "The known answer stands",
+    ),
+    CaseKind.LIFT_CONTEST: (
+        "The repeated run gives more: what is left of the pool pays it, else the platform's fees",
+        "The figure stands",
     ),
 }

@@ -29,7 +29,7 @@ class Account(models.Model):
 
     purpose = models.CharField(max_length=12, choices=Purpose)
     holder_id = models.UUIDField(null=True, help_text="The organization or person it belongs to")
-    scope_id = models.UUIDField(null=True, help_text="The project, for held funds and seats")
+    scope_id = models.UUIDField(null=True, help_text="The project, for what is put apart for one")
     currency = models.CharField(max_length=3)
     is_guarded = models.BooleanField()
     debits_posted = models.BigIntegerField(default=0)

@@ -12,7 +12,7 @@ from apps.core import blobs
 from apps.core.tenancy import Actor
 from apps.scoring import rules
 from apps.scoring.enums import RunState
-from apps.scoring.models import FILES, ScoringRun
+from apps.scoring.models import FILES, LiftRun, ScoringRun
 from gpu_jobs import runner
 from gpu_jobs.contracts import Spec
 
@@ -59,6 +59,17 @@ def spec_of(run: ScoringRun) -> Spec:
     """What `gpu_jobs` is asked for. Raises NotThere when the input is no longer stored."""
     return Spec(
         kind=run.kind,
+        input=str(blobs.path(run.input_sha256)),
+        params=run.params,
+        seed=run.seed,
+        version=run.version,
+    )
+
+
+def lift_spec(run: LiftRun) -> Spec:
+    """As `spec_of`, for a lift run."""
+    return Spec(
+        kind="lift",
         input=str(blobs.path(run.input_sha256)),
         params=run.params,
         seed=run.seed,

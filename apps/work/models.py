@@ -14,12 +14,14 @@ from apps.ledger.enums import Purpose
 from apps.organizations.models import OfOrganizationQuerySet, Organization
 from apps.projects.models import CriteriaVersion, Item, Project
 from apps.projects.rules import Facts, Kind, LineKind, Stage
-from apps.scoring.models import ScoringRun
+from apps.scoring.enums import Reason
+from apps.scoring.models import LiftRun, ScoringRun
 from apps.work.enums import (
     AssignmentState,
     Decider,
     EnrolmentState,
     GiveBackReason,
+    PoolState,
     VerdictOutcome,
 )
 
@@ -480,7 +482,8 @@ class EarningLine(TwoSided):
             # What the platform pays out of its own fee: the buyer pays nothing.
             models.CheckConstraint(
                 name="line_fee_not_negative",
-                condition=Q(fee__gte=0) | Q(kind=LineKind.CASE_TIME.value, gross=0),
+                condition=Q(fee__gte=0)
+                | Q(kind__in=[LineKind.CASE_TIME.value, LineKind.LIFT_BONUS.value], gross=0),
             ),
             models.CheckConstraint(
                 name="line_of_something",
@@ -666,3 +669,121 @@ class OnlineScore(TwoSided):
         constraints = [
             models.UniqueConstraint(fields=["contributor", "project"], name="online_score_once"),
         ]
+
+
+class LiftRound(Row):
+    """One measuring of lift that was asked for; a worker writes its rows and begins its runs."""
+
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="lift_rounds")
+    reason = models.CharField(max_length=8, choices=Reason)
+    asked_at = models.DateTimeField()
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    seed = models.PositiveBigIntegerField(default=0)
+    begun_at = models.DateTimeField(null=True, help_text="Its runs are queued, or it is refused")
+    note = models.CharField(max_length=300, blank=True, help_text="Why nothing was measured")
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-asked_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "reason"],
+                condition=Q(begun_at=None),
+                name="lift_round_one_waits",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reason} of {self.asked_at:%Y-%m-%d}"
+
+
+class LiftPool(Row):
+    """The lift pool of a project from its close on: until then it just lies in its account."""
+
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    project = models.OneToOneField(Project, on_delete=models.PROTECT, related_name="lift_pool")
+    state = models.CharField(max_length=8, choices=PoolState, default=PoolState.WAITING)
+    amount = models.BigIntegerField(help_text="As the criteria promise it, fee included")
+    closed_at = models.DateTimeField()
+    run = models.ForeignKey(
+        LiftRun, null=True, on_delete=models.PROTECT, related_name="+", help_text="That paid it"
+    )
+    net = models.BigIntegerField(default=0)
+    fee = models.BigIntegerField(default=0)
+    people = models.PositiveIntegerField(default=0, help_text="Who got a part")
+    note = models.CharField(max_length=300, blank=True, help_text="Why nobody got one")
+    paid_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True, help_text="When the rest goes back")
+    returned_at = models.DateTimeField(null=True)
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="pool_never_more",
+                condition=Q(net__gte=0, fee__gte=0, amount__gte=F("net") + F("fee")),
+            ),
+            models.CheckConstraint(
+                name="pool_times",
+                condition=Q(state="waiting", paid_at=None, returned_at=None)
+                | Q(state="paid", paid_at__isnull=False, due_at__isnull=False, returned_at=None)
+                | Q(state="returned", paid_at__isnull=False, returned_at__isnull=False),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["state"], name="pool_open", condition=~Q(state="returned")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} of {self.project_id} ({self.state})"
+
+    @property
+    def gross(self) -> int:
+        return self.net + self.fee
+
+
+class LiftScore(TwoSided):
+    """What a lift run says of one contributor, in units of the run's metric; append-only.
+
+    `net` and `fee` are what it paid: nothing for a run that does not pay the pool.
+    """
+
+    run = models.ForeignKey(LiftRun, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=8, choices=Reason)
+    at = models.DateTimeField()
+    group = models.CharField(max_length=40, help_text="The pseudonym in the run's file")
+    rows = models.PositiveIntegerField(help_text="Accepted answers that models were trained on")
+    value = models.FloatField()
+    error = models.FloatField(null=True)
+    low = models.FloatField(null=True)
+    high = models.FloatField(null=True)
+    significant = models.CharField(max_length=8, blank=True, help_text="positive or negative")
+    part = models.BigIntegerField(default=0, help_text="Of the pool, fee included")
+    net = models.BigIntegerField(default=0)
+    fee = models.BigIntegerField(default=0)
+    facts = models.JSONField(default=dict, help_text="Metric, model, method, seed, input, command")
+    examples = models.JSONField(default=list, help_text="Own answers that helped or hurt most")
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "contributor"], name="lift_score_once"),
+            models.CheckConstraint(
+                name="lift_score_only_adds",
+                condition=Q(net__gte=0, fee__gte=0, part__gte=F("net") + F("fee")),
+            ),
+            # Invariant 10, in the database: an interval that holds zero is paid nothing.
+            models.CheckConstraint(
+                name="lift_score_pays_above_zero",
+                condition=Q(net=0, fee=0) | Q(low__gt=0),
+            ),
+        ]
+        indexes = [models.Index(fields=["project", "-at"], name="lift_score_of_project")]
+
+    def __str__(self) -> str:
+        return f"{self.value:+.4f} of {self.group}"

@@ -48,7 +48,7 @@ def sweep_all(*, now: dt.datetime) -> int:
 
 
 @shared_task(name="work.settle")
-def settle(*, id: str, org_id: str, monday: str) -> None:  # noqa: A002 -- the message's word
+def settle(*, id: str, org_id: str, monday: str) -> None:  # noqa: A002
     """Settle a project for this Monday. A message that comes again goes on where it was stopped."""
     settle_project(uuid.UUID(id), uuid.UUID(org_id), now=dt.datetime.fromisoformat(monday))
 
@@ -119,6 +119,20 @@ def take_all(*, now: dt.datetime) -> int:
     return len(due)
 
 
+@tenant_task("work.plan_overlap")
+def plan_overlap(*, id: uuid.UUID, by: Actor, now: dt.datetime) -> None:  # noqa: A002
+    work.plan_overlap(run_id=id, by=by, now=now)
+
+
+@shared_task(name="work.plan_all")
+def plan_all() -> int:
+    """A plan for each last run that has none, on the workers that compute."""
+    due = pairs("work_unplanned_runs")
+    for run_id, org_id in due:
+        enqueue("work.plan_overlap", id=run_id, org_id=org_id)
+    return len(due)
+
+
 @tenant_task("work.count_online_of")
 def count_online_of(*, id: uuid.UUID, by: Actor, now: dt.datetime) -> int:  # noqa: A002
     return work.count_online(project_id=id, by=by, now=now)
@@ -135,18 +149,42 @@ def count_online() -> int:
     return len(due)
 
 
-@tenant_task("work.plan_overlap")
-def plan_overlap(*, id: uuid.UUID, by: Actor, now: dt.datetime) -> None:  # noqa: A002 -- the message's word
-    work.plan_overlap(run_id=id, by=by, now=now)
+@tenant_task("work.begin_lift")
+def begin_lift(*, id: uuid.UUID, by: Actor, now: dt.datetime) -> None:  # noqa: A002
+    work.begin_lift(round_id=id, by=by, now=now)
 
 
-@shared_task(name="work.plan_all")
-def plan_all() -> int:
-    """A plan for each last run that has none, on the workers that compute."""
-    due = pairs("work_unplanned_runs")
-    for run_id, org_id in due:
-        enqueue("work.plan_overlap", id=run_id, org_id=org_id)
-    return len(due)
+@shared_task(name="work.take_lift")
+def take_lift() -> int:
+    """Rounds of lift that nobody has begun, and runs that are over and that nobody has taken."""
+    return take_lift_all(now=clock.now())
+
+
+def take_lift_all(*, now: dt.datetime) -> int:
+    """As the task, at a given time; how many rows were looked at."""
+    rounds, runs = pairs("work_lift_rounds"), pairs("scoring_lift_unhandled")
+    for round_id, org_id in rounds:
+        with acting(system(org_id)) as actor:
+            work.begin_lift(round_id=round_id, by=actor, now=now)
+    for run_id, org_id in runs:
+        with acting(system(org_id)) as actor:
+            work.take_lift(run_id=run_id, by=actor, now=now)
+    return len(rounds) + len(runs)
+
+
+@shared_task(name="work.sweep_lift")
+def sweep_lift() -> int:
+    """Lift pools of closed projects: the run that is missing, and the rest that is due."""
+    return sweep_lift_all(now=clock.now())
+
+
+def sweep_lift_all(*, now: dt.datetime) -> int:
+    """As the task, at a given time; how many pools moved."""
+    moved = 0
+    for project_id, org_id in pairs("work_lift_pools"):
+        with acting(system(org_id)) as actor:
+            moved += work.sweep_pool(project_id=project_id, by=actor, now=now)
+    return moved
 
 
 @shared_task(name="work.figures")

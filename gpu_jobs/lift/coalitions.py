@@ -1,16 +1,18 @@
 """From coalitions to what their models are worth on the test set."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from scipy import sparse
 
+from gpu_jobs.contracts import InputError
 from gpu_jobs.lift import heads
 from gpu_jobs.lift.metrics import metric_of
 from gpu_jobs.lift.problem import Problem
+from gpu_jobs.lift.trained import chances_of, rows_of
 
 type Maker = Callable[[], np.ndarray]
 
@@ -34,27 +36,37 @@ def balanced(targets: np.ndarray) -> np.ndarray:
 
 @dataclass
 class Utility:
-    """v(coalition) of one problem. threads: batches at a time; the result does not depend on it.
+    """v(coalition) of one problem.
 
-    trained, unsolved: heads trained so far, and how many of them missed the tolerance.
+    trained, unsolved: heads trained so far, and how many of them missed the tolerance. folder:
+    where a recipe without linear heads keeps each model's chances (`trained`).
     """
 
     problem: Problem
-    threads: int = 1
     trained: int = 0
     unsolved: int = 0
+    folder: Path | None = None
     _full: heads.Heads | None = field(default=None, repr=False)
 
     def full(self) -> heads.Heads:
         """The head of all rows; where large coalitions start."""
+        if self.problem.recipe.fit is not None:
+            raise InputError(f"the recipe {self.problem.recipe.name} has no linear head")
         if self._full is None:
             everybody = np.ones((1, len(self.problem.groups)), dtype=np.float32)
             targets = self._of_groups(everybody)
             self._full = self._train(targets, start=None, blocks=self.problem.starts)
         return self._full
 
+    def fresh(self) -> "Utility":
+        """Another of the same problem, which counts its own heads; it knows everybody's head."""
+        full = None if self.problem.recipe.fit is not None else self.full()
+        return Utility(self.problem, folder=self.folder, _full=full)
+
     def of_groups(self, members: np.ndarray) -> np.ndarray:
         """float64 (K, 1 + R) for members bool or weights (K, G)."""
+        if self.problem.recipe.fit is not None:
+            return self._fitted([rows_of(self.problem, each) for each in members])
         start = self.full().weights[0]
         size = self._size()
         parts = [members[at : at + size] for at in range(0, len(members), size)]
@@ -64,29 +76,68 @@ class Utility:
             self.problem.starts,
         )
 
-    def of_rows(self, rows: list[np.ndarray]) -> np.ndarray:
-        """float64 (K, 1 + R) for K lists of training rows."""
-        size = self._size()
-        parts = [rows[at : at + size] for at in range(0, len(rows), size)]
-        return self._values((partial(self._of_rows, part) for part in parts), None, None)
+    def of_rows(
+        self,
+        rows: list[np.ndarray],
+        *,
+        labels: list[np.ndarray] | None = None,
+        metric: str | None = None,
+        resampled: bool = True,
+    ) -> np.ndarray:
+        """float64 (K, 1 + R), or (K, 1) if not resampled, for K lists of training rows.
 
-    def _values(
-        self, makers: Iterator[Maker], start: np.ndarray | None, blocks: np.ndarray | None
+        labels: of these rows, in place of their own. metric: in place of the problem's.
+        """
+        problem = self.problem
+        labels = [problem.label[each] for each in rows] if labels is None else labels
+        if problem.recipe.fit is not None:
+            return self._fitted(rows, labels, metric=metric, resampled=resampled)
+        size = self._size()
+        makers = (
+            partial(self._of_rows, rows[at : at + size], labels[at : at + size])
+            for at in range(0, len(rows), size)
+        )
+        return self._values(makers, None, None, metric=metric, resampled=resampled)
+
+    def _fitted(
+        self,
+        rows: list[np.ndarray],
+        labels: list[np.ndarray] | None = None,
+        *,
+        metric: str | None = None,
+        resampled: bool = True,
     ) -> np.ndarray:
         problem = self.problem
+        score = metric_of(metric or problem.metric, problem.document)
+        resamples = problem.resamples if resampled else problem.resamples[:1]
+        values = [np.zeros((0, len(resamples)))]
+        for number, each in enumerate(rows):
+            label = problem.label[each] if labels is None else labels[number]
+            found = chances_of(problem, each, label, folder=self.folder)
+            values.append(score(found[None], problem.test_label, resamples, problem.positive))
+            self.trained += 1
+        return np.concatenate(values)
 
-        def value(make: Maker) -> tuple[np.ndarray, np.ndarray]:
+    def _values(
+        self,
+        makers: Iterator[Maker],
+        start: np.ndarray | None,
+        blocks: np.ndarray | None,
+        *,
+        metric: str | None = None,
+        resampled: bool = True,
+    ) -> np.ndarray:
+        problem = self.problem
+        score = metric_of(metric or problem.metric, problem.document)
+        resamples = problem.resamples if resampled else problem.resamples[:1]
+        values = [np.zeros((0, len(resamples)))]
+        for make in makers:
             found = self._train(make(), start=start, blocks=blocks)
             chances = heads.probabilities(found.weights, problem.axes.test)
-            score = metric_of(problem.metric)
-            values = score(chances, problem.test_label, problem.resamples, problem.positive)
-            return values, found.converged
-
-        with ThreadPoolExecutor(self.threads) as pool:
-            done = list(pool.map(value, makers))
-        self.trained += sum(len(solved) for _, solved in done)
-        self.unsolved += sum(int((~solved).sum()) for _, solved in done)
-        return np.concatenate([np.zeros((0, len(problem.resamples))), *(each for each, _ in done)])
+            values.append(score(chances, problem.test_label, resamples, problem.positive))
+            self.trained += len(found.converged)
+            self.unsolved += int((~found.converged).sum())
+        return np.concatenate(values)
 
     def _train(
         self, targets: np.ndarray, *, start: np.ndarray | None, blocks: np.ndarray | None
@@ -109,12 +160,13 @@ class Utility:
         each = [(counts @ weights.T).T for counts in self.problem.counts]
         return np.ascontiguousarray(np.stack(each, axis=1), dtype=np.float32)
 
-    def _of_rows(self, rows: list[np.ndarray]) -> np.ndarray:
+    def _of_rows(self, rows: list[np.ndarray], labels: list[np.ndarray]) -> np.ndarray:
         problem = self.problem
         who = np.repeat(np.arange(len(rows)), [len(each) for each in rows])
         row = np.concatenate([*rows, np.zeros(0, dtype=np.int64)])
-        cell = problem.label[row] * len(problem.axes.train) + problem.feature[row]
-        shape = (len(rows), len(problem.classes) * len(problem.axes.train))
+        label = np.concatenate([*labels, np.zeros(0, dtype=np.int64)])
+        cell = label * problem.axes.train.shape[0] + problem.feature[row]
+        shape = (len(rows), len(problem.classes) * problem.axes.train.shape[0])
         ones = np.ones(len(row), dtype=np.float32)
         found = sparse.coo_array((ones, (who, cell)), shape=shape).toarray()
         return found.reshape(len(rows), len(problem.classes), -1)
@@ -122,5 +174,5 @@ class Utility:
     def _size(self) -> int:
         problem = self.problem
         logits = 1 if len(problem.classes) == 2 else len(problem.classes)
-        rows = max(len(problem.axes.train), len(problem.test_label))
+        rows = max(*problem.axes.train.shape, len(problem.test_label))
         return int(np.clip(_ENTRIES // (logits * rows), 8, _MOST))

@@ -5,8 +5,9 @@ are shifted and rotated, and its weights lie in the span of the training rows. S
 moved once into coordinates with at most as many columns as there are features or distinct rows,
 whichever is less, without changing any model. Where they are few enough they are the principal
 axes: there the Hessian of the logistic loss is close to diagonal, which is what makes few steps
-enough for hundreds of heads at once (`heads`). Only where both are too many is anything cut off,
-and then the share of the squares that is kept is reported.
+enough for hundreds of heads at once (`heads`). Where both are too many, a sparse matrix stays as
+it is, which takes more steps; a dense one, or one whose recipe says so, is cut, and the share of
+the squares that is kept is reported.
 """
 
 from dataclasses import dataclass
@@ -29,34 +30,38 @@ _POWERS = 3
 @dataclass(frozen=True)
 class Axes:
     """train float32 (u, d), test float32 (t, d): centred on the training rows' mean, for heads
-    with an intercept.
+    with an intercept, unless they are sparse.
 
-    variance: float64 (d,), of each column over the training rows. kept: share of the squares
-    that the d columns hold; 1 when nothing was cut.
+    variance: float64 (d,), of each column over the training rows; of sparse ones the mean square.
+    kept: share of the squares that the d columns hold; 1 when nothing was cut.
     """
 
-    train: np.ndarray
-    test: np.ndarray
+    train: Matrix
+    test: Matrix
     variance: np.ndarray
     kept: float
 
 
 def principal(
-    train: Matrix, test: Matrix, *, dims: int = DIMS, rows: int = ROWS, centred: bool = True
+    train: Matrix, test: Matrix, *, dims: int | None = DIMS, rows: int = ROWS, centred: bool = True
 ) -> Axes:
     """Both sets in coordinates made from the training set. centred: False for heads without an
     intercept, to whom a shift matters; variances are then mean squares.
 
-    Exact for at most `dims` features, or at most `rows` rows; else the `dims` leading axes of a
+    Exact for at most `dims` features, or at most `rows` rows, and for dims None, which leaves a
+    sparse matrix as it is and cuts no dense one; else the `dims` leading axes of a
     randomized SVD with a fixed seed (N. Halko, P.-G. Martinsson, J. Tropp, "Finding structure
     with randomness", SIAM Review 53, 2011), so that the same features give the same axes.
     """
     kept = 1.0
-    if train.shape[1] > dims:
+    wide = train.shape[1] > (DIMS if dims is None else dims)
+    if wide and dims is None and train.shape[0] > rows and not isinstance(train, np.ndarray):
+        return _sparse(train, test)
+    if wide and (dims is not None or train.shape[0] <= rows):
         if train.shape[0] <= rows:
             train, test = _in_span(train, test)
         else:
-            right = _right_vectors(train, dims)
+            right = _right_vectors(train, dims or DIMS)
             squares = train**2 if isinstance(train, np.ndarray) else train.multiply(train)
             total = float(squares.sum())
             train, test = np.asarray(train @ right), np.asarray(test @ right)
@@ -72,6 +77,18 @@ def principal(
         test=away.astype(np.float32),
         variance=(dense * dense).mean(axis=0),
         kept=kept,
+    )
+
+
+def _sparse(train: sparse.csr_array, test: Matrix) -> Axes:
+    """As they are, without the columns that are empty in training: no head weighs them."""
+    squares = np.asarray(train.multiply(train).mean(axis=0)).ravel()
+    there = np.flatnonzero(squares > 0)
+    return Axes(
+        train=train[:, there].astype(np.float32),
+        test=sparse.csr_array(test)[:, there].astype(np.float32),
+        variance=squares[there],
+        kept=1.0,
     )
 
 

@@ -23,6 +23,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
+
+from gpu_jobs.lift.features import Matrix
 
 INTERCEPT = 1e-4
 TOLERANCE = 1e-5
@@ -30,6 +33,8 @@ TOLERANCE = 1e-5
 MAX_STEPS = 200
 _MEMORY = 8
 _BLOCK = 384
+_THIN = 8_192
+"""Rows of a block of sparse ones, whose product copies all weights, so that few are better."""
 _FLAT = 0.5
 _MENDS = 6
 
@@ -47,7 +52,7 @@ class Heads:
 
 
 def train(
-    features: np.ndarray,
+    features: Matrix,
     targets: np.ndarray,
     *,
     variance: np.ndarray,
@@ -60,9 +65,10 @@ def train(
 ) -> Heads:
     """Heads for K coalitions.
 
-    features: float32 (u, d) in principal axes. targets: float32 (K, C, u), the weight of row i
-    with class c in coalition k. variance: (d,) of the axes. start: float32 (H, d + 1), where
-    every coalition begins that has at least half of the largest weight; the others begin at zero.
+    features: float32 (u, d) in principal axes, or sparse. targets: float32 (K, C, u), the weight
+    of row i with class c in coalition k. variance: (d,) of the axes. start: float32 (H, d + 1),
+    where every coalition begins that has at least half of the largest weight; the others begin at
+    zero.
     blocks: first rows of the blocks, where rows stand in an order that has coalitions in common;
     without them, rows are sorted by the coalitions that use them. intercept: without it, b is 0.
     """
@@ -84,11 +90,18 @@ def train(
         return Heads(found, converged, steps)
     # Beside zeros b has no gradient but its penalty's, and stays where it begins.
     ones = np.full((len(used), 1), intercept, dtype=np.float32)
-    rows = np.hstack([features[used], ones])
-    edges = _edges(used, features.shape[0], blocks)
+    thin = sparse.issparse(features)
+    rows = (
+        sparse.hstack([features[used], ones], format="csr")
+        if thin
+        else np.hstack([features[used], ones])
+    )
+    edges = _edges(used, features.shape[0], blocks, least=_THIN if thin else _BLOCK)
     penalty = np.full(width, l2, dtype=np.float32)
     penalty[-1] = INTERCEPT
-    problem = _Problem(rows, edges, penalty, targets[todo][:, :, used])
+    targets = targets[todo][:, :, used]
+    made = [_block(rows[edge], targets[:, :, edge]) for edge in edges]
+    problem = _Problem([block for block in made if len(block.total)], penalty)
     state = problem.at(found[todo])
     curvature = state.spread / weight[todo]
     diagonal = np.multiply.outer(curvature * weight[todo], np.append(variance, 1.0)) + penalty
@@ -106,8 +119,8 @@ def train(
             found[todo[flat]] = state.weights[flat]
             converged[todo[flat]] = True
             left = ~flat
-            todo, scale, problem = todo[left], scale[left], problem.part(left)
-            state = problem.at(state.weights[left])
+            todo, scale = todo[left], scale[left]
+            problem, state = problem.part(left, state)
             memory = [(s[left], y[left], r[left]) for s, y, r in memory]
         direction = _direction(state.gradient, memory, scale)
         after = problem.search(state, direction)
@@ -120,7 +133,7 @@ def train(
     return Heads(found, converged, steps)
 
 
-def probabilities(weights: np.ndarray, features: np.ndarray) -> np.ndarray:
+def probabilities(weights: np.ndarray, features: Matrix) -> np.ndarray:
     """float32 (K, C, t) of heads (K, H, d + 1) on rows (t, d)."""
     count, logits, width = weights.shape
     flat = weights.reshape(count * logits, width)
@@ -131,13 +144,14 @@ def probabilities(weights: np.ndarray, features: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _State:
-    """weights, gradient: (K, H, d + 1). scores: a block each, (its K, H, rows). spread: float64
-    (K,), Σ_i weight · p(1 − p).
+    """weights, gradient: (K, H, d + 1). scores, chances: a block each, (its K, H, rows). spread:
+    float64 (K,), Σ_i weight · p(1 − p).
     """
 
     weights: np.ndarray
     gradient: np.ndarray
     scores: list[np.ndarray]
+    chances: list[np.ndarray]
     spread: np.ndarray
 
 
@@ -147,27 +161,47 @@ class _Block:
     total: (K', 1, r).
     """
 
-    rows: np.ndarray
+    rows: Matrix
     who: np.ndarray | slice
     target: np.ndarray
     total: np.ndarray
+
+    def part(self, which: np.ndarray) -> tuple["_Block", np.ndarray]:
+        """For the coalitions that are in `which`, and where these stand here, bool (K',)."""
+        here = which[self.who]
+        if isinstance(self.who, slice):
+            who: np.ndarray | slice = self.who
+        else:
+            who = (np.cumsum(which) - 1)[self.who[here]]
+        return _Block(self.rows, who, self.target[here], self.total[here]), here
 
 
 class _Problem:
     """The loss of all coalitions."""
 
-    def __init__(
-        self, rows: np.ndarray, edges: list[slice], penalty: np.ndarray, targets: np.ndarray
-    ) -> None:
-        self._rows, self._edges, self._penalty, self._targets = rows, edges, penalty, targets
-        made = [_block(rows[edge], targets[:, :, edge]) for edge in edges]
-        self._blocks = [block for block in made if len(block.total)]
+    def __init__(self, blocks: list[_Block], penalty: np.ndarray) -> None:
+        self._blocks, self._penalty = blocks, penalty
 
-    def part(self, which: np.ndarray) -> "_Problem":
-        return _Problem(self._rows, self._edges, self._penalty, self._targets[which])
+    def part(self, which: np.ndarray, state: _State) -> tuple["_Problem", _State]:
+        """The same for some of the coalitions, bool (K,)."""
+        found = [block.part(which) for block in self._blocks]
+        kept = [place for place, (block, _) in enumerate(found) if len(block.total)]
+        return (
+            _Problem([found[place][0] for place in kept], self._penalty),
+            _State(
+                state.weights[which],
+                state.gradient[which],
+                [state.scores[place][found[place][1]] for place in kept],
+                [state.chances[place][found[place][1]] for place in kept],
+                state.spread[which],
+            ),
+        )
 
     def at(self, weights: np.ndarray) -> _State:
-        return self._finish(weights, [_scores(weights, block) for block in self._blocks])
+        scores = [_scores(weights, block) for block in self._blocks]
+        chances = [_softmax(each) for each in scores]
+        pairs = zip(chances, self._blocks, strict=True)
+        return self._finish(weights, scores, chances, [_residual(*each) for each in pairs])
 
     def search(self, state: _State, direction: np.ndarray) -> _State:
         """The next point on the line; the slope there is at most half of the one here."""
@@ -175,19 +209,22 @@ class _Problem:
         slope = _dot(state.gradient, direction)
         pull = _dot(self._penalty * direction, direction)
         curve = pull.copy()
-        for block, scores, line in zip(self._blocks, state.scores, across, strict=True):
-            curve[block.who] += _curvature(scores, line, block.total)
+        for block, chance, line in zip(self._blocks, state.chances, across, strict=True):
+            curve[block.who] += _curvature(chance, line, block.total)
         length = -slope / np.where(curve > 0, curve, 1.0)
         base = _dot(self._penalty * state.weights, direction)
         low, high = np.zeros(len(slope)), np.full(len(slope), np.inf)
-        for _ in range(_MENDS):
+        for mend in range(_MENDS + 1):
             t = length.astype(np.float32)
             there = base + length * pull
-            for block, scores, line in zip(self._blocks, state.scores, across, strict=True):
-                moved = scores + t[block.who, None, None] * line
-                there[block.who] += _dot(_residual(moved, block), line)
+            scores, chances, residuals = [], [], []
+            for block, from_, line in zip(self._blocks, state.scores, across, strict=True):
+                scores.append(from_ + t[block.who, None, None] * line)
+                chances.append(_softmax(scores[-1]))
+                residuals.append(_residual(chances[-1], block))
+                there[block.who] += _dot(residuals[-1], line)
             steep = np.abs(there) > _FLAT * np.abs(slope)
-            if not steep.any():
+            if mend == _MENDS or not steep.any():
                 break
             # The slope rises along the line: the root lies between the last of each sign.
             low = np.where(there < 0, length, low)
@@ -196,26 +233,24 @@ class _Problem:
             inside = (secant > low) & (secant < high)
             middle = np.where(np.isfinite(high), (low + high) / 2, 2 * length)
             length = np.where(steep, np.where(inside, secant, middle), length)
-        t = length.astype(np.float32)
-        return self._finish(
-            state.weights + t[:, None, None] * direction,
-            [
-                scores + t[block.who, None, None] * line
-                for block, scores, line in zip(self._blocks, state.scores, across, strict=True)
-            ],
-        )
+        weights = state.weights + t[:, None, None] * direction
+        return self._finish(weights, scores, chances, residuals)
 
-    def _finish(self, weights: np.ndarray, scores: list[np.ndarray]) -> _State:
+    def _finish(
+        self,
+        weights: np.ndarray,
+        scores: list[np.ndarray],
+        chances: list[np.ndarray],
+        residuals: list[np.ndarray],
+    ) -> _State:
         gradient = self._penalty * weights
         spread = np.zeros(len(weights))
         width = weights.shape[2]
-        for block, here in zip(self._blocks, scores, strict=True):
-            chance = _softmax(here)
-            residual = block.total * chance - block.target
+        for block, chance, residual in zip(self._blocks, chances, residuals, strict=True):
             flat = residual.reshape(-1, residual.shape[2]) @ block.rows
-            gradient[block.who] += flat.reshape(len(here), -1, width)
+            gradient[block.who] += flat.reshape(len(chance), -1, width)
             spread[block.who] += _dot(block.total * chance, 1 - chance) / chance.shape[1]
-        return _State(weights, gradient, scores, spread)
+        return _State(weights, gradient, scores, chances, spread)
 
 
 def _alike(targets: np.ndarray, used: np.ndarray) -> np.ndarray:
@@ -224,23 +259,23 @@ def _alike(targets: np.ndarray, used: np.ndarray) -> np.ndarray:
     return used[np.lexsort((used, who.argmax(axis=0), -who.sum(axis=0)))]
 
 
-def _edges(used: np.ndarray, rows: int, blocks: Sequence[int] | None) -> list[slice]:
+def _edges(used: np.ndarray, rows: int, blocks: Sequence[int] | None, *, least: int) -> list[slice]:
     """Slices of the used rows: the caller's blocks, joined until they are worth a product."""
     if blocks is None:
-        parts = max(round(len(used) / _BLOCK), 1)
+        parts = max(round(len(used) / least), 1)
         cuts = np.linspace(0, len(used), parts + 1).astype(int).tolist()
     else:
         wanted = np.searchsorted(used, np.append(np.asarray(blocks), rows))
         cuts = [0]
         for cut in wanted.tolist():
-            if cut - cuts[-1] >= _BLOCK // 2:
+            if cut - cuts[-1] >= least // 2:
                 cuts.append(cut)
         if len(used) - cuts[-1] > 0:
             cuts.append(len(used))
     return [slice(a, b) for a, b in itertools.pairwise(cuts) if b > a]
 
 
-def _block(rows: np.ndarray, targets: np.ndarray) -> _Block:
+def _block(rows: Matrix, targets: np.ndarray) -> _Block:
     total = targets.sum(axis=1, keepdims=True)
     here = total.any(axis=(1, 2))
     who: np.ndarray | slice = slice(None)
@@ -258,7 +293,7 @@ def _block(rows: np.ndarray, targets: np.ndarray) -> _Block:
 def _scores(weights: np.ndarray, block: _Block) -> np.ndarray:
     mine = weights[block.who]
     flat = mine.reshape(-1, mine.shape[2]) @ block.rows.T
-    return flat.reshape(len(mine), -1, len(block.rows))
+    return flat.reshape(len(mine), -1, block.rows.shape[0])
 
 
 def _softmax(scores: np.ndarray) -> np.ndarray:
@@ -272,13 +307,14 @@ def _softmax(scores: np.ndarray) -> np.ndarray:
     return found / found.sum(axis=1, keepdims=True)
 
 
-def _residual(scores: np.ndarray, block: _Block) -> np.ndarray:
-    return block.total * _softmax(scores) - block.target
+def _residual(chance: np.ndarray, block: _Block) -> np.ndarray:
+    found = block.total * chance
+    found -= block.target
+    return found
 
 
-def _curvature(scores: np.ndarray, line: np.ndarray, total: np.ndarray) -> np.ndarray:
+def _curvature(chance: np.ndarray, line: np.ndarray, total: np.ndarray) -> np.ndarray:
     """Second derivative of the loss along a line, float64 (K,)."""
-    chance = _softmax(scores)
     if chance.shape[1] == 1:
         return _dot(total * chance * (1 - chance), line * line)
     mean = (chance * line).sum(axis=1, keepdims=True)

@@ -6,7 +6,8 @@ features (a list of numbers, equally long in all rows), image. Parameters (`Para
 defaults shown. Training rows without an answer teach nothing and are left out; a test item that
 also stands in training is an InputError that names it.
 
-Figures: one key, lift. Files: groups.parquet (group, value, se, low, high, n, significant),
+Figures: one key, lift. Files: groups.parquet (group, value, se, low, high, chance, n,
+significant),
 examples.parquet (group, row_id, item_id, effect, size: see `examples`). What was paid in seconds
 differs from machine to machine and stands in cost.json in the workdir, not in the result.
 
@@ -32,11 +33,11 @@ from gpu_jobs.contracts import InputError, Report, Result, Spec, canonical
 from gpu_jobs.lift.chunks import Chunk, Chunks
 from gpu_jobs.lift.coalitions import Utility
 from gpu_jobs.lift.examples import examples
-from gpu_jobs.lift.methods import METHODS, Settings, chosen
+from gpu_jobs.lift.methods import Settings
 from gpu_jobs.lift.problem import RESAMPLES, Problem, Rows, build, merged
 from gpu_jobs.lift.recipes import adapted, recipe_of
 from gpu_jobs.lift.results import LEVEL, GroupLift, LiftResult
-from gpu_jobs.lift.run import compute_chunk, conclude, ended
+from gpu_jobs.lift.run import compute_chunk, conclude, ended, planned
 
 COLUMNS = ("split", "row_id", "item_id", "answer")
 TRAIN, TEST = "train", "test"
@@ -45,11 +46,11 @@ TRAIN, TEST = "train", "test"
 @dataclass(frozen=True, kw_only=True)
 class Params:
     """recipe, metric: keys of their registries. positive: class, for the metric f1. method, seeds,
-    rounds, base, take, rows: see `methods.Settings`. budget: seconds of computing, over all
+    rounds, base, take, rows, chance: see `methods.Settings`. budget: seconds of computing, over all
     workers, after which no chunk is begun; null for none. l2, balanced, dims: in place of the
     recipe's. encoder: name or folder of another than the recipe's; random_weights: of pictures,
-    those that nobody trained. min_rows: smaller groups become one, "others". confidence: of the
-    intervals.
+    those that nobody trained. epochs: of a recipe that trains a network. min_rows: smaller groups
+    become one, "others". confidence: of the intervals.
     """
 
     recipe: str = "text-linear"
@@ -61,12 +62,14 @@ class Params:
     base: int = Settings.base
     take: int = Settings.take
     rows: str = Settings.rows
+    chance: int = Settings.chance
     budget: float | None = None
     l2: float | None = None
     balanced: bool | None = None
     dims: int | None = None
     encoder: str | None = None
     random_weights: bool = False
+    epochs: int | None = None
     min_rows: int = 1
     resamples: int = RESAMPLES
     confidence: float = LEVEL
@@ -127,18 +130,19 @@ def plan(spec: Spec, workdir: Path) -> int:
     """
     job = _job(spec)
     _chunks(job, spec, workdir)
-    return METHODS[chosen(job.problem, job.settings)].chunks(job.problem, job.settings)
+    return planned(job.problem, job.settings)
 
 
 def compute(spec: Spec, workdir: Path, number: int) -> float:
     """Make chunk `number`, from 0, unless it is there; seconds that it took."""
     job = _job(spec)
     store = _chunks(job, spec, workdir)
-    most = METHODS[chosen(job.problem, job.settings)].chunks(job.problem, job.settings)
+    most = planned(job.problem, job.settings)
     if not 0 <= number < most:
         raise InputError(f"this run has chunks 0 to {most - 1}, not {number}")
     chunk = store.load(number)
     if chunk is None:
+        job.utility.folder = workdir / "models"
         chunk = compute_chunk(job.problem, job.settings, number, utility=job.utility)
         store.save(number, chunk)
     return chunk.seconds
@@ -213,6 +217,7 @@ def _read(path: str, digest: str, params: str, seed: int) -> _Job:
         dims=known.dims,
         encoder=known.encoder,
         random_weights=known.random_weights,
+        epochs=known.epochs,
     )
     raw = tables.read_parquet(Path(path))
     table = tables.clean(raw, required=(*COLUMNS, "group"))
@@ -343,6 +348,7 @@ def _figures(found: LiftResult) -> dict[str, Any]:
         "stopped": found.convergence["stopped"],
         "convergence": dict(found.convergence),
         "assumptions": list(found.assumptions),
+        "warnings": list(found.warnings),
         "digest": found.digest,
     }
 
@@ -354,6 +360,7 @@ def _figure(one: GroupLift) -> dict[str, Any]:
         "se": one.standard_error,
         "low": one.low,
         "high": one.high,
+        "chance": one.chance,
         "n": one.rows,
         "significant": one.significant,
     }
@@ -366,6 +373,7 @@ def _groups(found: LiftResult) -> pa.Table:
         "se": pa.float64(),
         "low": pa.float64(),
         "high": pa.float64(),
+        "chance": pa.float64(),
         "n": pa.int64(),
         "significant": pa.string(),
     }
@@ -376,7 +384,8 @@ def _groups(found: LiftResult) -> pa.Table:
 
 
 def _examples(job: _Job) -> pa.Table:
-    found = examples(job.problem, job.utility.full().weights[0])
+    linear = job.problem.recipe.fit is None
+    found = examples(job.problem, job.utility.full().weights[0]) if linear else []
     return pa.table(
         {
             "group": pa.array([one.group for one in found], pa.string()),

@@ -15,12 +15,14 @@ from gpu_jobs.contracts import InputError
 from gpu_jobs.lift.coalitions import Utility
 from gpu_jobs.lift.influence import influence
 from gpu_jobs.lift.knn import knn_shapley
-from gpu_jobs.lift.problem import Problem
+from gpu_jobs.lift.problem import Problem, with_counts
 from gpu_jobs.lift.results import Estimate, of_exact, of_replicates
 
 EXACT_UP_TO = 12
 ROWS = ("given", "drawn")
 _SLICE = 128
+_ALONE = 4
+"""Coalitions of a chunk, or of a step, where each is a training of its own."""
 _TEST_ROWS = 512
 
 
@@ -30,9 +32,9 @@ class Settings:
     with-without: exactly). seed: the first of them. rounds: permutation pairs at most. base,
     take: rows of others, and rows of the group at most, in with-without. truncation: a
     permutation ends where the model is within this many test standard errors of everybody's.
-    rows: of with-without; "given": the interval is about the rows that were handed in; "drawn":
-    about other rows by the same hand, which is what a bonus or an invitation rests on.
-    neighbours: K of KNN-Shapley.
+    rows: of with-without and shapley; "given": the interval is about the rows that were handed in;
+    "drawn": about other rows by the same hand. chance: replicates of the control of chance, or 0
+    for none. neighbours: K of KNN-Shapley.
     """
 
     method: str = "shapley"
@@ -42,6 +44,7 @@ class Settings:
     base: int = 800
     take: int = 300
     rows: str = "given"
+    chance: int = 16
     truncation: float = 0.25
     neighbours: int = 5
 
@@ -53,6 +56,8 @@ class Settings:
         for name in ("seeds", "rounds", "base", "take", "neighbours"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1")
+        if self.chance < 0 or self.chance == 1:
+            raise InputError("chance must be 0, for no control, or at least 2")
         if self.seed < 0 or not self.truncation >= 0:
             raise InputError("seed and truncation must not be below zero")
 
@@ -62,7 +67,8 @@ class Method:
     """chunks: how many there can be. compute: one chunk's array. combine: chunks 0, 1, … as far
     as there are, to an estimate. least: chunks before which nothing can be said. sampled: may
     end before all chunks, when more of them would no longer narrow the intervals. controls: how
-    many of the estimate's last rows are no groups but controls.
+    many of the estimate's last rows are no groups but controls. pays: a gain by this method is
+    held against chance; the others are screens.
     """
 
     chunks: Callable[[Problem, Settings], int]
@@ -72,6 +78,7 @@ class Method:
     least: Callable[[Settings], int] = lambda _settings: 1
     sampled: bool = False
     controls: tuple[str, ...] = ()
+    pays: bool = True
 
 
 # --- with and without -------------------------------------------------------------------------
@@ -125,7 +132,8 @@ def _half(rows: int) -> int:
 def _leave_one_out(utility: Utility, _settings: Settings, number: int) -> np.ndarray:
     """(groups of the slice, 1 + R): v(everybody) − v(everybody but the group)."""
     size = len(utility.problem.groups)
-    codes = np.arange(number * _SLICE, min((number + 1) * _SLICE, size))
+    step = _step(utility.problem)
+    codes = np.arange(number * step, min((number + 1) * step, size))
     members = np.ones((len(codes) + 1, size), dtype=bool)
     members[np.arange(len(codes)), codes] = False
     values = utility.of_groups(members)
@@ -146,7 +154,8 @@ def _joined(problem: Problem, arrays: Sequence[np.ndarray]) -> Estimate:
 def _masks(utility: Utility, _settings: Settings, number: int) -> np.ndarray:
     """(coalitions of the slice, 1 + R): v of the coalitions numbered by their bits."""
     size = len(utility.problem.groups)
-    codes = np.arange(number * _SLICE, min((number + 1) * _SLICE, 2**size))
+    step = _step(utility.problem)
+    codes = np.arange(number * step, min((number + 1) * step, 2**size))
     return utility.of_groups((codes[:, None] >> np.arange(size) & 1).astype(bool))
 
 
@@ -172,13 +181,36 @@ def _exact(problem: Problem, arrays: Sequence[np.ndarray]) -> Estimate:
 
 
 def _permutations(utility: Utility, settings: Settings, number: int) -> np.ndarray:
-    """(G, 1 + R): mean marginal values along one permutation and its reverse."""
-    size = len(utility.problem.groups)
-    order = np.random.default_rng([settings.seed, 3, number]).permutation(size)
+    """(G, 2 + R): mean marginal values along one permutation and its reverse. The last column is
+    the same, on the test set itself, when every group's rows are drawn anew with replacement from
+    its own (if rows are "drawn").
+    """
+    rng = np.random.default_rng([settings.seed, 3, number])
+    order = rng.permutation(len(utility.problem.groups))
+    values = _both_ways(utility, order, settings.truncation)
+    if settings.rows == "given":
+        return np.hstack([values, values[:, :1]])
+    drawn = Utility(_redrawn(utility.problem, rng))
+    again = _both_ways(drawn, order, settings.truncation)
+    utility.trained += drawn.trained
+    utility.unsolved += drawn.unsolved
+    return np.hstack([values, again[:, :1]])
+
+
+def _both_ways(utility: Utility, order: np.ndarray, truncation: float) -> np.ndarray:
+    size = len(order)
     ends = utility.of_groups(np.array([[False] * size, [True] * size]))
-    near = settings.truncation * float(ends[1, 1:].std(ddof=1))
+    near = truncation * float(ends[1, 1:].std(ddof=1))
     both = [_along(utility, way, ends, near) for way in (order, order[::-1])]
     return (both[0] + both[1]) / 2
+
+
+def _redrawn(problem: Problem, rng: np.random.Generator) -> Problem:
+    """The problem with as many rows of each group, drawn with replacement."""
+    sizes = problem.sizes
+    first = np.repeat(np.cumsum(sizes) - sizes, sizes)
+    drawn = first + (rng.random(len(first)) * np.repeat(sizes, sizes)).astype(np.int64)
+    return with_counts(problem, np.bincount(drawn, minlength=len(first)))
 
 
 def _along(utility: Utility, order: np.ndarray, ends: np.ndarray, near: float) -> np.ndarray:
@@ -191,8 +223,9 @@ def _along(utility: Utility, order: np.ndarray, ends: np.ndarray, near: float) -
     size = len(order)
     values = [ends[:1]]
     reached = 0
+    step = min(_step(utility.problem), _SLICE // 2)
     while reached < size - 1:
-        lengths = np.arange(reached + 1, min(reached + _SLICE // 2, size - 1) + 1)
+        lengths = np.arange(reached + 1, min(reached + step, size - 1) + 1)
         place = np.empty(size, dtype=np.int64)
         place[order] = np.arange(size)
         values.append(utility.of_groups(place[None, :] < lengths[:, None]))
@@ -213,13 +246,19 @@ def _along(utility: Utility, order: np.ndarray, ends: np.ndarray, near: float) -
 def _knn(utility: Utility, settings: Settings, number: int) -> np.ndarray:
     """(G + 1, 1 + R): summed values on a slice of the test rows; last, the rows' weights."""
     problem = utility.problem
+    train, test = problem.axes.train, problem.axes.test
+    if not (isinstance(train, np.ndarray) and isinstance(test, np.ndarray)):
+        raise InputError(
+            f"knn compares {train.shape[0]:,} inputs by all of {train.shape[1]:,} features;"
+            " it needs them cut, with dims 512 for instance"
+        )
     order = np.random.default_rng([settings.seed, 4]).permutation(len(problem.test_label))
     rows = order[number * _TEST_ROWS : (number + 1) * _TEST_ROWS]
     values = knn_shapley(
-        problem.axes.train[problem.feature],
+        train[problem.feature],
         problem.label,
         problem.group,
-        problem.axes.test[rows],
+        test[rows],
         problem.test_label[rows],
         groups=len(problem.groups),
         neighbours=settings.neighbours,
@@ -256,17 +295,17 @@ def _with_rows(_problem: Problem, arrays: Sequence[np.ndarray]) -> Estimate:
     return replace(found, handed=handed)
 
 
-def _stacked(_problem: Problem, arrays: Sequence[np.ndarray]) -> Estimate:
-    return of_replicates(np.stack(arrays))
-
-
+_ROWS = (
+    "With rows given, the interval is about these rows; with rows drawn, it also covers which rows"
+    " the group happened to hand in (a bootstrap of its rows)."
+)
 _GIVEN = "The value is of the rows handed in, as they are, not of other rows by the same hand."
 
 METHODS: Mapping[str, Method] = {
     "shapley": Method(
         chunks=lambda _problem, settings: settings.rounds,
         compute=_permutations,
-        combine=_stacked,
+        combine=_with_rows,
         least=lambda settings: max(settings.seeds, 2),
         sampled=True,
         says=(
@@ -279,11 +318,11 @@ METHODS: Mapping[str, Method] = {
                 "An order is cut where the model is as good as everybody's within a quarter of the"
                 " test's standard error (truncation); what is left to gain is shared evenly."
             ),
-            _GIVEN,
+            _ROWS,
         ),
     ),
     "shapley-exact": Method(
-        chunks=lambda problem, _settings: -(-(2 ** len(problem.groups)) // _SLICE),
+        chunks=lambda problem, _settings: -(-(2 ** len(problem.groups)) // _step(problem)),
         compute=_masks,
         combine=_exact,
         says=(
@@ -295,7 +334,7 @@ METHODS: Mapping[str, Method] = {
         ),
     ),
     "loo": Method(
-        chunks=lambda problem, _settings: -(-len(problem.groups) // _SLICE),
+        chunks=lambda problem, _settings: -(-len(problem.groups) // _step(problem)),
         compute=_leave_one_out,
         combine=_joined,
         says=(
@@ -317,10 +356,7 @@ METHODS: Mapping[str, Method] = {
                 "A group's value is the gain when some of its rows join a random base of others'"
                 " rows; each seed draws both anew, so the interval covers other draws of them."
             ),
-            (
-                "With rows given, the interval is about these rows; with rows drawn, it also covers"
-                " which rows the group happened to hand in (a bootstrap of its rows)."
-            ),
+            _ROWS,
             "It holds for a training set of that size: with more rows, each is worth less.",
             "a/a compares two bases drawn alike; its interval must contain zero.",
         ),
@@ -328,6 +364,7 @@ METHODS: Mapping[str, Method] = {
     "knn": Method(
         chunks=lambda problem, _settings: -(-len(problem.test_label) // _TEST_ROWS),
         compute=_knn,
+        pays=False,
         combine=_of_sums,
         says=(
             (
@@ -341,6 +378,7 @@ METHODS: Mapping[str, Method] = {
     "influence": Method(
         chunks=lambda _problem, _settings: 1,
         compute=_influence,
+        pays=False,
         combine=_whole,
         says=(
             (
@@ -354,12 +392,21 @@ METHODS: Mapping[str, Method] = {
 }
 
 
+def _step(problem: Problem) -> int:
+    return _SLICE if problem.recipe.fit is None else _ALONE
+
+
 def chosen(problem: Problem, settings: Settings) -> str:
-    """The method that is run: shapley is exact where all coalitions can be trained."""
-    exact = settings.method == "shapley" and len(problem.groups) <= EXACT_UP_TO
+    """The method that is run: shapley is exact where all coalitions can be trained, and rows are
+    not drawn.
+    """
+    few = len(problem.groups) <= EXACT_UP_TO
+    exact = settings.method == "shapley" and few and settings.rows == "given"
     name = "shapley-exact" if exact else settings.method
     if name == "shapley-exact" and len(problem.groups) > 16:
         raise InputError("shapley-exact trains 2^groups models; it takes at most 16 groups")
+    if name in ("knn", "influence") and problem.recipe.fit is not None:
+        raise InputError(f"{name} needs a recipe with a linear head, not {problem.recipe.name}")
     if name == "with-without" and len(problem.groups) < 2:
         raise InputError("with-without compares a group with the others; there is only one group")
     return name

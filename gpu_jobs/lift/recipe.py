@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,12 +18,15 @@ class Recipe:
     values of one, or tuples of those of several. l2: penalty of the head, 1 / C of scikit-learn.
     balanced: every class weighs the same in each coalition's loss, n / (classes · n_class) a row,
     so that the mix of answers which somebody happened to be given is no lift. dims: the most
-    dimensions that the head sees. says: what a reader of the result must know.
+    dimensions that the head sees, or None for all. says: what a reader of the result must know.
     keys: texts that are equal for equal inputs, where the inputs themselves do not say so (paths
     of pictures). mark: what decides the features besides inputs and recipe, such as the digest of
     an encoder's weights. intercept: False for comparisons, which have no side. skips: answers
-    that teach this recipe nothing, such as ties. encoder: what its encoder is called, if it
-    has one.
+    that teach this recipe nothing, such as ties. encoder: what its encoder or model is called, if
+    it has one. fit: where there is no linear head: trains one model for a coalition and gives
+    chances float32 (C, t) of the test inputs; epochs: of that training. expand: where an answer
+    is of many parts: rows and their keys to rows of parts, the place of each among the rows, and
+    keys that sort the parts of a row behind each other.
     """
 
     name: str
@@ -31,9 +35,29 @@ class Recipe:
     inputs: tuple[str, ...] = ("features",)
     l2: float = 1.0
     balanced: bool = False
-    dims: int = DIMS
+    dims: int | None = DIMS
     keys: Callable[[Sequence[object] | np.ndarray], list[str]] | None = None
     mark: Callable[[], str] | None = None
     intercept: bool = True
     skips: frozenset[str] = frozenset()
     encoder: str | None = None
+    fit: "Fit | None" = None
+    epochs: int = 0
+    expand: Callable[[Any, list[str]], tuple[Any, list[int], list[str]]] | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training: inputs (n), label int64 (n,), test inputs (t), how many classes, the passes
+    over the rows, and a seed that follows from the coalition.
+    """
+
+    inputs: Sequence[object]
+    label: np.ndarray
+    test: Sequence[object]
+    classes: int
+    epochs: int
+    seed: int
+
+
+type Fit = Callable[[Task], np.ndarray]

@@ -19,9 +19,10 @@ LEVEL = 0.95
 @dataclass(frozen=True)
 class GroupLift:
     """value: in units of the metric, more is better; None where the budget ended before it.
-    low, high: the interval, None where the run cannot give one. significant: "positive" or
-    "negative" when the interval leaves out zero, else None. rows: of the group in training.
-    seconds: its share of the run's computing.
+    low, high: the interval, None where the run cannot give one. chance: p of the control of
+    chance, None where there was none. significant: "positive" when the interval lies above zero
+    and chance is small enough, "negative" when it lies below, else None. rows: of the group in
+    training. seconds: its share of the run's computing.
     """
 
     name: str
@@ -30,6 +31,7 @@ class GroupLift:
     standard_error: float | None
     low: float | None
     high: float | None
+    chance: float | None
     significant: str | None
     seconds: float
 
@@ -38,7 +40,8 @@ class GroupLift:
 class LiftResult:
     """groups: by falling value, then by name. everybody, nobody: the metric of the model of all
     rows, and of the model that guesses. controls: what must not differ from zero (with-without:
-    "a/a"). convergence: why the run ended, and how far it came. assumptions: sentences.
+    "a/a"). convergence: why the run ended, and how far it came. assumptions, warnings: sentences;
+    warnings say what is likely to mislead.
     digest: of problem and settings. seconds: of computing, in the chunks that made the result.
     """
 
@@ -51,6 +54,7 @@ class LiftResult:
     controls: tuple[GroupLift, ...]
     convergence: Mapping[str, Any]
     assumptions: tuple[str, ...]
+    warnings: tuple[str, ...]
     digest: str
     seconds: float
 
@@ -110,8 +114,14 @@ def lifts(
     resamples: int,
     seconds: float,
     level: float = LEVEL,
+    chance: np.ndarray | None = None,
+    controlled: bool = False,
 ) -> tuple[GroupLift, ...]:
-    """By falling value, then by name; groups that were not reached stand last."""
+    """By falling value, then by name; groups that were not reached stand last.
+
+    chance: p of each group, (G,). controlled: a gain needs a small one, of (1 − level) / 2 at
+    most, so that without `chance` none is significant.
+    """
     error, half = interval(estimate, resamples, level)
     reached = int(np.isfinite(estimate.value).sum())
     found = []
@@ -126,6 +136,7 @@ def lifts(
                     standard_error=None,
                     low=None,
                     high=None,
+                    chance=None,
                     significant=None,
                     seconds=0.0,
                 )
@@ -133,7 +144,13 @@ def lifts(
             continue
         wide = not np.isfinite(half[code])
         low, high = value - float(half[code]), value + float(half[code])
-        sign = None if wide else "positive" if low > 0 else "negative" if high < 0 else None
+        p = None if chance is None else float(chance[code])
+        beaten = not controlled or (p is not None and p <= (1 - level) / 2)
+        sign = None
+        if not wide and low > 0 and beaten:
+            sign = "positive"
+        elif not wide and high < 0:
+            sign = "negative"
         found.append(
             GroupLift(
                 name=name,
@@ -142,6 +159,7 @@ def lifts(
                 standard_error=float(error[code]),
                 low=None if wide else low,
                 high=None if wide else high,
+                chance=p,
                 significant=sign,
                 seconds=seconds / max(reached, 1),
             )

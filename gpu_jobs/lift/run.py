@@ -8,6 +8,7 @@ one. Only where the budget ends it does the machine's speed decide how many chun
 
 import hashlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
@@ -15,6 +16,7 @@ from time import perf_counter
 import numpy as np
 
 from gpu_jobs.contracts import InputError, Report, canonical
+from gpu_jobs.lift import chance
 from gpu_jobs.lift.chunks import Chunk, Chunks
 from gpu_jobs.lift.coalitions import Utility
 from gpu_jobs.lift.methods import METHODS, Settings, chosen
@@ -25,11 +27,36 @@ ENOUGH = 0.5
 """Sampling has converged when no group's sampling error is above this share of the median
 group's error from the test set: four times the work would then narrow intervals by a tenth."""
 
+RARE = 0.2
+"""Where all classes but one have less than this of the test rows, accuracy overlooks them."""
+FEW = 100
+"""Test rows below which their bootstrap understates the error."""
+
 
 def identity(problem: Problem, settings: Settings) -> str:
     """Hex digest of what the chunks depend on; workers compare it before they share a folder."""
     told = canonical({"problem": problem.digest} | asdict(settings))
     return hashlib.sha256(told.encode()).hexdigest()
+
+
+def planned(problem: Problem, settings: Settings) -> int:
+    """How many chunks there can be: the method's, and after the first of them those of the
+    control of chance, so that a budget which ends soon still gives values.
+    """
+    method = METHODS[chosen(problem, settings)]
+    return method.chunks(problem, settings) + _controls(problem, settings)
+
+
+def _controls(problem: Problem, settings: Settings) -> int:
+    return settings.chance if METHODS[chosen(problem, settings)].pays else 0
+
+
+def _values(
+    problem: Problem, settings: Settings, done: Sequence[Chunk]
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The method's arrays, and those of the control of chance."""
+    arrays, control = [each.values for each in done], _controls(problem, settings)
+    return arrays[:1] + arrays[1 + control :], arrays[1 : 1 + control]
 
 
 def compute_chunk(
@@ -39,12 +66,20 @@ def compute_chunk(
 
     utility: of the same problem, where the caller has one that already holds everybody's head.
     """
-    utility = utility or Utility(problem)
-    start, trained, unsolved = perf_counter(), utility.trained, utility.unsolved
-    values = METHODS[chosen(problem, settings)].compute(utility, settings, number)
-    return Chunk(
-        values, utility.trained - trained, utility.unsolved - unsolved, perf_counter() - start
-    )
+    start, mine = perf_counter(), (utility or Utility(problem)).fresh()
+    control = _controls(problem, settings)
+    if 1 <= number <= control:
+        values = chance.compute(
+            mine,
+            seed=settings.seed,
+            number=number - 1,
+            base=settings.base,
+            take=settings.take,
+        )
+    else:
+        own = max(number - control, 0)
+        values = METHODS[chosen(problem, settings)].compute(mine, settings, own)
+    return Chunk(values, mine.trained, mine.unsolved, perf_counter() - start)
 
 
 def measure(
@@ -59,7 +94,7 @@ def measure(
     clock: Callable[[], float] = perf_counter,
 ) -> LiftResult:
     """The whole run. budget: seconds; the chunk in work when it ends is finished, and at least
-    one chunk is made. level: of the intervals.
+    one chunk is made. threads: chunks at a time, which changes no result. level: of the intervals.
 
     Raises InputError for a workdir of another run, and what `report` raises.
     """
@@ -67,32 +102,48 @@ def measure(
     if budget is not None and not budget > 0:
         raise InputError("the budget must be above 0 seconds")
     store = Chunks(workdir, canonical({"kind": "lift", "digest": identity(problem, settings)}))
-    utility = Utility(problem, threads=threads)
-    total, start = METHODS[name].chunks(problem, settings), clock()
-    done: list[Chunk] = []
-    while True:
-        why = ended(problem, settings, done)
-        if why is None and done and budget is not None and clock() - start >= budget:
-            why = "budget"
-        if why is not None:
-            break
-        number = len(done)
+    utility = Utility(problem, folder=None if workdir is None else workdir / "models")
+    total, start = planned(problem, settings), clock()
+
+    def made(number: int) -> Chunk:
         chunk = store.load(number)
         if chunk is None:
             chunk = compute_chunk(problem, settings, number, utility=utility)
             store.save(number, chunk)
-        done.append(chunk)
-        report(len(done), total, f"{name}: chunk {len(done)} of at most {total}")
+        return chunk
+
+    # Threads share everybody's head, so it is made before them.
+    if problem.recipe.fit is None:
+        utility.full()
+    done: list[Chunk] = []
+    begun: dict[int, Future[Chunk]] = {}
+    pool = ThreadPoolExecutor(threads)
+    try:
+        while True:
+            why = ended(problem, settings, done)
+            if why is None and done and budget is not None and clock() - start >= budget:
+                why = "budget"
+            if why is not None:
+                break
+            for number in range(len(done), min(len(done) + threads, total)):
+                if number not in begun:
+                    begun[number] = pool.submit(made, number)
+            done.append(begun.pop(len(done)).result())
+            report(len(done), total, f"{name}: chunk {len(done)} of at most {total}")
+    finally:
+        pool.shutdown(cancel_futures=True)
     return conclude(problem, settings, done, why, level=level, utility=utility)
 
 
 def ended(problem: Problem, settings: Settings, done: Sequence[Chunk]) -> str | None:
     """Why no more chunks are needed: "complete", "converged"; None while they are."""
     method = METHODS[chosen(problem, settings)]
-    if len(done) >= method.chunks(problem, settings):
+    if len(done) >= planned(problem, settings):
         return "complete"
-    if method.sampled and len(done) >= method.least(settings):
-        estimate = method.combine(problem, [each.values for each in done])
+    arrays, control = _values(problem, settings, done)
+    controlled = len(control) == _controls(problem, settings)
+    if method.sampled and controlled and len(arrays) >= method.least(settings):
+        estimate = method.combine(problem, arrays)
         if _enough(estimate):
             return "converged"
     return None
@@ -117,7 +168,7 @@ def conclude(
     name = chosen(problem, settings)
     method = METHODS[name]
     utility = utility or Utility(problem)
-    arrays = [each.values for each in done]
+    arrays, control = _values(problem, settings, done)
     estimate = method.combine(problem, arrays)
     seconds = sum(each.seconds for each in done)
     controls = method.controls
@@ -127,7 +178,7 @@ def conclude(
     convergence = {
         "stopped": why,
         "chunks": len(done),
-        "chunks_at_most": method.chunks(problem, settings),
+        "chunks_at_most": planned(problem, settings),
         "models": sum(each.trained for each in done),
         "models_not_converged": sum(each.unsolved for each in done),
         "sampling_error": _largest(estimate.drawn),
@@ -146,6 +197,8 @@ def conclude(
             resamples=resamples,
             seconds=seconds,
             level=level,
+            chance=chance.chances(np.stack(control)) if len(control) > 1 else None,
+            controlled=_controls(problem, settings) > 0,
         ),
         everybody=float(ends[1, 0]),
         nobody=float(ends[0, 0]),
@@ -158,7 +211,8 @@ def conclude(
             level=level,
         ),
         convergence=convergence,
-        assumptions=(*method.says, *_also(problem, level)),
+        assumptions=(*method.says, *_also(problem, level), *_of_chance(problem, settings, level)),
+        warnings=warnings(problem),
         digest=identity(problem, settings),
         seconds=seconds,
     )
@@ -222,3 +276,36 @@ def _also(problem: Problem, level: float) -> tuple[str, ...]:
         " method draws. They are made for each group alone, not for all groups at once."
     )
     return tuple(found)
+
+
+def warnings(problem: Problem) -> tuple[str, ...]:
+    """What of the question itself is likely to mislead."""
+    size = len(problem.test_label)
+    count = np.bincount(problem.test_label, minlength=len(problem.classes))
+    most = int(count.argmax())
+    found = []
+    if problem.metric == "accuracy" and count[most] > (1 - RARE) * size:
+        found.append(
+            f"{count[most] / size:.0%} of the test rows are {problem.classes[most]!r}: a model that"
+            " always says so is right as often, and accuracy hardly tells whether the others are"
+            " found. f1 of a rare class, macro-f1, or a loss (brier, log-loss) does."
+        )
+    if size < FEW:
+        found.append(
+            f"The test set has {size} rows; below {FEW}, intervals are narrower than they should"
+            " be."
+        )
+    return tuple(found)
+
+
+def _of_chance(problem: Problem, settings: Settings, level: float) -> tuple[str, ...]:
+    count = _controls(problem, settings)
+    if not count:
+        return ()
+    return (
+        (
+            "A gain is called significant only if the group's answers, shuffled among its rows,"
+            f" seldom do as well (p at most {(1 - level) / 2:.4g}, from {count} shuffles, by the"
+            " Brier score)."
+        ),
+    )

@@ -14,7 +14,8 @@ from apps.core.ids import uuid7
 from apps.core.tenancy import acting, system
 from apps.scoring import actions as scoring
 from apps.scoring import queries, rules
-from apps.scoring.models import FILES, ScoringRun
+from apps.scoring.actions import quality
+from apps.scoring.models import ScoringRun
 from apps.work import actions as work
 from apps.work.models import EarningLine, Enrolment, Score
 from gpu_jobs import provenance
@@ -247,7 +248,7 @@ def test_a_run_that_is_not_done_has_nothing_to_compare(desk, carol):
 def test_stages_of_other_code_are_made_again(scored, settings):
     """A worker that takes a run up after an update keeps nothing of the old code's stages."""
     stored_as(scored, state="queued", code_version="0" * 64)
-    left = scoring._workdir(scored.id)
+    left = quality._workdir(scored.id)
     left.mkdir(parents=True)
     (left / "run.json").write_text("of the old code")
     done = scoring.run(run_id=scored.id, by=system(scored.org_id))

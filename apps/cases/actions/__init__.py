@@ -6,6 +6,7 @@ from apps.cases.actions.deactivations import finish_notices, propose_deactivatio
 from apps.cases.actions.decisions import answer, decide, lapse
 from apps.cases.actions.disputes import dispute, pay
 from apps.cases.actions.gold import contest_gold, demote_gold
+from apps.cases.actions.lift import contest_lift, repeat_lift
 from apps.cases.actions.reminders import next_reminder, remind
 from apps.cases.actions.tickets import (
     answer_ticket,
@@ -23,6 +24,7 @@ __all__ = [
     "appeal",
     "ask_for_link",
     "contest_gold",
+    "contest_lift",
     "decide",
     "demote_gold",
     "dispute",
@@ -36,6 +38,7 @@ __all__ = [
     "pay",
     "propose_deactivation",
     "remind",
+    "repeat_lift",
     "write_again",
     "write_again_by_link",
 ]

@@ -13,6 +13,7 @@ from apps.cases.actions import (
     deactivations,
     disputes,
     gold,
+    lift,
     records,
 )
 from apps.cases.enums import CaseKind, CaseState
@@ -94,6 +95,8 @@ def _carry_out(case: Case, *, is_granted: bool, by: Actor, now: dt.datetime) -> 
     if case.kind == CaseKind.GOLD_CONTEST:
         gold.carry_out(case, is_granted=is_granted, by=by, now=now)
         return None
+    if case.kind == CaseKind.LIFT_CONTEST:
+        return lift.carry_out(case, is_granted=is_granted, by=by, now=now)
     deactivations.carry_out(case, is_granted=is_granted, by=by, now=now)
     return None
 
@@ -117,6 +120,9 @@ def settle_overdue(case: Case, *, now: dt.datetime) -> bool:
     if case.state != CaseState.OPEN or case.due_at > now:
         return False
     by = system(case.org_id)
+    if case.kind == CaseKind.LIFT_CONTEST and not lift.is_repeated(case):
+        # The run that decides is still to come; it is looked at again with the next sweep.
+        return False
     if case.kind == CaseKind.APPEAL:
         case.transfer_id = appeals.carry_out_silence(case, by=by)
     elif case.kind == CaseKind.DISPUTE:
@@ -125,6 +131,8 @@ def settle_overdue(case: Case, *, now: dt.datetime) -> bool:
         deactivations.carry_out_silence(case)
     elif case.kind == CaseKind.GOLD_CONTEST:
         gold.carry_out_silence(case)
+    elif case.kind == CaseKind.LIFT_CONTEST:
+        case.transfer_id = lift.carry_out_silence(case, by=by, now=now)
     # Bad faith: nothing to do, the review window goes on by itself.
     records.move(case, CaseState.LAPSED, by=by, at=case.due_at)
     _tell_outcome(case, now=now)

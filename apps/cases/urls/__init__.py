@@ -20,6 +20,7 @@ urlpatterns = [
         gold.staff_demote,
         name="staff-demote-gold",
     ),
+    path("lift/<uuid:project_id>/", contributor.contest_lift, name="contest-lift"),
     path("dispute/<uuid:line_id>/", case.dispute, name="dispute"),
     path("<uuid:case_id>/", case.detail, name="detail"),
     path("<uuid:case_id>/answer/", case.answer, name="answer"),

@@ -24,6 +24,7 @@ from apps.core import blobs
 from apps.core.errors import Conflict, IllegalTransition, NotThere
 from apps.core.tasks import enqueue
 from apps.core.tenancy import Actor
+from apps.exports.actions.lift_files import lift_files
 from apps.exports.enums import RELEASE_TRANSITIONS, ReleaseState
 from apps.exports.errors import NotReleasable
 from apps.exports.models import Release, ReleaseKey
@@ -138,6 +139,7 @@ def _fill(release: Release, by: Actor) -> None:
         release.files |= _rows("labels", _labels(project, run), release)
     if AnnotatorAnswer.objects.filter(project=project).exists():
         release.files |= _rows("machine_answers", queries.machine_answers(project), release)
+    release.files |= lift_files(project, by)
     release.files |= _wage_file(project, key, release)
 
 

@@ -11,5 +11,6 @@ urlpatterns = [
     path("people/", staff.people, name="staff-people"),
     path("people/<uuid:user_id>/", staff.person, name="staff-person"),
     path("alphas/", staff.alphas, name="staff-alphas"),
+    path("lift/", staff.lift_pools, name="staff-lift"),
     path("checks/", staff.checked_books, name="staff-checks"),
 ]

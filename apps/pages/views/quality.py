@@ -125,6 +125,8 @@ def project_quality(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse
             "confusions": _confusions(_of(figures, "confusion", "matrices"), names),
             "cost": _cost(project, _of(figures, "reliable", "matrices")),
             "points": _points(project, request),
+            "overlap": overlap_of(project.criteria_in_force.body),
+            "plan": OverlapPlan.objects.visible_to(request.actor).filter(project=project).first(),
             "of_people": _of_people(figures, run.input_rows),
             "of_machines": run.input_rows - _of_people(figures, run.input_rows),
             "method": labelling.method_of(_of(figures, "labels")),
@@ -136,8 +138,6 @@ def project_quality(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse
             "since": online.of_project(project, request.actor),
             "complete": _complete(progress.of_project(project).get("completeness")),
             "cited": cited.lines(project),
-            "overlap": overlap_of(project.criteria_in_force.body),
-            "plan": OverlapPlan.objects.visible_to(request.actor).filter(project=project).first(),
         }
         context["plan_checked"] = _checked(context["plan"])
         context["line"] = _line(context["points"])

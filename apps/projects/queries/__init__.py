@@ -6,6 +6,7 @@ from apps.projects.queries.costs import (
     Split,
     cost_preview,
     extension_slots,
+    lift_funds,
     minimum_budget,
     qualification_exposure,
     reserve_of,
@@ -23,6 +24,7 @@ from apps.projects.queries.criteria import (
     terms,
 )
 from apps.projects.queries.funds import Funds, funds, held, wallet
+from apps.projects.queries.lifts import keep_test_items
 from apps.projects.queries.problems import (
     ItemCounts,
     item_counts,
@@ -46,6 +48,8 @@ __all__ = [
     "funds",
     "held",
     "item_counts",
+    "keep_test_items",
+    "lift_funds",
     "minimum_budget",
     "problems",
     "qualification_exposure",

@@ -14,10 +14,12 @@ from apps.core.errors import Invalid
 from apps.projects import rules
 from apps.projects.enums import Visibility
 from apps.projects.models import CriteriaVersion, Project, ProjectDraft
+from apps.projects.queries.lifts import lift_of
 from apps.tasktypes import registry
 
 SECTIONS = (
     "work", "pay", "rubric", "tiers", "items", "consent", "disclosure", "decision", "budget",
+    "lift",
 )  # fmt: skip
 
 DECISION_QUESTIONS = {
@@ -120,7 +122,7 @@ def draft_body(project: Project) -> dict:
     draft = draft_of(project)
     work, tiers = _section(draft, "work"), _tiers(_section(draft, "tiers"))
     estimate = whole(work.get("estimate_seconds"))
-    return {
+    body: dict[str, Any] = {
         "engine": _numbers()["engine"],
         "currency": project.currency,
         "unit": project.unit,
@@ -157,6 +159,14 @@ def draft_body(project: Project) -> dict:
         },
         "attachments": {},
     }
+    # Criteria without lift say nothing of it, as those from before there was lift.
+    lift = lift_of(
+        project,
+        _section(draft, "lift"),
+        task=body["task"],
+        budget=whole(_section(draft, "budget").get("amount")),
+    )
+    return {**body, "lift": lift} if lift else body
 
 
 def overlap_max(section: Mapping) -> int:

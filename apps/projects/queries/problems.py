@@ -29,6 +29,7 @@ from apps.projects.queries.criteria import (
     whole,
 )
 from apps.projects.queries.funds import wallet
+from apps.projects.queries.lifts import lift_problems
 from apps.tasktypes import registry
 
 RATE_CUT_DAYS = 90
@@ -84,7 +85,7 @@ def problems(project: Project, *, now: dt.datetime | None = None) -> list[str]:
     if not any(True for _ in (*_of_task(body), *_of_pay(body), *_of_tiers(body))):
         found += _of_budget(project, body, budget)
         found += _of_rate(project, body, now or clock.now())
-    return found
+    return [*found, *lift_problems(project, body)]
 
 
 def version_problems(project: Project, *, now: dt.datetime | None = None) -> list[str]:
@@ -321,8 +322,9 @@ def _of_budget(project: Project, body: Mapping, budget: int) -> Iterator[str]:
         return
     if budget < least:
         yield (
-            f"The budget of {written(budget, currency)} is too small: all qualification seats and "
-            f"a first claim of a newcomer need {written(least, currency)}."
+            f"The budget of {written(budget, currency)} is too small: all qualification seats"
+            f"{', lift' if body.get('lift') else ''} and a first claim of a newcomer need "
+            f"{written(least, currency)}."
         )
     available = wallet(project.org, currency).available
     if budget > available:

@@ -16,15 +16,16 @@ from apps.projects.rules.bounds import (
     paid_seconds_max,
     seat_cost,
 )
-from apps.projects.rules.lines import (
+from apps.projects.rules.lifts import (
     Lift,
-    Outcome,
-    case_time,
-    earn,
+    LiftTerms,
+    compute_cost,
+    compute_reserve,
     lift_bonus,
-    royalty,
-    wind_down,
+    pool_of,
+    pool_shares,
 )
+from apps.projects.rules.lines import Outcome, case_time, earn, royalty, wind_down
 from apps.projects.rules.replays import (
     Amount,
     Answered,
@@ -74,6 +75,7 @@ __all__ = [
     "Hold",
     "Kind",
     "Lift",
+    "LiftTerms",
     "Line",
     "LineKind",
     "Mark",
@@ -89,6 +91,8 @@ __all__ = [
     "Trigger",
     "Version",
     "case_time",
+    "compute_cost",
+    "compute_reserve",
     "earn",
     "exposure",
     "full_pay",
@@ -103,6 +107,8 @@ __all__ = [
     "overlap_of",
     "paid_seconds_max",
     "pay_of",
+    "pool_of",
+    "pool_shares",
     "replay",
     "royalty",
     "seat_cost",

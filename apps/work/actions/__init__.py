@@ -14,6 +14,17 @@ from apps.work.actions.gold import (
     pay_contest_time,
     pay_missing,
 )
+from apps.work.actions.lift import (
+    ask_again,
+    ask_lift,
+    begin_lift,
+    cancel_lift,
+    hold_pool,
+    sweep_pool,
+    take_lift,
+)
+from apps.work.actions.lift_contests import pay_lift_difference, repeat_for_contest, repeated
+from apps.work.actions.lift_invitations import invite_by_lift
 from apps.work.actions.online import count_online
 from apps.work.actions.overlap import plan_overlap
 from apps.work.actions.reminders import due_reminders, next_reminder, remind
@@ -49,9 +60,13 @@ __all__ = [
     "accept",
     "add_seats",
     "adjust",
+    "ask_again",
+    "ask_lift",
     "ask_rework",
     "beat",
     "begin_close",
+    "begin_lift",
+    "cancel_lift",
     "claim",
     "clock_of",
     "close_when_done",
@@ -61,12 +76,15 @@ __all__ = [
     "due_reminders",
     "enrol",
     "give_back",
+    "hold_pool",
     "hold_until",
+    "invite_by_lift",
     "lapse",
     "next_reminder",
     "overturn",
     "owed_at_close",
     "pay_contest_time",
+    "pay_lift_difference",
     "pay_missing",
     "plan_overlap",
     "record_use",
@@ -74,6 +92,8 @@ __all__ = [
     "reject",
     "reject_bad_faith",
     "remind",
+    "repeat_for_contest",
+    "repeated",
     "request_scores",
     "resume_review",
     "save_draft",
@@ -81,6 +101,8 @@ __all__ = [
     "settle_part",
     "stop_review",
     "submit",
+    "sweep_pool",
+    "take_lift",
     "take_scores",
     "tell_frozen",
     "undo",

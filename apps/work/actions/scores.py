@@ -80,7 +80,7 @@ def _is_resting(last: ScoringRun | None, now: dt.datetime) -> bool:
 
 def _has_news(project_id: uuid.UUID, last: ScoringRun | None, now: dt.datetime) -> bool:
     """Whether an answer that counts is unscored, or since the last run one went out or came back,
-    a known answer was taken back, or answers of machines came or went.
+    or a known answer was taken back, or answers of machines came or went.
 
     Rejected and replaced answers are never scored, so they must not ask for a run for ever.
     """
@@ -96,7 +96,7 @@ def _has_news(project_id: uuid.UUID, last: ScoringRun | None, now: dt.datetime) 
         return True
     if last is None:
         return False
-    came_or_went = Verdict.objects.filter(
+    decided = Verdict.objects.filter(
         project_id=project_id,
         outcome__in=[VerdictOutcome.REJECTED, VerdictOutcome.OVERTURNED],
         decided_at__gt=last.created_at,
@@ -106,7 +106,7 @@ def _has_news(project_id: uuid.UUID, last: ScoringRun | None, now: dt.datetime) 
         Q(state=ImportState.DONE, finished_at__gt=last.created_at)
         | Q(withdrawn_at__gt=last.created_at)
     )  # fmt: skip
-    return came_or_went.exists() or demoted.exists() or machines.exists()
+    return decided.exists() or demoted.exists() or machines.exists()
 
 
 _STORE = """

@@ -23,7 +23,7 @@ from apps.projects import rules
 from apps.projects.enums import ProjectState
 from apps.projects.models import GoldAnswer, Project
 from apps.projects.rules import Hold, Kind, Line, LineKind
-from apps.work.actions import gold, money
+from apps.work.actions import gold, lift, money
 from apps.work.enums import DECIDED, PAID_AS_ACCEPTED, AssignmentState
 from apps.work.models import Assignment, EarningLine, Enrolment, Score, Settlement
 
@@ -83,6 +83,9 @@ def settle_part(
             with ledger.kept():
                 count += _settle_person(project_id, contributor_id, by=by, now=now, is_last=is_last)
     is_more = most is not None and len(chosen) == most
+    if not is_last and not is_more:
+        project = Project.objects.select_related("criteria").get(id=project_id)
+        lift.follow_settlement(project=project, by=by, now=now)
     return Part(settled=count, last=chosen[-1] if is_more else None)
 
 
@@ -267,5 +270,6 @@ def close_when_done(
         )
         if part.last is not None:
             return False
-        projects.finish_close(project_id=project_id, by=by, now=now)
+        closed = projects.finish_close(project_id=project_id, by=by, now=now)
+        lift.begin_pool(project=closed, by=by, now=now)
         return True

@@ -30,8 +30,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
           AND NOT EXISTS (SELECT 1 FROM work_onlineanswer a WHERE a.submission_id = s.id)))
 $$;
 
--- Projects that want a scoring run: an answer is unscored, or since the last run one went out or
--- came back by a verdict, a known answer was demoted, or answers of machines came or went.
+-- Projects that want a scoring run: an answer is unscored, one went out or came back by a verdict
+-- since the last run, answers of machines came or went, or a known answer was demoted.
 CREATE OR REPLACE FUNCTION work_unscored_projects(at timestamptz)
 RETURNS TABLE (id uuid, org_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$

@@ -11,7 +11,7 @@ from apps.core.errors import NotThere
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
 from apps.core.tables import Column, Table
-from apps.work.queries import gold, scores
+from apps.work.queries import gold, lift, scores
 
 PROJECTS = Table(Column("joined", "Joined", "created_at"), sort="-joined", size=10, is_long=False)
 ANSWERS = Table(
@@ -72,6 +72,7 @@ def project(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
         "form": form,
         "show": show,
         "missed": len(missed),
+        "has_lift": lift.has_lift(joined.project),
         "items": scores.items(page.rows, request.now, missed),
     }
     return render(request, "work/score.html", context)

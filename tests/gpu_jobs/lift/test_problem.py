@@ -36,7 +36,7 @@ def test_a_test_item_in_training_is_named():
 def test_a_test_text_in_training_is_named(text):
     with pytest.raises(InputError, match="content of test item '8' is in the training set"):
         _build(test=replace(TEST, inputs=["good end", text, "so good"]))
-    with pytest.raises(InputError, match="content of test row 2 is"):
+    with pytest.raises(InputError, match=r"content of a test row is .* \(test row 2\)"):
         _build(test=replace(TEST, inputs=["good end", text, "so good"], item=()))
 
 
@@ -77,9 +77,7 @@ def test_unknown_recipe():
 def test_numbers_that_are_none():
     train = Rows([(1.0, 2.0), (float("nan"), 1.0)], ["a", "b"], ["g", "g"])
     test = Rows([(0.0, 0.0), (3.0, 1.0)], ["a", "b"])
-    with pytest.raises(
-        InputError, match="training row 2 holds something that is not a finite number"
-    ):
+    with pytest.raises(InputError, match=r"a number is not finite \(training row 2\)"):
         _build(train, test, recipe=RECIPES["tabular"])
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench import lift
+from bench import lift_calibration as calibration
 from gpu_jobs.contracts import InputError
 from gpu_jobs.lift.methods import METHODS, Settings, chosen
 from gpu_jobs.lift.results import Estimate, interval, lifts
@@ -59,11 +59,12 @@ def test_a_run_stopped_after_each_chunk_ends_in_the_same_bytes(problem_of, tmp_p
 
 def test_workers_in_any_order_make_the_chunks_of_one(problem_of):
     problem = problem_of(WRONG, per_group=8, test=100)
-    wanted = Settings(seeds=2)
-    forwards = [compute_chunk(problem, wanted, number).values for number in range(3)]
-    backwards = [compute_chunk(problem, wanted, number).values for number in (2, 1, 0)][::-1]
-    assert all((one == other).all() for one, other in zip(forwards, backwards, strict=True))
-    assert (forwards[0] != forwards[1]).any()
+    wanted = Settings(seeds=2, chance=2)
+    forwards = [compute_chunk(problem, wanted, number).values for number in range(5)]
+    backwards = [compute_chunk(problem, wanted, number).values for number in (4, 3, 2, 1, 0)]
+    pairs = zip(forwards, backwards[::-1], strict=True)
+    assert all((one == other).all() for one, other in pairs)
+    assert (forwards[0] != forwards[3]).any() and (forwards[1] != forwards[2]).any()
 
 
 def test_threads_change_nothing(problem_of):
@@ -82,7 +83,7 @@ def test_a_workdir_belongs_to_one_run(problem_of, tmp_path):
 def test_a_budget_ends_the_run_with_what_is_there(problem_of):
     problem = problem_of(WRONG, per_group=8, test=100)
     ticks = itertools.count()
-    wanted = Settings(method="with-without", seeds=50, base=30, take=8)
+    wanted = Settings(method="with-without", seeds=50, base=30, take=8, chance=0)
     short = measure(problem, wanted, budget=3.5, clock=lambda: float(next(ticks)))
     assert short.convergence["stopped"] == "budget"
     assert short.convergence["chunks"] == 4
@@ -180,7 +181,16 @@ def test_halves_agree_by_spearman():
     assert _halves([np.zeros((5, 2))] * 2) is None
 
 
-def test_noise_is_seldom_called_a_gain_and_a_real_gain_is_found():
-    found = {rate.who: rate for rate in lift.calibration(25) if rate.method == "with-without"}
-    assert found["noise"].above <= 1
-    assert found["real"].above >= 17
+def test_a_budget_that_ends_soon_still_gives_values(problem_of):
+    problem = problem_of(WRONG, per_group=8, test=100)
+    ticks = itertools.count()
+    short = measure(problem, Settings(), budget=0.5, clock=lambda: float(next(ticks)))
+    assert (short.convergence["stopped"], short.convergence["chunks"]) == ("budget", 1)
+    assert all(one.value is not None and one.significant is None for one in short.groups)
+
+
+def test_noise_is_seldom_paid_and_a_real_gain_is():
+    shapley = {"shapley": Settings(method="shapley", chance=8)}
+    found = {rate.who: rate for rate in calibration.rates(calibration.LARGE, 8, shapley)}
+    assert found[calibration.NOISE].paid == 0
+    assert found["20% turned"].paid >= 6

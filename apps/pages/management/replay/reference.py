@@ -16,9 +16,9 @@ def accuracies(run: ScoringRun) -> dict[str, float | None]:
         optional=("gold",),
     )
     answers = encode(table, repeats=run.params["repeats"], classes=run.params.get("classes"))
-    # By name: what aggregates may load torch, which no module of the web side imports.
-    aggregate = import_module("gpu_jobs.aggregation.methods").aggregate
-    figures = aggregate(answers, method="dawid-skene", fall_back=True).figures
+    # Imported here, so that nothing that the web imports can reach torch.
+    methods = import_module("gpu_jobs.aggregation.methods")
+    figures = methods.aggregate(answers, method="dawid-skene", fall_back=True).figures
     return {
         "majority_accuracy": figures.get("majority_accuracy", figures["accuracy"]),
         "dawid_skene_accuracy": None if "fallback" in figures else figures["accuracy"],

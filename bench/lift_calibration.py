@@ -1,0 +1,179 @@
+"""How often lift is paid to contributors without any effect, and with effects of known size.
+
+A simulated project has good contributors (15% of their labels turned) and one each with labels of
+a coin and with 40, 30, 20 and 10% turned, so that one project gives both curves.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench import page
+from gpu_jobs.lift.methods import Settings
+from gpu_jobs.lift.problem import Problem, Rows, build
+from gpu_jobs.lift.recipes import RECIPES
+from gpu_jobs.lift.run import measure
+
+SEED = 20
+PROJECTS = 200
+NOISE = "coin flips"
+TURNED = {NOISE: 0.5, "40% turned": 0.4, "30% turned": 0.3, "20% turned": 0.2, "10% turned": 0.1}
+GOALS = (0.05, 0.02, 0.8)
+"""The most noise that may be paid; the effect of which at least that share must be."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """good, rows: of each good contributor, of each other one. test: test rows."""
+
+    name: str
+    width: int
+    goods: int
+    good: int
+    rows: int
+    test: int
+
+
+LARGE = Size(name="large", width=60, goods=5, good=320, rows=300, test=3_000)
+SMALL = Size(name="small", width=30, goods=3, good=60, rows=60, test=3_000)
+SCARCE = Size(name="small, 400 test rows", width=30, goods=3, good=60, rows=60, test=400)
+SIZES = (LARGE, SMALL, SCARCE)
+METHODS = {
+    "shapley": Settings(method="shapley"),
+    "shapley, rows drawn": Settings(method="shapley", rows="drawn", seeds=12, rounds=12),
+    "with-without": Settings(method="with-without", seeds=6),
+    "with-without, rows drawn": Settings(method="with-without", rows="drawn", seeds=12),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """Of `projects`: how often it was paid, how often the interval lay above zero, and below.
+    mean: of the values.
+    """
+
+    size: str
+    who: str
+    method: str
+    projects: int
+    paid: int
+    above: int
+    below: int
+    mean: float
+
+
+def project(size: Size, seed: int) -> Problem:
+    rng = np.random.default_rng([SEED, seed])
+    direction = rng.standard_normal(size.width) / np.sqrt(size.width)
+
+    def draw(rows: int, wrong: float) -> tuple[np.ndarray, np.ndarray]:
+        features = rng.standard_normal((rows, size.width))
+        label = features @ direction + 0.3 * rng.standard_normal(rows) > 0
+        return features, (label ^ (rng.random(rows) < wrong)).astype(np.int64)
+
+    parts = {f"good {number}": draw(size.good, 0.15) for number in range(size.goods)}
+    parts |= {who: draw(size.rows, wrong) for who, wrong in TURNED.items()}
+    away, right = draw(size.test, 0.0)
+    train = Rows(
+        inputs=np.vstack([features for features, _ in parts.values()]),
+        label=[str(code) for _, label in parts.values() for code in label.tolist()],
+        group=[name for name, (_, label) in parts.items() for _ in label],
+    )
+    test = Rows(inputs=away, label=[str(code) for code in right.tolist()])
+    return build(train, test, recipe=RECIPES["tabular"], metric="accuracy")
+
+
+def rates(
+    size: Size, projects: int = PROJECTS, methods: Mapping[str, Settings] = METHODS
+) -> list[Rate]:
+    """By contributor and method. Where rows are drawn, of the first quarter of the projects."""
+    seen: dict[tuple[str, str], list[tuple[bool, bool, bool, float]]] = {}
+    for seed in range(projects):
+        problem = project(size, seed)
+        for method, settings in methods.items():
+            if settings.rows == "drawn" and seed >= projects / 4:
+                continue
+            for one in measure(problem, settings).groups:
+                if one.name in TURNED and one.value is not None:
+                    above, below = (one.low or 0) > 0, (one.high or 0) < 0
+                    paid = one.significant == "positive"
+                    seen.setdefault((one.name, method), []).append((paid, above, below, one.value))
+    return [
+        Rate(
+            size=size.name,
+            who=who,
+            method=method,
+            projects=len(found),
+            paid=sum(each[0] for each in found),
+            above=sum(each[1] for each in found),
+            below=sum(each[2] for each in found),
+            mean=float(np.mean([each[3] for each in found])),
+        )
+        for (who, method), found in sorted(seen.items(), key=_place)
+    ]
+
+
+def _place(entry: tuple[tuple[str, str], object]) -> tuple[int, int]:
+    (who, method), _ = entry
+    return list(METHODS).index(method), list(TURNED).index(who)
+
+
+def measured() -> list[Rate]:
+    found: list[Rate] = []
+    for size in SIZES:
+        print(f"-> lift: calibration, {size.name} projects", flush=True)
+        found += rates(size)
+    return found
+
+
+def lines(found: list[Rate]) -> list[str]:
+    """Both curves: payments to noise, and to real effects, by size of the project."""
+    sizes = "; ".join(
+        f"{size.name}: {size.goods} good contributors of {size.good} rows, the others {size.rows}"
+        f" each, {size.width} columns, {size.test:,} test rows"
+        for size in SIZES
+    )
+    return [
+        (
+            f"Calibration over {PROJECTS} simulated projects of each size ({sizes}; a quarter of"
+            " them where rows are drawn, which trains more models), each"
+            " with one contributor of coin flips and four with 40 to 10% of their labels turned."
+            " Paid: the interval lies above zero, and shuffled answers seldom do as well (the"
+            " control of chance). Above: the interval alone. The mean value is the true effect,"
+            " in points of accuracy."
+        ),
+        "",
+        *page.table(
+            ["projects", "contributor", "method", "mean value", "paid", "above zero", "below zero"],
+            [list(_row(rate)) for rate in found],
+        ),
+        "",
+        *_met(found),
+    ]
+
+
+def _row(rate: Rate) -> Iterator[str]:
+    yield rate.size
+    yield rate.who
+    yield rate.method
+    yield f"{100 * rate.mean:+.1f}"
+    for count in (rate.paid, rate.above, rate.below):
+        yield f"{count / rate.projects:.1%}"
+
+
+def _met(found: list[Rate]) -> Iterator[str]:
+    most, effect, least = GOALS
+    for method in METHODS:
+        mine = [rate for rate in found if rate.method == method]
+        noise = max(rate.paid / rate.projects for rate in mine if rate.who == NOISE)
+        told = f"- {method}: at most {noise:.1%} of noise paid"
+        told += f" ({'meets' if noise <= most else 'misses'} the goal of {most:.0%})"
+        real = [rate for rate in mine if rate.size == LARGE.name and rate.who != NOISE]
+        near = min(real, key=lambda rate: abs(rate.mean - effect))
+        share = near.paid / near.projects
+        told += (
+            f"; of {near.who} ({100 * near.mean:+.1f} points in large projects) {share:.1%} paid"
+        )
+        told += f" ({'meets' if share >= least else 'misses'} {least:.0%})."
+        yield told
