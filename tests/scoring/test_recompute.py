@@ -15,7 +15,7 @@ from apps.core.tenancy import acting, system
 from apps.scoring import actions as scoring
 from apps.scoring import queries, rules
 from apps.scoring.actions import quality
-from apps.scoring.models import ScoringRun
+from apps.scoring.models import FILES, ScoringRun
 from apps.work import actions as work
 from apps.work.models import EarningLine, Enrolment, Score
 from gpu_jobs import provenance
