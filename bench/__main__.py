@@ -9,7 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from bench import ledger, lift, page, report, robustness, scoring, signals, turns
+from bench import (
+    books,
+    ledger,
+    lift,
+    ocr_report,
+    page,
+    report,
+    robustness,
+    scoring,
+    signals,
+    turns,
+)
 from bench.flow import report as flow
 from bench.pages import report as pages
 from marketplace.runtime import RuntimeFault
@@ -46,9 +57,14 @@ PARTS = {
         title="Gold, online scores, planning and pre-labels on real crowds", lines=signals.lines
     ),
     "lift": Part(title="Lift: batched coalitions beside pyDVL, and calibration", lines=_lift),
+    "ocr": Part(title="OCR: reading generated pictures from 4,000 of them", lines=ocr_report.lines),
     "ledger": Part(
         title="Ledger: `ledger_post` beside pgledger and a plain INSERT",
         lines=lambda: report.ledger_lines(ledger.run()),
+    ),
+    "books": Part(
+        title="Books: `check_ledger` and `check_books` on millions of transfers",
+        lines=books.measured_books,
     ),
     "flow": Part(
         title="Flow: claim and submit over HTTP against Label Studio", lines=flow.measured_flow

@@ -1,4 +1,4 @@
-"""Postings a second of `ledger_post`, beside pgledger and beside a plain INSERT of one row.
+"""Postings a second of `ledger_post_one`, beside pgledger and beside a plain INSERT of one row.
 
 The same server, fsync on, and the same client for all: pgbench, with prepared statements. One
 posting is one statement, one round trip and one commit. pgledger's SQL is no part of this project:
@@ -32,6 +32,7 @@ CLIENTS = (1, 2, 4, 8, 16)
 SPREAD = 1_000
 """Accounts on each side that the postings go round."""
 FUNDS = 10**15
+OWN = "ledger_post_one"
 PGLEDGER = "pgledger"
 """The name of the peer's database, too."""
 PGLEDGER_FILES = (
@@ -63,11 +64,10 @@ PLAIN = SIDES + (  # noqa: S608 -- constants of this file
     "'base', lpad(:debit::text, 32, '0')::uuid, lpad(:thing::text, 32, '0')::uuid, "
     "decode(lpad(:thing::text, 64, '0'), 'hex'), now())\n"
 )
+# What `ledger.post` sends for one transfer.
 OURS = SIDES + (
-    "SELECT ledger_post(ARRAY[uuidv7()], ARRAY['posted'], ARRAY['base'], ARRAY[now()], "
-    "ARRAY[115::bigint], ARRAY[:debit::bigint], ARRAY[:credit::bigint], ARRAY['USD'], "
-    "ARRAY[NULL::uuid], ARRAY[NULL::uuid], ARRAY[lpad(:debit::text, 32, '0')::uuid], "
-    "ARRAY[lpad(:thing::text, 32, '0')::uuid], ARRAY[NULL::timestamptz])\n"
+    "SELECT ledger_post_one(uuidv7(), 'posted', 'base', now(), 115, :debit, :credit, 'USD', NULL, "
+    "NULL, lpad(:debit::text, 32, '0')::uuid, lpad(:thing::text, 32, '0')::uuid, NULL)\n"
 )
 THEIRS = SIDES + (  # noqa: S608 -- constants of this file
     "SELECT id FROM pgledger_create_transfer('pgla_' || lpad(:debit::text, 26, '0'), "
@@ -88,14 +88,15 @@ INSERT INTO pgledger_accounts (id, name, currency, balance, allow_negative_balan
   allow_positive_balance, created_at, updated_at)
 SELECT 'pgla_' || lpad(n::text, 26, '0'), n::text, 'USD',
   CASE WHEN n <= %(spread)s THEN %(funds)s ELSE 0 END, n > %(spread)s, true, now(), now()
-FROM generate_series(1, 2 * %(spread)s + 1) AS n
+FROM generate_series(1, 2 * %(spread)s + 2) AS n
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """accounts: "spread" (a thousand guarded ones to a thousand), "hot fees" (a thousand guarded
-    ones to one that is not) or "one fund" (one guarded one to a thousand).
+    ones to one that is not), "hot pair" (one that is not guarded, clearing, to another, fees) or
+    "one fund" (one guarded one to a thousand).
     """
 
     writer: str
@@ -105,9 +106,10 @@ class Case:
 CASES = tuple(
     Case(writer=writer, accounts=accounts)
     for accounts, writers in {
-        "spread": ("INSERT", "ledger_post", PGLEDGER),
-        "hot fees": ("ledger_post", PGLEDGER),
-        "one fund": ("ledger_post", PGLEDGER),
+        "spread": ("INSERT", OWN, PGLEDGER),
+        "hot fees": (OWN, PGLEDGER),
+        "hot pair": (OWN, PGLEDGER),
+        "one fund": (OWN, PGLEDGER),
     }.items()
     for writer in writers
 )
@@ -146,12 +148,12 @@ def run() -> Ledger:
 
 def _measure(server: Environment) -> Ledger:
     print("-> ledger: migrations", flush=True)
-    _manage(server, "migrate", "--verbosity", "0", "--skip-checks")
+    manage(server, "migrate", "--verbosity", "0", "--skip-checks")
     with psycopg.connect(server.database_owner_url, autocommit=True) as owner:
         owner.execute(BARE)
     with psycopg.connect(server.database_url, autocommit=True) as app:
         with app.transaction():
-            ours = _open_accounts(app)
+            ours = open_accounts(app)
         settings = {
             name: app.execute("SELECT current_setting(%s)", [name]).fetchone()[0]
             for name in ("server_version", "fsync", "synchronous_commit", "full_page_writes")
@@ -174,14 +176,14 @@ def _measure(server: Environment) -> Ledger:
             )
             count, rate = _round(server, case, clients, ours)
             found.append(rate)
-            written += count if case.writer == "ledger_post" else 0
+            written += count if case.writer == OWN else 0
     return Ledger(
         rates=rates, proof=_prove(server, written), settings=settings, client=_pgbench("--version")
     )
 
 
-def _open_accounts(app: psycopg.Connection) -> range:
-    """A thousand funded projects, a thousand contributors and the fee account, numbered on."""
+def open_accounts(app: psycopg.Connection) -> range:
+    """A thousand funded projects, a thousand contributors, fees and clearing, numbered on."""
 
     def opened(purpose: str, holder: uuid.UUID | None, scope: uuid.UUID | None) -> int:
         row = app.execute(
@@ -189,10 +191,11 @@ def _open_accounts(app: psycopg.Connection) -> range:
         ).fetchone()
         return row[0]
 
-    stripe, buyer = opened("stripe", None, None), uuid7()
+    buyer = uuid7()
     held = [opened("held", buyer, uuid7()) for _ in range(SPREAD)]
     payable = [opened("payable", uuid7(), None) for _ in range(SPREAD)]
-    all_of_them = [*held, *payable, opened("fees", None, None)]
+    fees, stripe = opened("fees", None, None), opened("stripe", None, None)
+    all_of_them = [*held, *payable, fees, stripe]
     found = range(held[0], held[0] + len(all_of_them))
     if all_of_them != list(found):
         raise RuntimeError("the accounts of a fresh ledger are not numbered on")
@@ -222,9 +225,10 @@ def _round(server: Environment, case: Case, clients: int, ours: range) -> tuple[
     first = 1 if case.writer == PGLEDGER else ours[0]
     held = f"random({first}, {first + SPREAD - 1})"
     payable = f"random({first + SPREAD}, {first + 2 * SPREAD - 1})"
-    script = {"INSERT": PLAIN, "ledger_post": OURS, PGLEDGER: THEIRS}[case.writer].format(
-        debit=first if case.accounts == "one fund" else held,
-        credit=first + 2 * SPREAD if case.accounts == "hot fees" else payable,
+    fees, clearing = first + 2 * SPREAD, first + 2 * SPREAD + 1
+    script = {"INSERT": PLAIN, OWN: OURS, PGLEDGER: THEIRS}[case.writer].format(
+        debit={"one fund": first, "hot pair": clearing}.get(case.accounts, held),
+        credit=fees if case.accounts in {"hot fees", "hot pair"} else payable,
     )
     url = _of_peer(server.database_admin_url) if case.writer == PGLEDGER else server.database_url
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
@@ -270,9 +274,17 @@ def _prove(server: Environment, expected: int) -> str:
     return f"{found:,} transfers, {expected:,} of them counted by the clients"
 
 
-def _manage(server: Environment, *arguments: str) -> None:
-    variables = {**os.environ, **server.variables(), "WAGEFILE_TESTING": "True"}
-    _ran([sys.executable, "manage.py", *arguments], variables)
+def manage(server: Environment, *arguments: str) -> None:
+    _ran([sys.executable, "manage.py", *arguments], _variables(server))
+
+
+def child(server: Environment, module: str) -> str:
+    """What `python -m module` prints with the product's settings of this server."""
+    return _ran([sys.executable, "-m", module], _variables(server))
+
+
+def _variables(server: Environment) -> dict[str, str]:
+    return {**os.environ, **server.variables(), "WAGEFILE_TESTING": "True"}
 
 
 def _ran(command: list[str], variables: Mapping[str, str]) -> str:

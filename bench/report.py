@@ -9,6 +9,7 @@ METHODS = {"majority": "majority", "dawid-skene": "Dawid–Skene", "alpha": "alp
 ACCOUNTS = {
     "spread": "spread: 1,000 guarded ones to 1,000",
     "hot fees": "hot, unguarded: 1,000 guarded ones to one fee account",
+    "hot pair": "hot, unguarded on both sides: one clearing account to one fee account",
     "one fund": "hot, guarded: one project's held funds to 1,000",
 }
 
@@ -144,7 +145,7 @@ def _coding(scored: scoring.Scoring) -> str:
 def ledger_lines(posted: ledger.Ledger) -> list[str]:
     server = ", ".join(f"{name} {value}" for name, value in posted.settings.items())
     heads = [page.counted(clients) for clients in ledger.CLIENTS]
-    ours = [case for case in ledger.CASES if case.writer == "ledger_post"]
+    ours = [case for case in ledger.CASES if case.writer == ledger.OWN]
     return [
         (
             f"PostgreSQL ({server}), an own embedded server; {posted.client} for all, with prepared"
@@ -237,7 +238,7 @@ def ledger_lines(posted: ledger.Ledger) -> list[str]:
     ]
 
 
-GOALS = {"spread": 1.5, "hot fees": 10.0}
+GOALS = {"spread": 1.5, "hot fees": 10.0, "hot pair": 10.0}
 """Postings a second by pgledger's, with the most clients."""
 NOT_RUN = "not run"
 
@@ -246,7 +247,7 @@ def _goals(posted: ledger.Ledger) -> list[str]:
     clients = ledger.CLIENTS[-1]
     lines = []
     for accounts, goal in GOALS.items():
-        case = ledger.Case(writer="ledger_post", accounts=accounts)
+        case = ledger.Case(writer=ledger.OWN, accounts=accounts)
         found = posted.ratio(case, clients, _peer(case), clients)
         said = NOT_RUN
         if found:
@@ -256,7 +257,7 @@ def _goals(posted: ledger.Ledger) -> list[str]:
             f"- Goal, {ACCOUNTS[accounts]}, {clients} clients: at least {goal:g} times pgledger:"
             f" {said}."
         )
-    case = ledger.Case(writer="ledger_post", accounts="one fund")
+    case = ledger.Case(writer=ledger.OWN, accounts="one fund")
     lines.append(
         f"- {ACCOUNTS['one fund']}, {clients} clients: {_rate(posted.rate(case, clients))} postings"
         " a second. Each locks this row until it has committed; all claims and acceptances of one"

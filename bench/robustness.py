@@ -3,16 +3,17 @@
 Simulated crowds (`bench.simulated`) with seeds, so that the truth is known and the tables repeat.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import spearmanr
 
-from bench import page, simulated
+from bench import choices, page, simulated
 from gpu_jobs.aggregation.labels import accuracy
 from gpu_jobs.aggregation.methods import METHODS, aggregate
 from gpu_jobs.anomalies.signals import Signal
 from gpu_jobs.anomalies.survey import survey
+from gpu_jobs.answers import NO_GOLD
 from gpu_jobs.contracts import InputError
 from gpu_jobs.shares import wilson
 
@@ -28,6 +29,8 @@ AMONG = 0.2
 """Share of each cheat in the crowds in which the signals have to find them."""
 FALSE_POSITIVES = 0.01
 SHORT_ITEMS = 160
+GOLD_EVERY = 10
+"""One item in so many has a known answer."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Cell:
 
 
 def lines() -> list[str]:
-    return [*_robustness(), "", *_signals()]
+    return [*_robustness(), "", *choices.lines(), "", *_signals()]
 
 
 def _robustness() -> list[str]:
@@ -154,8 +157,9 @@ def _signals() -> list[str]:
             f" {', '.join(KINDS)} in those crowds ({answers[0]} answers each; drifters give half of"
             " their last third of answers by chance). At 1%: the same with the threshold set so"
             " that 1% of the people of the crowds without cheats are hit. A signal need not see"
-            " every kind: the table says which it sees. Near-duplicate texts: section on real"
-            " crowds."
+            f" every kind: the table says which it sees. One item in {GOLD_EVERY} has a known"
+            " answer, without which the family gold is silent. Near-duplicate texts: section on"
+            " real crowds."
         ),
         "",
         *page.table(
@@ -180,8 +184,10 @@ type _Survey = tuple[dict[str, Signal], np.ndarray, np.ndarray]
 def _surveys(crowds: int, options: dict[str, float], *, first: int) -> list[_Survey]:
     found = []
     for seed in range(first, first + crowds):
-        made = simulated.crowd(np.random.default_rng(seed), **options)
-        one = survey(made.answers, order=made.order, times=made.seconds)
+        made = simulated.crowd(np.random.default_rng(seed), gold=True, **options)
+        known = np.arange(len(made.answers.items)) % GOLD_EVERY == 0
+        answers = replace(made.answers, gold=np.where(known, made.answers.gold, NO_GOLD))
+        one = survey(answers, order=made.order, times=made.seconds)
         found.append((one.signals, one.flags.flagged, made.kind))
     return found
 
@@ -189,6 +195,8 @@ def _surveys(crowds: int, options: dict[str, float], *, first: int) -> list[_Sur
 def _bar(null: np.ndarray, signal: Signal) -> float:
     """The threshold that 1% of honest people pass."""
     known = null[~np.isnan(null)]
+    if not len(known):
+        return float("nan")
     share = 1 - FALSE_POSITIVES if signal.high else FALSE_POSITIVES
     return float(np.quantile(known, share))
 

@@ -1,5 +1,6 @@
 """Dawid–Skene, majority and alpha of `gpu_jobs` against crowd-kit and krippendorff."""
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import pyarrow as pa
 from bench import scoring_methods, turns
 from gpu_jobs import tables
 
-DATA = turns.ROOT.parent / "shared" / "data"
+DATA = Path(os.environ.get("WAGEFILE_DATA") or turns.ROOT.parent / "shared" / "data")
 SETS = ("rte", "bluebird", "polarity", "music", "ducks")
 METHODS = ("majority", "dawid-skene", "alpha")
 CROWD_KIT = "1.4.2"

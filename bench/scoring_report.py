@@ -15,6 +15,7 @@ NAMES = {
     "mace": "MACE, variational",
     "mace-em": "MACE, EM",
     "auto": "auto",
+    "average": "average of those alike",
 }
 GOALS = {"dawid-skene": 40.0, "glad": 100.0, "mace": 15.0}
 """Times crowd-kit, an iteration."""

@@ -26,6 +26,7 @@ from gpu_jobs.gold import command as gold
 from gpu_jobs.lift import command as lift
 from gpu_jobs.lift import curve_command as curve
 from gpu_jobs.lift import human_command as human
+from gpu_jobs.ocr import command as ocr
 from gpu_jobs.prelabel import command as prelabel
 
 COMMANDS = (
@@ -38,6 +39,7 @@ COMMANDS = (
     lift,
     curve,
     human,
+    ocr,
     diversity,
 )
 

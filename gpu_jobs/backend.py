@@ -7,7 +7,8 @@ with a vector (`Incidence`), sums and maxima by owner, and elementwise functions
 torch call by the same names (`xp`). What comes out of a fit is numpy again.
 
 The device is chosen once a process: by `choose` (the command line's `--device`), else by the
-environment's GPU_JOBS_DEVICE, else the CPU. See docs/adr/0005-gpu-boundary.md.
+environment's WAGEFILE_DEVICE, else the CPU, also where there is a card; why, is in
+docs/adr/0005-gpu-boundary.md.
 """
 
 import os
@@ -20,9 +21,9 @@ import numpy as np
 from scipy import sparse, special
 
 from gpu_jobs.contracts import InputError
+from gpu_jobs.device import VARIABLE
 
 DEVICES = ("cpu", "cuda")
-VARIABLE = "GPU_JOBS_DEVICE"
 
 type Array = Any
 """A numpy array, or a tensor of the backend at work."""
@@ -156,11 +157,11 @@ _PROCESS = _Process()
 
 
 def pick() -> Backend:
-    """The backend of this process. Raises InputError where GPU_JOBS_DEVICE asks for what is not
+    """The backend of this process. Raises InputError where WAGEFILE_DEVICE asks for what is not
     there.
     """
     chosen = _PROCESS.chosen
-    return choose(os.environ.get(VARIABLE) or DEVICES[0]) if chosen is None else chosen
+    return choose(os.environ.get(VARIABLE, "").strip() or DEVICES[0]) if chosen is None else chosen
 
 
 def choose(device: str) -> Backend:
@@ -172,10 +173,11 @@ def choose(device: str) -> Backend:
 
 
 def of(device: str) -> Backend:
-    """The backend of a device, without taking it."""
-    if device not in DEVICES:
-        raise InputError(f"the device must be {' or '.join(DEVICES)}, not {device!r}")
-    if device == DEVICES[0]:
+    """The backend of a device (cpu, cuda, cuda:1), without taking it."""
+    kind, _, number = device.partition(":")
+    if kind not in DEVICES or (number and not number.isdigit()):
+        raise InputError(f"the device must be cpu, cuda or cuda:0, not {device!r}")
+    if kind == DEVICES[0]:
         return HOST
     try:
         # Torch takes seconds and gigabytes, so only who asks for it gets it.

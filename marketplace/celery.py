@@ -7,6 +7,10 @@ from celery import Celery
 from celery.signals import worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
+# Each worker process computes with one thread, unless told otherwise: several that each take all
+# cores wait for each other, and what a run is metered grows with it.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
 
 app = Celery("marketplace")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -22,6 +22,7 @@ from apps.core.tenancy import ANONYMOUS, acting
 from apps.notices.enums import Group
 from apps.notices.gateway import sign_off
 from tests.factories import rows
+from tests.factories.projects import LIFT
 
 pytestmark = pytest.mark.django_db
 
@@ -119,6 +120,8 @@ WALK: dict[str, Rule] = {
     "pages:books": STAFF_ONLY,
     "pages:cheat": NOTHING,  # for everybody, but in a demo only: test_cheating.py
     "pages:project_live": BUYERS,
+    "pages:project-gold": REVIEWERS,
+    "pages:project-lift": BUYERS,
     "pages:project-quality": BUYERS,
     "pages:rules": PUBLIC,
     "pages:accessibility": PUBLIC,
@@ -129,8 +132,10 @@ WALK: dict[str, Rule] = {
     "pages:privacy": PUBLIC,
     "pages:staff": STAFF_ONLY,
     "pages:staff-alphas": STAFF_ONLY,
+    "pages:staff-lift": STAFF_ONLY,
     "pages:time-machine": NOTHING,  # for everybody, but in a demo only: test_time_machine.py
     "pages:staff-checks": STAFF_ONLY,
+    "pages:staff-gold": STAFF_ONLY,
     "pages:staff-people": STAFF_ONLY,
     "pages:staff-person": STAFF_ONLY,
     "pages:staff-rejections": STAFF_ONLY,
@@ -189,9 +194,11 @@ WALK: dict[str, Rule] = {
     "projects:criteria-version": BUYERS,
     "projects:detail": BUYERS,
     "projects:draft": MANAGED,
+    "projects:annotators": MANAGED,
     "projects:import": BUYERS,
     "projects:import-discard": MANAGERS,
     "projects:import-keep": MANAGERS,
+    "projects:import-withdraw": MANAGERS,
     "projects:import-refused": Rule(forbidden=STAFF),  # nothing was refused in this import
     "projects:items": BUYERS,
     "projects:list": ANYBODY_SIGNED_IN,
@@ -212,6 +219,11 @@ WALK: dict[str, Rule] = {
     "work:enrol": ANYBODY_SIGNED_IN,
     "work:give-back": CAROL,
     "work:history": ANYBODY_SIGNED_IN,
+    "work:lift": CAROL,
+    "work:lift-again": STAFF_ONLY,
+    "work:lift-ask": MANAGERS,
+    "work:lift-cancel": MANAGERS,
+    "work:lift-invite": MANAGERS,
     "work:offer": PUBLIC,
     "work:qualification": CAROL,
     "work:close": MANAGERS,
@@ -237,7 +249,10 @@ WALK: dict[str, Rule] = {
     ),
     "cases:appeal": CAROL,
     "cases:bad-faith": STAFF_ONLY,
+    "cases:contest-gold": CAROL,
+    "cases:contest-lift": CAROL,
     "cases:decide": STAFF_ONLY,
+    "cases:demote-gold": MANAGERS,
     "cases:detail": Rule(ok=f"alice mia rob carol {STAFF}", forbidden="fay vic"),
     "cases:dispute": Rule(ok="alice mia fay carol", forbidden=f"rob vic {STAFF}"),
     "cases:list": ANYBODY_SIGNED_IN,
@@ -246,6 +261,7 @@ WALK: dict[str, Rule] = {
     "cases:pay": STAFF_ONLY,
     "cases:propose": STAFF_ONLY,
     "cases:staff": STAFF_ONLY,
+    "cases:staff-demote-gold": STAFF_ONLY,
     # payments/
     "payments:connect": PEOPLE_ONLY,
     "payments:correction": STAFF_ONLY,
@@ -322,8 +338,11 @@ def names(resolver=None, namespace="", above=frozenset()):
 
 @pytest.fixture
 def side(acme, carol, project, now):
-    made = rows.Side(org=acme, project=project(acme), contributor=carol, now=now)
+    lifted = project(acme, lift=dict(LIFT))
+    made = rows.Side(org=acme, project=lifted, contributor=carol, now=now)
     made.of("work.Enrolment")
+    made.of("work.LiftPool")
+    made.of("work.LiftScore")
     made.of("work.Assignment")
     # What was submitted is another item's: the assignment above is still open.
     with acting(made.writer("work.Submission")):
@@ -383,6 +402,7 @@ def ids(side, vic):
         "year": side.now.year,
         "name": "pause",
         "pk": 1,
+        "gold": side.of("projects.GoldAnswer").pk,
         "uidb36": "1",
         "key": "set-password",
         "link": token,

@@ -8,6 +8,8 @@ class CaseKind(models.TextChoices):
     DISPUTE = "dispute", "Payment dispute"
     DEACTIVATION = "deactivation", "Deactivation review"
     BAD_FAITH = "bad_faith", "Bad faith"
+    GOLD_CONTEST = "gold_contest", "Contest of a known answer"
+    LIFT_CONTEST = "lift_contest", "Contest of a lift figure"
 
 
 class SignalKind(models.TextChoices):
@@ -18,6 +20,7 @@ class SignalKind(models.TextChoices):
     AGREEMENT = "agreement", "Agreement with others below chance"
     NEAR_DUPLICATE = "near_duplicate", "Near-duplicate of other people's answers"
     STRAIGHT_LINING = "straight_lining", "The same answer whatever the item"
+    DRIFT = "drift", "Quality that falls over time"
     OUTSIDE_REPORT = "outside_report", "Report from outside"
 
 
@@ -29,7 +32,18 @@ SIGNAL_SOURCES: dict[str, str] = {
     SignalKind.AGREEMENT: "other people's answers",
     SignalKind.NEAR_DUPLICATE: "other people's answers",
     SignalKind.STRAIGHT_LINING: "own answers",
+    SignalKind.DRIFT: "own past",
     SignalKind.OUTSIDE_REPORT: "outside",
+}
+
+
+# Kind → the signals of `gpu_jobs` that measure it; the others are measured elsewhere, or seen.
+SIGNAL_NAMES: dict[SignalKind, tuple[str, ...]] = {
+    SignalKind.ANSWER_TIME: ("haste",),
+    SignalKind.AGREEMENT: ("below chance", "little agreement", "spammer score"),
+    SignalKind.NEAR_DUPLICATE: ("shared errors", "near-duplicate texts"),
+    SignalKind.STRAIGHT_LINING: ("one class", "straight-lining"),
+    SignalKind.DRIFT: ("drift",),
 }
 
 

@@ -29,6 +29,34 @@ class AppealForm(forms.Form):
     )
 
 
+class ContestForm(forms.Form):
+    reason = _text(
+        "Why the known answer is wrong or arguable",
+        f"At least {REASON_MINIMUM} characters. The buyer and whoever decides read it.",
+    )
+    evidence = _text(
+        "Evidence",
+        "What shows it: the words of the item, of the instructions or of the rubric, or a source. "
+        f"At least {REASON_MINIMUM} characters.",
+        rows=4,
+    )
+
+
+class DemoteForm(forms.Form):
+    reason = _text(
+        "Why it is wrong or arguable",
+        f"At least {DECISION_MINIMUM} characters. Everybody whose score it changes reads it.",
+    )
+
+
+class ContestLiftForm(forms.Form):
+    reason = _text(
+        "What is wrong with this figure",
+        f"At least {REASON_MINIMUM} characters, such as answers that were accepted after an appeal "
+        "and are missing. The buyer and whoever decides read it.",
+    )
+
+
 class DisputeForm(forms.Form):
     """`amount` is written in the currency's major unit and cleaned to minor units."""
 

@@ -90,6 +90,29 @@ class Case(Row):
                 & ~Q(criterion="")
                 & ~Q(opened_by=F("contributor")),
             ),
+            # Decided once: who was told that a known answer stands does not ask again and again.
+            models.UniqueConstraint(
+                fields=["assignment"],
+                condition=Q(kind="gold_contest"),
+                name="case_gold_contest_once",
+            ),
+            models.CheckConstraint(
+                name="case_gold_contest_has_grounds",
+                condition=~Q(kind="gold_contest")
+                | Q(assignment__isnull=False, org__isnull=False, opened_by=F("contributor"))
+                & ~Q(evidence=""),
+            ),
+            # The repeated run settles it; asking again would repeat the same run.
+            models.UniqueConstraint(
+                fields=["contributor", "project"],
+                condition=Q(kind="lift_contest"),
+                name="case_lift_contest_once",
+            ),
+            models.CheckConstraint(
+                name="case_lift_contest_is_own",
+                condition=~Q(kind="lift_contest")
+                | Q(project__isnull=False, org__isnull=False, opened_by=F("contributor")),
+            ),
             models.UniqueConstraint(
                 fields=["contributor"],
                 condition=Q(state="open", kind="deactivation"),

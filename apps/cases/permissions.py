@@ -10,16 +10,19 @@ from apps.core.tenancy import Actor
 from apps.organizations.enums import Permission
 from apps.organizations.models import Membership
 from apps.organizations.permissions import can, check
+from apps.projects.models import GoldAnswer
 from apps.work.models import Assignment, EarningLine, Verdict
 
 # Whose business a case is on the buyer's side: who makes its statement, and who is told.
 ANSWERED_WITH: dict[str, Permission] = {
     CaseKind.APPEAL: Permission.DECIDE_VERDICTS,
     CaseKind.DISPUTE: Permission.SEE_MONEY,
+    CaseKind.GOLD_CONTEST: Permission.DECIDE_VERDICTS,
 }
 TOLD_WITH: dict[str, Permission] = {
     **ANSWERED_WITH,
     CaseKind.BAD_FAITH: Permission.DECIDE_VERDICTS,
+    CaseKind.LIFT_CONTEST: Permission.MANAGE_PROJECTS,
 }
 
 
@@ -110,6 +113,8 @@ def why_not_decide(actor: Actor, case: Case) -> str | None:
         return "A member of the buyer's organization does not decide its cases."
     if _has_decided_before(actor, case):
         return "Whoever decided about the work does not decide the case about it."
+    if case.kind == CaseKind.GOLD_CONTEST and _has_authored(actor, case):
+        return "Whoever wrote a known answer does not decide whether it stands."
     if _has_accused(actor, case):
         return "Whoever opened a case of bad faith about this work does not decide its appeal."
     return None
@@ -127,6 +132,11 @@ def _has_decided_before(actor: Actor, case: Case) -> bool:
         return verdicts.filter(assignment_id=case.assignment_id).exists()
     # A settlement is over everything the contributor did on the project.
     return verdicts.filter(project_id=case.project_id, contributor_id=case.contributor_id).exists()
+
+
+def _has_authored(actor: Actor, case: Case) -> bool:
+    gold = GoldAnswer.objects.filter(authored_by_id=actor.user_id)
+    return gold.filter(item__assignments=case.assignment_id).exists()
 
 
 def _has_accused(actor: Actor, case: Case) -> bool:

@@ -1,11 +1,13 @@
 """Reads about cases: lists by deadline, and everything that a decision needs to see."""
 
 import datetime as dt
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.core import signing
+from django.db import connection
 from django.db.models import (
     BooleanField,
     Count,
@@ -17,7 +19,7 @@ from django.db.models import (
 )
 
 from apps.cases import rules
-from apps.cases.enums import SIGNAL_SOURCES, CaseKind, CaseState, SignalKind
+from apps.cases.enums import SIGNAL_NAMES, SIGNAL_SOURCES, CaseKind, CaseState, SignalKind
 from apps.cases.models import Case, Letter, Ticket
 from apps.cases.permissions import is_by_contributor
 from apps.core.errors import NotThere
@@ -25,14 +27,15 @@ from apps.core.tenancy import Actor, acting, system
 from apps.projects import queries as projects
 from apps.projects.models import Asset
 from apps.projects.queries import pictures
-from apps.projects.rules import BESIDE_THE_CLOCK, Kind, max_remaining
+from apps.projects.rules import BESIDE_THE_CLOCK, MEANINGS, Kind, max_remaining
 from apps.tasktypes import registry
 from apps.work.enums import AssignmentState
-from apps.work.models import Assignment, EarningLine, Enrolment, Submission, Verdict
+from apps.work.models import Assignment, EarningLine, Enrolment, Score, Submission, Verdict
+from apps.work.queries import gold
 from apps.work.queries.history import shown_scores
 
 # Ledger codes of the lines that a decision of a case writes.
-CODES = ("overturn", "case_time", "adjustment")
+CODES = ("overturn", "case_time", "adjustment", "lift_bonus")
 
 # ── Lists ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -71,14 +74,21 @@ def lately_decided(actor: Actor, kind: str = "") -> QuerySet[Case]:
     return rows.select_related("contributor", "project", "decided_by").order_by("-decided_at", "id")
 
 
+def contest_of(row: Assignment, actor: Actor) -> Case | None:
+    """The contest of the known answer of this work, if there was one: it is decided once."""
+    mine = Case.objects.visible_to(actor).filter(kind=CaseKind.GOLD_CONTEST)
+    return mine.filter(assignment_id=row.id).first()
+
+
 def is_unpaid(case: Case) -> bool:
-    """Silence decided a dispute for the contributor, and there was no money for it."""
-    return (
-        case.kind == CaseKind.DISPUTE
-        and case.state == CaseState.LAPSED
-        and is_by_contributor(case)
-        and case.transfer_id is None
-    )
+    """It was decided for the contributor, and there was no money for it: a dispute by silence, or
+    the appeal of a rejection that was final when its known answer was taken back.
+    """
+    if not is_by_contributor(case) or case.transfer_id is not None or not case.amount:
+        return False
+    if case.kind == CaseKind.DISPUTE:
+        return case.state == CaseState.LAPSED
+    return case.kind == CaseKind.APPEAL and case.state in {CaseState.GRANTED, CaseState.LAPSED}
 
 
 # ── How much a contributor can ask for ──────────────────────────────────────────────────────────
@@ -128,13 +138,33 @@ def measured(row: Assignment) -> dict[str, str]:
     if isinstance(scores.get("agreement"), int | float):
         share = f"{100 * scores['agreement']:.0f}%"
         found[SignalKind.AGREEMENT] = f"{share} of the others gave the same answer to this item"
+    signals = _signals_about(row)
+    for kind, names in SIGNAL_NAMES.items():
+        said = [MEANINGS[name] for name in names if signals.get(name)]
+        judged = [name for name in names if name in signals]
+        if kind == SignalKind.STRAIGHT_LINING and not said:
+            # The share of the commonest answer, below, says more than that nothing speaks.
+            continue
+        if judged:
+            words = "; ".join(said) or "nothing unusual over the whole project"
+            found[kind] = f"{found[kind]}; {words}" if kind in found else words
     by_answer = list(answers.order_by().values_list("answer_key").annotate(n=Count("id")))
     counts = [count for _, count in by_answer]
     if counts:
-        found[SignalKind.STRAIGHT_LINING] = (
-            f"{max(counts)} of this person's {sum(counts)} answers on the project are the same"
-        )
+        share = f"{max(counts)} of this person's {sum(counts)} answers on the project are the same"
+        more = found.get(SignalKind.STRAIGHT_LINING)
+        found[SignalKind.STRAIGHT_LINING] = f"{share}; {more}" if more else share
     return {str(kind): text for kind, text in found.items()}
+
+
+def _signals_about(row: Assignment) -> dict[str, bool]:
+    """Signal → whether it speaks about the person, as the last run of the project found."""
+    score = (
+        Score.objects.filter(project_id=row.project_id, contributor_id=row.contributor_id)
+        .order_by("-week")
+        .first()
+    )
+    return score.signals if score else {}
 
 
 def scores_of(row: Assignment) -> list[tuple[str, object]]:
@@ -210,6 +240,15 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """The known answer that a contest is about, in words."""
+
+    answer: str
+    explanation: str
+    demoted_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class CaseView:
     case: Case
     currency: str
@@ -220,6 +259,7 @@ class CaseView:
     booked: Sequence[EarningLine]
     signals: Sequence[Signal]
     cited: str
+    known: Known | None
 
     @property
     def is_open(self) -> bool:
@@ -252,7 +292,22 @@ def view(case: Case, *, has_all_scores: bool) -> CaseView:
         booked=_booked(case),
         signals=_signals(case),
         cited=_cited(case),
+        known=_known(case),
     )
+
+
+def _known(case: Case) -> Known | None:
+    """Read by a function of the database: a contributor sees no known answer but this one."""
+    if case.kind != CaseKind.GOLD_CONTEST or case.assignment is None:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT answer::text, explanation, demoted_at FROM cases_contested_gold(%s)", [case.id]
+        )
+        found = cursor.fetchone()
+    if found is None:
+        return None
+    return Known(gold.in_words(case.assignment, json.loads(found[0])), found[1], found[2])
 
 
 def _signals(case: Case) -> list[Signal]:

@@ -92,6 +92,19 @@ _OUTCOMES: dict[str, dict[str, str]] = {
         CaseState.LAPSED: "Nobody decided in time: nothing was found, and the buyer's review "
         "window goes on with the time that was left.",
     },
+    CaseKind.GOLD_CONTEST: {
+        CaseState.GRANTED: "The known answer was taken back. It leaves every score and the bar of "
+        "the bonus, for everybody who met it; rejections that rested on it are paid in full.",
+        CaseState.UPHELD: "The known answer stands, and so does the score that counts it.",
+        CaseState.LAPSED: "Nobody decided in time, so the contributor is right: the known answer "
+        "was taken back, and rejections that rested on it are paid in full.",
+    },
+    CaseKind.LIFT_CONTEST: {
+        CaseState.GRANTED: "The repeated run gives more than was paid: the difference is booked.",
+        CaseState.UPHELD: "The figure stands; the repeated run is named below.",
+        CaseState.LAPSED: "Nobody decided in time, so the repeated run did: what it gives more "
+        "than was paid is booked.",
+    },
 }
 _QUESTIONS: dict[str, tuple[str, str]] = {
     CaseKind.APPEAL: (
@@ -113,5 +126,13 @@ _QUESTIONS: dict[str, tuple[str, str]] = {
     CaseKind.BAD_FAITH: (
         "Bad faith: reject without a kill fee; the full pay stays held for an appeal",
         "Not bad faith: the review window goes on with the time that was left",
+    ),
+    CaseKind.GOLD_CONTEST: (
+        "Take it back: it leaves all scores, and rejections that rested on it are paid in full",
+        "The known answer stands",
+    ),
+    CaseKind.LIFT_CONTEST: (
+        "The repeated run gives more: what is left of the pool pays it, else the platform's fees",
+        "The figure stands",
     ),
 }

@@ -34,6 +34,9 @@ def sweep_all(*, now: dt.datetime) -> int:
             except WagefileError:
                 # One case that cannot be carried out must not stop the others' deadlines.
                 log.exception("case %s is overdue and could not be settled", case_id)
+        for case_id, org_id in pairs("cases_lift_to_repeat"):
+            with acting(system(org_id)) as actor:
+                moved += cases.repeat_lift(case_id=case_id, by=actor, now=now)
         with acting(system()) as platform:
             moved += cases.finish_notices(by=platform, now=now)
     return moved

@@ -137,7 +137,10 @@ class Invoice(Row):
     currency = models.CharField(max_length=3)
     pay = models.BigIntegerField(help_text="Contributors' pay, passed on")
     fee = models.BigIntegerField(help_text="The platform's fee")
-    tax = models.BigIntegerField(help_text="On the fee alone")
+    compute = models.BigIntegerField(
+        default=0, db_default=0, help_text="Metered computing of lift runs"
+    )
+    tax = models.BigIntegerField(help_text="On the platform's own supply: fee and computing")
     total = models.BigIntegerField()
     as_of = models.BigIntegerField(help_text="The last ledger transfer that is counted")
     issued_at = models.DateTimeField()
@@ -158,7 +161,11 @@ class Invoice(Row):
             models.CheckConstraint(
                 name="invoice_adds_up",
                 condition=Q(
-                    total=F("pay") + F("fee") + F("tax"), pay__gte=0, fee__gte=0, tax__gte=0
+                    total=F("pay") + F("fee") + F("compute") + F("tax"),
+                    pay__gte=0,
+                    fee__gte=0,
+                    compute__gte=0,
+                    tax__gte=0,
                 ),
             ),
             models.CheckConstraint(
@@ -186,6 +193,7 @@ class InvoiceLine(Row):
     cost_centre = models.CharField(max_length=40, blank=True)
     pay = models.BigIntegerField()
     fee = models.BigIntegerField()
+    compute = models.BigIntegerField(default=0, db_default=0)
 
     objects = OfOrganizationQuerySet.as_manager()
 
@@ -194,6 +202,11 @@ class InvoiceLine(Row):
         constraints = [
             models.UniqueConstraint(fields=["invoice", "project"], name="invoice_line_once"),
             models.CheckConstraint(
-                name="invoice_line_not_negative", condition=Q(pay__gte=0, fee__gte=0)
+                name="invoice_line_not_negative",
+                condition=Q(pay__gte=0, fee__gte=0, compute__gte=0),
             ),
         ]
+
+    @property
+    def gross(self) -> int:
+        return self.pay + self.fee + self.compute

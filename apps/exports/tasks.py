@@ -7,7 +7,7 @@ from celery import shared_task
 
 from apps.core import clock
 from apps.core.tasks import enqueue, pairs, tenant_task
-from apps.core.tenancy import Actor, acting, system
+from apps.core.tenancy import Actor, system
 from apps.exports import actions as exports
 
 STALE = dt.timedelta(minutes=10)
@@ -30,12 +30,10 @@ def resume() -> int:
 @shared_task(name="exports.issue_statements")
 def issue_statements() -> int:
     """Close the month that is over for every contributor with movements."""
-    with acting(system()) as platform:
-        return exports.issue_statements(by=platform, now=clock.now())
+    return exports.issue_statements(by=system(), now=clock.now())
 
 
 @shared_task(name="exports.issue_invoices")
 def issue_invoices() -> int:
     """Invoice the month that is over to every organization."""
-    with acting(system()) as platform:
-        return exports.issue_invoices(by=platform, now=clock.now())
+    return exports.issue_invoices(by=system(), now=clock.now())

@@ -52,7 +52,7 @@ class Entry:
     expires_at: dt.datetime | None = None
 
 
-# The arguments of ledger_post, an array for each.
+# The arguments of ledger_post_one, and as arrays those of ledger_post.
 _COLUMNS = {
     "id": "uuid",
     "kind": "text",
@@ -69,6 +69,7 @@ _COLUMNS = {
     "expires_at": "timestamptz",
 }
 _CALL = f"ledger_post({', '.join(f'%s::{kind}[]' for kind in _COLUMNS.values())})"
+_CALL_ONE = f"ledger_post_one({', '.join(f'%s::{kind}' for kind in _COLUMNS.values())})"
 STATEMENT = f"SELECT {_CALL}"
 
 
@@ -201,11 +202,14 @@ def _runs(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
 
 
 def _write(entries: Sequence[Entry], condition: rows.Statement) -> int:
+    call, values = _CALL, arrays(entries)
+    if len(entries) == 1:
+        call, values = _CALL_ONE, [column[0] for column in values]
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT CASE WHEN {condition.sql} THEN {_CALL} ELSE 0 END",
-                [*condition.values, *arrays(entries)],
+                f"SELECT CASE WHEN {condition.sql} THEN {call} ELSE 0 END",
+                [*condition.values, *values],
             )
             return cursor.fetchone()[0]
     except Error as error:

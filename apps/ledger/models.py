@@ -6,7 +6,7 @@ cannot write them. See sql/posting.sql and docs/adr/0003-ledger-transfers.md.
 """
 
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from apps.core.tenancy import Actor
@@ -23,12 +23,13 @@ class AccountQuerySet(models.QuerySet["Account"]):
 class Account(models.Model):
     """Counters are kept for guarded accounts alone, by the posting function alone.
 
-    balance = credits_posted − debits_posted; available = balance − debits_pending.
+    balance = credits_posted − debits_posted; available = balance − debits_pending. A trigger
+    (sql/single.sql) refuses counters below zero and an overdraft of a guarded account.
     """
 
     purpose = models.CharField(max_length=12, choices=Purpose)
     holder_id = models.UUIDField(null=True, help_text="The organization or person it belongs to")
-    scope_id = models.UUIDField(null=True, help_text="The project, for held funds and seats")
+    scope_id = models.UUIDField(null=True, help_text="The project, for what is put apart for one")
     currency = models.CharField(max_length=3)
     is_guarded = models.BooleanField()
     debits_posted = models.BigIntegerField(default=0)
@@ -45,20 +46,6 @@ class Account(models.Model):
                 fields=["purpose", "holder_id", "scope_id", "currency"],
                 name="ledger_account_name",
                 nulls_distinct=False,
-            ),
-            models.CheckConstraint(
-                name="ledger_account_not_overdrawn",
-                condition=Q(is_guarded=False)
-                | Q(credits_posted__gte=F("debits_posted") + F("debits_pending")),
-            ),
-            models.CheckConstraint(
-                name="ledger_account_counters",
-                condition=Q(
-                    debits_posted__gte=0,
-                    debits_pending__gte=0,
-                    credits_posted__gte=0,
-                    credits_pending__gte=0,
-                ),
             ),
         ]
 
@@ -92,7 +79,10 @@ class TransferQuerySet(models.QuerySet["Transfer"]):
 
 
 class Transfer(models.Model):
-    """Append-only. The id is the caller's: the same id and content again changes nothing."""
+    """Append-only. The id is the caller's: the same id and content again changes nothing.
+
+    A trigger (sql/single.sql) refuses rows whose kind, amount, accounts or `pending` do not fit.
+    """
 
     id = models.UUIDField(primary_key=True)
     number = models.BigIntegerField(help_text="Order of writing, of each guarded account its own")
@@ -135,18 +125,6 @@ class Transfer(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(
-                name="ledger_transfer_amount",
-                condition=Q(amount__gt=0) | Q(kind__in=["void", "expire"], amount=0),
-            ),
-            models.CheckConstraint(
-                name="ledger_transfer_two_accounts", condition=~Q(debit=F("credit"))
-            ),
-            models.CheckConstraint(
-                name="ledger_transfer_resolves",
-                condition=Q(kind__in=["post", "void", "expire"], pending__isnull=False)
-                | Q(kind__in=["posted", "pending"], pending__isnull=True),
-            ),
             models.UniqueConstraint(
                 fields=["pending"],
                 condition=Q(pending__isnull=False),
@@ -154,16 +132,8 @@ class Transfer(models.Model):
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["scope_id", "number"],
-                condition=Q(scope_id__isnull=False),
-                name="ledger_transfer_scope",
-            ),
-            models.Index(
-                fields=["subject_id"],
-                condition=Q(subject_id__isnull=False),
-                name="ledger_transfer_subject",
-            ),
+            models.Index(fields=["scope_id", "number"], name="ledger_transfer_scope"),
+            models.Index(fields=["subject_id"], name="ledger_transfer_subject"),
             models.Index(
                 fields=["reverses"],
                 condition=Q(reverses__isnull=False),

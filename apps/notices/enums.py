@@ -42,6 +42,9 @@ class Kind(models.TextChoices):
     CASE_DISPUTE = "case.dispute", "A payment dispute: opened, answered, decided, lapsed, paid"
     CASE_DEACTIVATION = "case.deactivation", "A deactivation: proposed, answered, decided, in force"
     CASE_BAD_FAITH = "case.bad_faith", "A bad-faith case: opened, answered, decided, lapsed"
+    CASE_GOLD_CONTEST = "case.gold_contest", "A gold contest: opened, answered, decided, lapsed"
+    GOLD_OVERTURNED = "gold.overturned", "A rejection is overturned: its known answer was wrong"
+    CASE_LIFT_CONTEST = "case.lift_contest", "A contest of a lift figure: opened, repeated, decided"
     CASE_NEAR = "case.near", "A statement in a case is due soon"
     PAYOUT_FAILED = "payout.failed", "A payout failed or was refused"
     PAYOUT_CHANGED = "payout.changed", "Where your payouts go was changed, and waits"
@@ -52,7 +55,9 @@ class Kind(models.TextChoices):
     ACCEPTED = "work.accepted", "Answers were accepted, by a person or by silence"
     REWORK = "work.rework", "The buyer asks for a second round"
     ROYALTY = "work.royalty", "A buyer uses your answers again"
+    LIFT = "work.lift", "Lift of your answers was measured, with or without a bonus"
     WIND_DOWN = "work.wind_down", "A project closed before its work was done"
+    GOLD_DEMOTED = "gold.demoted", "A known answer was taken back; scores change"
     REWORK_LAPSED = "work.rework_lapsed", "The time for a second round ended"
     OFFER = "offer", "A new project that you may work on"
     QUALIFICATION = "qualification.result", "Result of a qualification, with the retake date"
@@ -123,6 +128,11 @@ ABOUT: dict[Kind, About] = {
     Kind.CASE_DISPUTE: About(Group.DUE_PROCESS, _SIDES),
     Kind.CASE_DEACTIVATION: About(Group.DUE_PROCESS, _WORKER),
     Kind.CASE_BAD_FAITH: About(Group.DUE_PROCESS, _SIDES),
+    Kind.CASE_GOLD_CONTEST: About(Group.DUE_PROCESS, _SIDES),
+    Kind.GOLD_OVERTURNED: About(Group.DUE_PROCESS, _WORKER),
+    Kind.CASE_LIFT_CONTEST: About(
+        Group.DUE_PROCESS, "the contributor, and the buyer's owners and managers"
+    ),
     Kind.CASE_NEAR: About(Group.DUE_PROCESS, "the side that has not made its statement"),
     Kind.PAYOUT_FAILED: About(Group.DUE_PROCESS, _WORKER),
     Kind.PAYOUT_CHANGED: About(Group.DUE_PROCESS, _WORKER),
@@ -133,7 +143,13 @@ ABOUT: dict[Kind, About] = {
     Kind.ACCEPTED: About(Group.VERDICTS, _WORKER, Mail.DAILY),
     Kind.REWORK: About(Group.VERDICTS, _WORKER),
     Kind.ROYALTY: About(Group.VERDICTS, "contributors whose answers are used", Mail.DAILY),
+    Kind.LIFT: About(Group.VERDICTS, "contributors with accepted work in a project with lift"),
     Kind.WIND_DOWN: About(Group.VERDICTS, "contributors who are paid in place of notice"),
+    Kind.GOLD_DEMOTED: About(
+        Group.VERDICTS,
+        "contributors who answered it, and the buyer's owners and managers",
+        Mail.DAILY,
+    ),
     Kind.REWORK_LAPSED: About(Group.VERDICTS, _WORKER),
     Kind.OFFER: About(
         Group.OFFERS, "contributors whose profile and credentials fit a tier", Mail.DAILY

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import monotonic
 
-from django.db.models import F, Sum
+from django.db.models import F, Q, QuerySet, Sum
 from django.urls import reverse
 
 from apps.accounts.queries import staff_ids
@@ -25,8 +25,8 @@ from apps.payments.enums import CallState
 from apps.payments.models import OutboxCall, StripeBalance
 from apps.projects.enums import ProjectState
 from apps.projects.models import Project
-from apps.work.enums import AssignmentState
-from apps.work.models import Assignment
+from apps.work.enums import AssignmentState, PoolState
+from apps.work.models import Assignment, LiftPool
 
 # The sweeps run every few seconds; so late means that they do not.
 LATE = dt.timedelta(hours=1)
@@ -41,6 +41,8 @@ SETTLED = frozenset(
 )
 # What assignments are paid from.
 _FUNDING = (Purpose.HELD, Purpose.SEATS)
+# What stays of a closed project until its last lift run is paid and cannot be contested any more.
+_OF_LIFT = (Purpose.LIFT, Purpose.COMPUTE)
 _HELD = F("held_pay") + F("held_fee") + F("held_extra")
 
 
@@ -166,7 +168,11 @@ def _closed_projects(_now: dt.datetime) -> str | None:
     if row is not None:
         return f"Assignment {row.id} of the closed project {row.project_id} still holds {row.held}."
     account = (
-        AccountRow.objects.filter(purpose__in=_FUNDING, scope_id__in=closed.values("id"))
+        AccountRow.objects.filter(
+            Q(purpose__in=_FUNDING)
+            | Q(purpose__in=_OF_LIFT) & ~Q(scope_id__in=_open_pools().values("project_id")),
+            scope_id__in=closed.values("id"),
+        )
         .exclude(credits_posted=F("debits_posted"))
         .order_by("id")
         .first()
@@ -175,6 +181,27 @@ def _closed_projects(_now: dt.datetime) -> str | None:
         return None
     left = written(account.balance, account.currency)
     return f"The closed project {account.scope_id} still holds {left}."
+
+
+def _open_pools() -> QuerySet[LiftPool]:
+    return LiftPool.objects.exclude(state=PoolState.RETURNED)
+
+
+def _pools(now: dt.datetime) -> str | None:
+    """A pool's row says what its account paid, and nothing stays in it for longer than it may."""
+    for pool in LiftPool.objects.select_related("project").order_by("id"):
+        account = ledger.find_account(
+            Purpose.LIFT,
+            currency=pool.project.currency,
+            holder=pool.org_id,
+            scope=pool.project_id,
+        )
+        if account.credits_posted != pool.amount:
+            return f"The lift pool {pool.id} is {pool.amount}, {account.credits_posted} was put in."
+        is_late = pool.due_at is not None and pool.due_at < now - LATE
+        if pool.state == PoolState.PAID and is_late:
+            return f"The rest of the lift pool {pool.id} was due at {pool.due_at:%Y-%m-%d %H:%M}."
+    return None
 
 
 def _reserves(_now: dt.datetime) -> str | None:
@@ -199,6 +226,7 @@ _CHECKS: tuple[tuple[str, Callable[[dt.datetime], str | None]], ...] = (
     ("Reserves of assignments equal what the ledger has pending", _reserves),
     ("Nothing is held for work that is decided", _settled_holds),
     ("Closed projects hold nothing", _closed_projects),
+    ("Lift pools are what their accounts say, and none is overdue", _pools),
     ("Stripe holds at least what belongs to others", _solvency),
     ("The mirror of Stripe equals the balance that Stripe told last", _clearing),
 )

@@ -148,6 +148,10 @@ def staff_dashboard(actor: Actor) -> StaffDashboard:
     )
 
 
+# Accounts of a project: what was put in for its work, its qualifications and its lift.
+_OF_PROJECTS = (Purpose.HELD, Purpose.SEATS, Purpose.LIFT, Purpose.COMPUTE)
+
+
 @dataclass(frozen=True, slots=True)
 class Books:
     """Minor units. Solvent: Stripe holds at least what belongs to others."""
@@ -188,7 +192,7 @@ def books(actor: Actor) -> list[Books]:
             currency=currency,
             at_stripe=told.get(currency),
             contributors=sums.get((currency, Purpose.PAYABLE), 0),
-            held=sums.get((currency, Purpose.HELD), 0) + sums.get((currency, Purpose.SEATS), 0),
+            held=sum(sums.get((currency, purpose), 0) for purpose in _OF_PROJECTS),
             wallets=sums.get((currency, Purpose.WALLET), 0),
         )
         for currency in currencies

@@ -67,6 +67,24 @@ IMPORT_TRANSITIONS: dict[str, frozenset[str]] = {
 }
 
 
+class GoldState(models.TextChoices):
+    """Computed from a gold answer's row. Suspect (by statistics) and contested (by a contributor)
+    still count; demoted never counts again.
+    """
+
+    STANDING = "standing"
+    SUSPECT = "suspect"
+    CONTESTED = "contested"
+    DEMOTED = "demoted"
+
+
+class AnnotatorKind(models.TextChoices):
+    """Who answers besides people. Never paid, never in people's agreement, always marked."""
+
+    MODEL = "model", "Model"
+    FUNCTION = "function", "Labelling function"
+
+
 class ItemPurpose(models.TextChoices):
     WORK = "work"
     QUALIFICATION = "qualification"

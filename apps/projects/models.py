@@ -10,6 +10,8 @@ from apps.core.errors import Conflict
 from apps.core.models import Row
 from apps.organizations.models import OfOrganizationQuerySet, Organization
 from apps.projects.enums import (
+    AnnotatorKind,
+    GoldState,
     ImportState,
     ItemPurpose,
     ItemState,
@@ -140,6 +142,14 @@ class Item(models.Model):
     open_slots = models.IntegerField(default=1)
     sort_key = models.BigIntegerField()
     broken_reports = models.PositiveIntegerField(default=0)
+    asked = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        help_text="Thousandths of a bit that another answer is expected to teach; 0: not asked for",
+    )
+    exposed = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="How often it was given as one with a known answer"
+    )
 
     objects = OfOrganizationQuerySet.as_manager()
 
@@ -157,6 +167,12 @@ class Item(models.Model):
                 fields=["project", "sort_key", "id"],
                 name="item_open",
                 condition=Q(open_slots__gt=0, state="active", purpose="work"),
+            ),
+            # What the last plan asks for comes before the walk, the most telling first.
+            models.Index(
+                fields=["project", "-asked", "sort_key"],
+                name="item_asked",
+                condition=Q(open_slots__gt=0, state="active", purpose="work", asked__gt=0),
             ),
             models.Index(fields=["project", "id"], name="item_of_project"),
             models.Index(
@@ -181,17 +197,66 @@ class GoldAnswer(models.Model):
     answer = models.JSONField()
     answer_key = models.CharField(max_length=200)
     explanation = models.TextField(blank=True, help_text="Feedback after a qualification")
+    authored_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Who uploaded it; never decides a contest of it",
+    )
+    contested_until = models.DateTimeField(
+        null=True, help_text="While a contest is open: when silence decides it"
+    )
+    # Taken back for good, by a person or by the silence on a contest.
     demoted_at = models.DateTimeField(null=True)
+    demoted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    demoted_case = models.UUIDField(null=True, help_text="The contest that it was demoted in")
+    demoted_reason = models.TextField(blank=True, db_default="")
+    # What the last run says of it; rests nothing on it but a look by a person.
+    answers = models.PositiveIntegerField(default=0, db_default=0)
+    against = models.FloatField(null=True, help_text="Share of them that differs")
+    wrong = models.FloatField(null=True, help_text="Probability that the gold is wrong")
+    is_suspect = models.BooleanField(default=False, db_default=False)
 
     objects = OfOrganizationQuerySet.as_manager()
 
     class Meta:
+        constraints = [
+            # That it is never undone is said in sql/demotion.sql.
+            models.CheckConstraint(
+                name="gold_demoted_by_somebody",
+                condition=Q(demoted_at=None, demoted_by=None, demoted_case=None, demoted_reason="")
+                | Q(demoted_at__isnull=False)
+                & (Q(demoted_by__isnull=False) | Q(demoted_case__isnull=False))
+                & ~Q(demoted_reason=""),
+            ),
+        ]
         indexes = [
             # A claim that is given a known answer walks a few of these from a random place.
             models.Index(
                 fields=["project", "item"], name="gold_in_use", condition=Q(demoted_at=None)
             ),
+            # Scores are computed anew after a demotion.
+            models.Index(
+                fields=["project", "demoted_at"],
+                name="gold_demoted",
+                condition=Q(demoted_at__isnull=False),
+            ),
         ]
+
+    def __str__(self) -> str:
+        return f"gold of {self.item_id}"
+
+    @property
+    def standing(self) -> GoldState:
+        """A person's decision comes before a contributor's doubt, and that before statistics."""
+        if self.demoted_at is not None:
+            return GoldState.DEMOTED
+        if self.contested_until is not None:
+            return GoldState.CONTESTED
+        return GoldState.SUSPECT if self.is_suspect else GoldState.STANDING
 
 
 class Asset(Row):
@@ -215,11 +280,18 @@ class Asset(Row):
 
 
 class ItemImport(Row):
-    """One uploaded file of items, streamed in by a worker; resumed when the worker dies."""
+    """One uploaded file, streamed in by a worker; resumed when the worker dies.
+
+    Of items, or of answers that models or labelling functions gave to them: then `annotators` says
+    which, and withdrawing takes all of its answers out again.
+    """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="imports")
     org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
     purpose = models.CharField(max_length=13, choices=ItemPurpose, default=ItemPurpose.WORK)
+    annotators = models.CharField(
+        max_length=8, choices=AnnotatorKind, blank=True, db_default="", help_text="Empty: items"
+    )
     state = models.CharField(max_length=9, choices=ImportState, default=ImportState.QUEUED)
     name = models.CharField(max_length=200)
     sha256 = models.CharField(max_length=64)
@@ -237,8 +309,17 @@ class ItemImport(Row):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
     finished_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
 
     objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="import_withdrawn_of_answers",
+                condition=Q(withdrawn_at=None) | ~Q(annotators="") & Q(state="done"),
+            ),
+        ]
 
 
 class StagedItem(models.Model):
@@ -261,6 +342,52 @@ class StagedItem(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["load", "external_id"], name="staged_external_id"),
+        ]
+
+
+class StagedAnswer(models.Model):
+    """Good rows of an import of answers that is not finished."""
+
+    load = models.ForeignKey(ItemImport, on_delete=models.CASCADE, related_name="staged_answers")
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    line = models.PositiveIntegerField()
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="+")
+    annotator = models.CharField(max_length=80)
+    answer = models.JSONField()
+    answer_key = models.CharField(max_length=200)
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["load", "item", "annotator"], name="staged_answer_once"
+            ),
+        ]
+
+
+class AnnotatorAnswer(Row):
+    """An answer that no person gave: a model's or a labelling function's, as the buyer sent it."""
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="annotator_answers")
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    load = models.ForeignKey(ItemImport, on_delete=models.PROTECT, related_name="answers")
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="annotator_answers")
+    kind = models.CharField(max_length=8, choices=AnnotatorKind)
+    annotator = models.CharField(max_length=80)
+    answer = models.JSONField()
+    answer_key = models.CharField(max_length=200)
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["item", "kind", "annotator"], name="annotator_answer_once"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["project", "id"], name="annotator_answer_of_project"),
         ]
 
 

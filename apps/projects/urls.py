@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.projects.views import items, overview, running, wizard
+from apps.projects.views import annotators, items, overview, running, wizard
 
 app_name = "projects"
 urlpatterns = [
@@ -15,11 +15,17 @@ urlpatterns = [
     path("<uuid:project_id>/publish/", wizard.publish, name="publish"),
     path("<uuid:project_id>/items/", items.index, name="items"),
     path("<uuid:project_id>/items/upload/", items.upload, name="upload"),
+    path("<uuid:project_id>/items/annotators/", annotators.index, name="annotators"),
     path("<uuid:project_id>/pictures/", items.pictures, name="pictures"),
     path("<uuid:project_id>/imports/<uuid:import_id>/", items.load, name="import"),
     path("<uuid:project_id>/imports/<uuid:import_id>/keep/", items.keep, name="import-keep"),
     path(
         "<uuid:project_id>/imports/<uuid:import_id>/discard/", items.discard, name="import-discard"
+    ),
+    path(
+        "<uuid:project_id>/imports/<uuid:import_id>/withdraw/",
+        annotators.withdraw,
+        name="import-withdraw",
     ),
     path(
         "<uuid:project_id>/imports/<uuid:import_id>/refused.csv",

@@ -17,3 +17,48 @@ RUN_TRANSITIONS: dict[str, frozenset[str]] = {
     RunState.DONE: frozenset(),
     RunState.FAILED: frozenset({RunState.QUEUED}),
 }
+
+
+class LiftState(models.TextChoices):
+    """A lift run. Its chunks are taken one by one, by as many workers as there are."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+LIFT_TRANSITIONS: dict[str, frozenset[str]] = {
+    LiftState.QUEUED: frozenset({LiftState.RUNNING, LiftState.FAILED, LiftState.CANCELLED}),
+    LiftState.RUNNING: frozenset({LiftState.DONE, LiftState.FAILED, LiftState.CANCELLED}),
+    LiftState.DONE: frozenset(),
+    # What was wrong with a run is not mended by itself: a repeat is another run.
+    LiftState.FAILED: frozenset(),
+    LiftState.CANCELLED: frozenset(),
+}
+
+
+class Grouping(models.TextChoices):
+    """Whose rows are taken together; only that by contributor pays."""
+
+    CONTRIBUTOR = "contributor", "Contributor"
+    BATCH = "batch", "Week of acceptance"
+    TIER = "tier", "Tier"
+    KIND = "kind", "Kind of item"
+
+
+class Reason(models.TextChoices):
+    """Why there is a lift run."""
+
+    ASKED = "asked", "Asked for by the buyer"
+    ROUND = "round", "After a settlement"
+    CLOSE = "close", "At the close: it pays the pool"
+    CONTEST = "contest", "A contest: repeated by an administrator"
+
+
+class Payer(models.TextChoices):
+    """Whose money the computing is; never a contributor's."""
+
+    BUYER = "buyer"
+    PLATFORM = "platform"

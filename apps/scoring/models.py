@@ -1,18 +1,21 @@
 """Scoring runs: what was computed over which answers, by which code, with which result."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
 from apps.core.models import Row
 from apps.organizations.models import OfOrganizationQuerySet, Organization
 from apps.projects.models import Project
-from apps.scoring.enums import RunState
+from apps.scoring.enums import Grouping, LiftState, Payer, Reason, RunState
 
 # Result file of gpu_jobs → the field that names its blob.
 FILES = {
     "labels.parquet": "labels_sha256",
     "scores.parquet": "scores_sha256",
     "workers.parquet": "workers_sha256",
+    "gold_items.parquet": "gold_items_sha256",
+    "signals.parquet": "signals_sha256",
 }
 # To so much a published alpha equals the package's.
 PARITY = 1e-9
@@ -44,6 +47,8 @@ class ScoringRun(Row):
     labels_sha256 = models.CharField(max_length=64, blank=True)
     scores_sha256 = models.CharField(max_length=64, blank=True)
     workers_sha256 = models.CharField(max_length=64, blank=True)
+    gold_items_sha256 = models.CharField(max_length=64, blank=True, db_default="")
+    signals_sha256 = models.CharField(max_length=64, blank=True, db_default="")
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
     message = models.CharField(max_length=200, blank=True)
@@ -91,3 +96,106 @@ class AlphaCheck(Row):
     def is_equal(self) -> bool:
         """Within the bound that parity is promised to; also where there is nothing to compare."""
         return self.difference is None or self.difference <= PARITY
+
+
+class LiftRun(Row):
+    """One lift run. `input_sha256` names a Parquet of accepted answers and the held-out test set.
+
+    Groups stand in it under pseudonyms that follow from `key`, so the file can go out as it is.
+    Runs of one `round` measure the same answers by different groupings.
+    """
+
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="lift_runs")
+    round = models.UUIDField(help_text="Runs over the same answers")
+    grouping = models.CharField(max_length=11, choices=Grouping)
+    reason = models.CharField(max_length=8, choices=Reason)
+    payer = models.CharField(max_length=8, choices=Payer, default=Payer.BUYER)
+    state = models.CharField(max_length=9, choices=LiftState, default=LiftState.QUEUED)
+    input_sha256 = models.CharField(max_length=64)
+    input_rows = models.PositiveIntegerField(help_text="Of training")
+    test_rows = models.PositiveIntegerField()
+    groups = models.PositiveIntegerField()
+    params = models.JSONField(default=dict)
+    seed = models.PositiveBigIntegerField(default=0)
+    version = models.PositiveSmallIntegerField(help_text="Of the kind")
+    key = models.BinaryField(help_text="Of the pseudonyms")
+    code_version = models.CharField(max_length=64, blank=True)
+    environment = models.JSONField(default=dict)
+    result = models.JSONField(null=True)
+    groups_sha256 = models.CharField(max_length=64, blank=True)
+    examples_sha256 = models.CharField(max_length=64, blank=True)
+    done = models.PositiveIntegerField(default=0, help_text="Chunks")
+    total = models.PositiveIntegerField(default=0, help_text="Chunks at most; 0 before it began")
+    milliseconds = models.PositiveBigIntegerField(
+        default=0, help_text="Computing, by the clocks of the workers"
+    )
+    charged = models.BigIntegerField(default=0, help_text="Minor units, booked from the project")
+    charged_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    claimed_at = models.DateTimeField(null=True, help_text="Renewed while a worker lives")
+    finished_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=500, blank=True)
+    handled_at = models.DateTimeField(null=True, help_text="Taken by the floor above")
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                name="lift_run_done_has_result",
+                condition=~Q(state="done") | Q(result__isnull=False, finished_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="lift_run_charge",
+                condition=Q(charged=0) | Q(charged__gt=0, payer="buyer"),
+            ),
+            # Two clicks at once ask for one run.
+            models.UniqueConstraint(
+                fields=["project", "grouping", "payer"],
+                condition=Q(state__in=["queued", "running"]),
+                name="lift_run_one_at_a_time",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["project", "-created_at"], name="lift_run_of_project"),
+            models.Index(
+                fields=["state"],
+                condition=Q(state__in=["queued", "running"]),
+                name="lift_run_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.grouping} {self.id} ({self.state})"
+
+    @property
+    def seconds(self) -> float:
+        return self.milliseconds / 1000
+
+
+class LiftChunk(Row):
+    """A part of a lift run that one worker has taken; another takes it when that one is silent."""
+
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    run = models.ForeignKey(LiftRun, on_delete=models.CASCADE, related_name="chunks")
+    number = models.PositiveIntegerField()
+    worker = models.CharField(max_length=120)
+    attempts = models.PositiveSmallIntegerField(default=1)
+    taken_at = models.DateTimeField(help_text="Real time, renewed while its worker lives")
+    done_at = models.DateTimeField(null=True)
+    milliseconds = models.PositiveBigIntegerField(default=0)
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "number"], name="lift_chunk_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} of {self.run_id}"

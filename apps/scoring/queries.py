@@ -12,7 +12,7 @@ from apps.core import blobs
 from apps.core.tenancy import Actor
 from apps.scoring import rules
 from apps.scoring.enums import RunState
-from apps.scoring.models import FILES, ScoringRun
+from apps.scoring.models import FILES, LiftRun, ScoringRun
 from gpu_jobs import runner
 from gpu_jobs.contracts import Spec
 
@@ -29,6 +29,15 @@ def latest_done(project_id: uuid.UUID, actor: Actor) -> ScoringRun | None:
         .filter(project_id=project_id, state=RunState.DONE)
         .first()
     )
+
+
+def latest_taken(project_id: uuid.UUID) -> ScoringRun | None:
+    """The newest run of quality whose scores stand on the answers; for tasks, which see only the
+    rows of their organization.
+    """
+    return ScoringRun.objects.filter(
+        project_id=project_id, kind="quality", state=RunState.DONE, handled_at__isnull=False
+    ).first()
 
 
 def history(project_id: uuid.UUID, actor: Actor, *, most: int = 120) -> list[dict]:
@@ -57,11 +66,23 @@ def spec_of(run: ScoringRun) -> Spec:
     )
 
 
+def lift_spec(run: LiftRun) -> Spec:
+    """As `spec_of`, for a lift run."""
+    return Spec(
+        kind="lift",
+        input=str(blobs.path(run.input_sha256)),
+        params=run.params,
+        seed=run.seed,
+        version=run.version,
+    )
+
+
 def recompute(run: ScoringRun) -> tuple[rules.Comparison, dict[str, pa.Table]]:
     """A finished run computed again from its stored input; nothing is written.
 
     The comparison, and the files that came out by name. Raises NotThere when a file of it is gone
-    and InputError when this code computes another version of the kind.
+    and InputError when this code computes no such version of the kind. Of an older version the
+    figures whose rules have changed since are set apart.
     """
     with tempfile.TemporaryDirectory() as folder:
         workdir = Path(folder)
@@ -75,4 +96,5 @@ def recompute(run: ScoringRun) -> tuple[rules.Comparison, dict[str, pa.Table]]:
         for name, field in FILES.items()
         if (stored := getattr(run, field)) and name in found
     ]
-    return rules.Comparison(pairs, files, added), found
+    kept, changed = rules.without_changed(pairs, runner.CHANGED.get((run.kind, run.version), {}))
+    return rules.Comparison(kept, files, added, changed), found

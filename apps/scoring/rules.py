@@ -80,11 +80,14 @@ class FilePair:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`added` are figures that the code of today computes and the stored result does not have."""
+    """`added` are figures that the code of today computes and the stored result does not have;
+    `changed` those that it computes by other rules, with the reason: they are no difference.
+    """
 
     pairs: list[Pair]
     files: list[FilePair]
     added: list[str] = field(default_factory=list)
+    changed: list[tuple[Pair, str]] = field(default_factory=list)
 
     @property
     def is_same(self) -> bool:
@@ -143,6 +146,21 @@ def compare_tables(name: str, stored: pa.Table, found: pa.Table) -> FilePair:
         apart = pc.max(pc.abs(pc.subtract(one, two))).as_py()
         largest = max(largest, apart or 0.0)
     return FilePair(name, is_same=False, largest=largest)
+
+
+def without_changed(
+    pairs: list[Pair], rules: Mapping[str, str]
+) -> tuple[list[Pair], list[tuple[Pair, str]]]:
+    """Figures that must come out again, and those whose rules changed: beginning of name → why."""
+    kept, changed = [], []
+    for pair in pairs:
+        found = [why for name, why in rules.items() if f"{pair.name}.".startswith(f"{name}.")]
+        why = found[0] if found else ""
+        if why:
+            changed.append((pair, why))
+        else:
+            kept.append(pair)
+    return kept, changed
 
 
 class _Missing:

@@ -62,6 +62,12 @@ class TaskType(Protocol):
     def export_row(self, config: Mapping, payload: Mapping, answer: Mapping) -> dict:
         """Flat columns for a release."""
 
+    def lift_recipes(self, config: Mapping) -> dict[str, str]:
+        """Recipe of `gpu_jobs.lift` → its name in words, the usual one first; empty: no lift."""
+
+    def lift_input(self, config: Mapping, payload: Mapping) -> dict[str, str]:
+        """What a model reads of an item: `text` [and `text_b`], or `image`, a picture's name."""
+
     def sample(self, config: Mapping) -> dict:
         """A payload to show before there are items."""
 

@@ -71,3 +71,18 @@ class GiveBackReason(models.TextChoices):
     SKIP = "skip", "Skipped"
     GIVEN_BACK = "given_back", "Given back"
     BROKEN = "broken", "The item is broken"
+
+
+class PoolState(models.TextChoices):
+    """The lift pool of a project that has closed."""
+
+    WAITING = "waiting"  # for the run that pays it
+    PAID = "paid"  # bonuses are booked; the rest stays while they can be contested
+    RETURNED = "returned"  # the rest is back in the wallet
+
+
+POOL_TRANSITIONS: dict[str, frozenset[str]] = {
+    PoolState.WAITING: frozenset({PoolState.PAID}),
+    PoolState.PAID: frozenset({PoolState.RETURNED}),
+    PoolState.RETURNED: frozenset(),
+}

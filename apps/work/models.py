@@ -14,12 +14,14 @@ from apps.ledger.enums import Purpose
 from apps.organizations.models import OfOrganizationQuerySet, Organization
 from apps.projects.models import CriteriaVersion, Item, Project
 from apps.projects.rules import Facts, Kind, LineKind, Stage
-from apps.scoring.models import ScoringRun
+from apps.scoring.enums import Reason
+from apps.scoring.models import LiftRun, ScoringRun
 from apps.work.enums import (
     AssignmentState,
     Decider,
     EnrolmentState,
     GiveBackReason,
+    PoolState,
     VerdictOutcome,
 )
 
@@ -91,6 +93,9 @@ class Enrolment(TwoSided):
     gold_lower = models.DecimalField(
         max_digits=6, decimal_places=4, null=True, help_text="Lower 90% bound of accuracy"
     )
+    gold_unsure = models.FloatField(
+        null=True, help_text="0 to 1: how unsure the last run is of the side of the bar; null: none"
+    )
     unreviewed_held = models.BigIntegerField(
         default=0, help_text="Reserved, unreviewed, or paid without an acceptance"
     )
@@ -101,6 +106,10 @@ class Enrolment(TwoSided):
             models.UniqueConstraint(fields=["contributor", "project"], name="enrolment_once"),
             models.CheckConstraint(
                 name="enrolment_gold", condition=Q(gold_correct__lte=F("gold_count"))
+            ),
+            models.CheckConstraint(
+                name="enrolment_gold_unsure",
+                condition=Q(gold_unsure=None) | Q(gold_unsure__gte=0, gold_unsure__lte=1),
             ),
         ]
         indexes = [models.Index(fields=["project"], name="enrolment_of_project")]
@@ -360,6 +369,12 @@ class Submission(TwoSided):
                 name="submission_off_label",
                 condition=Q(scores__label=False),
             ),
+            # Missed known answers, which can be contested.
+            models.Index(
+                fields=["contributor", "project"],
+                name="submission_off_gold",
+                condition=Q(scores__gold=False),
+            ),
             models.Index(fields=["project", "submitted_at"], name="submission_of_project"),
         ]
 
@@ -467,7 +482,8 @@ class EarningLine(TwoSided):
             # What the platform pays out of its own fee: the buyer pays nothing.
             models.CheckConstraint(
                 name="line_fee_not_negative",
-                condition=Q(fee__gte=0) | Q(kind=LineKind.CASE_TIME.value, gross=0),
+                condition=Q(fee__gte=0)
+                | Q(kind__in=[LineKind.CASE_TIME.value, LineKind.LIFT_BONUS.value], gross=0),
             ),
             models.CheckConstraint(
                 name="line_of_something",
@@ -504,6 +520,48 @@ class Earnings(TwoSided):
         return f"{self.net} {self.currency} for {self.assignments}"
 
 
+class OverlapPlan(Row):
+    """What was made of a run: which items got another answer, which were closed as sure enough.
+
+    `error` is a share of 1. `wrong` of `checked` are labels of known items that the same rule takes
+    for sure: how far the promise can be believed.
+    """
+
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="plans")
+    run = models.OneToOneField(ScoringRun, on_delete=models.PROTECT, related_name="plan")
+    at = models.DateTimeField()
+    sure = models.PositiveIntegerField(help_text="Items with a label that is sure enough")
+    unsure = models.PositiveIntegerField(help_text="Items with answers, and not sure enough")
+    exhausted = models.PositiveIntegerField(help_text="Of those: nothing more is asked for")
+    opened = models.PositiveIntegerField(help_text="Answers more that can be given since")
+    closed = models.PositiveIntegerField(help_text="Answers that are no longer asked for")
+    unfunded = models.PositiveIntegerField(help_text="Wanted, and not covered by the budget")
+    saved = models.PositiveIntegerField(help_text="Answers less than the most for sure items")
+    added = models.PositiveIntegerField(help_text="Answers more than the least, over all items")
+    error = models.FloatField(null=True, help_text="Expected, mean over the sure labels")
+    wrong = models.PositiveIntegerField()
+    checked = models.PositiveIntegerField()
+    is_from_gold = models.BooleanField(help_text="Whether known answers calibrated it")
+    note = models.CharField(max_length=300, blank=True, help_text="Why there is none")
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                name="plan_counts",
+                condition=Q(exhausted__lte=F("unsure"), wrong__lte=F("checked"))
+                & (Q(error=None) | Q(error__gte=0, error__lte=1)),
+            ),
+        ]
+        indexes = [models.Index(fields=["project", "-at"], name="plan_of_project")]
+
+    def __str__(self) -> str:
+        return f"{self.opened} more, {self.closed} fewer"
+
+
 class Score(TwoSided):
     """What the last run of a week says of a contributor on a project; its id can be recomputed.
 
@@ -529,6 +587,11 @@ class Score(TwoSided):
     more_right = models.PositiveIntegerField(
         null=True, help_text="Right gold answers to the bar; null: too many to say"
     )
+    signals = models.JSONField(
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        help_text="Signal → whether it speaks, of those with enough answers to judge by",
+    )
 
     class Meta:
         constraints = [
@@ -548,3 +611,179 @@ class Score(TwoSided):
 
     def __str__(self) -> str:
         return f"{self.agreed} of {self.labelled} in the week of {self.week}"
+
+
+class OnlineState(models.Model):
+    """What answers since the last full run have changed in a project's scores.
+
+    The state itself is the run's answers and, in their order, the `OnlineAnswer` rows: it can be
+    built again from these wherever a worker is. `reason` says why there is none.
+    """
+
+    project = models.OneToOneField(
+        Project, on_delete=models.CASCADE, primary_key=True, related_name="online"
+    )
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    run = models.ForeignKey(ScoringRun, on_delete=models.PROTECT, related_name="+")
+    added = models.PositiveIntegerField(default=0, help_text="Answers since the run")
+    waiting = models.PositiveIntegerField(default=0, help_text="Of new classes: for the next run")
+    figures = models.JSONField(default=dict)
+    difference = models.JSONField(
+        default=dict, help_text="How far the state before this run was from the run"
+    )
+    reason = models.CharField(max_length=300, blank=True)
+    updated_at = models.DateTimeField()
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+
+class OnlineAnswer(models.Model):
+    """An answer that was added to the state, once; `number` is its place among them."""
+
+    submission = models.OneToOneField(
+        Submission, on_delete=models.CASCADE, primary_key=True, related_name="online"
+    )
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    number = models.PositiveIntegerField()
+    is_counted = models.BooleanField(help_text="Not when its class is new: it waits for the run")
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "number"], name="online_answer_number"),
+        ]
+
+
+class OnlineScore(TwoSided):
+    """A contributor's expected share of right answers at the last full run and since."""
+
+    run = models.ForeignKey(ScoringRun, on_delete=models.PROTECT, related_name="+")
+    answers = models.PositiveIntegerField(help_text="Own answers since the run")
+    before = models.FloatField()
+    now = models.FloatField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["contributor", "project"], name="online_score_once"),
+        ]
+
+
+class LiftRound(Row):
+    """One measuring of lift that was asked for; a worker writes its rows and begins its runs."""
+
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="lift_rounds")
+    reason = models.CharField(max_length=8, choices=Reason)
+    asked_at = models.DateTimeField()
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    seed = models.PositiveBigIntegerField(default=0)
+    begun_at = models.DateTimeField(null=True, help_text="Its runs are queued, or it is refused")
+    note = models.CharField(max_length=300, blank=True, help_text="Why nothing was measured")
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-asked_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "reason"],
+                condition=Q(begun_at=None),
+                name="lift_round_one_waits",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reason} of {self.asked_at:%Y-%m-%d}"
+
+
+class LiftPool(Row):
+    """The lift pool of a project from its close on: until then it just lies in its account."""
+
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    project = models.OneToOneField(Project, on_delete=models.PROTECT, related_name="lift_pool")
+    state = models.CharField(max_length=8, choices=PoolState, default=PoolState.WAITING)
+    amount = models.BigIntegerField(help_text="As the criteria promise it, fee included")
+    closed_at = models.DateTimeField()
+    run = models.ForeignKey(
+        LiftRun, null=True, on_delete=models.PROTECT, related_name="+", help_text="That paid it"
+    )
+    net = models.BigIntegerField(default=0)
+    fee = models.BigIntegerField(default=0)
+    people = models.PositiveIntegerField(default=0, help_text="Who got a part")
+    note = models.CharField(max_length=300, blank=True, help_text="Why nobody got one")
+    paid_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True, help_text="When the rest goes back")
+    returned_at = models.DateTimeField(null=True)
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="pool_never_more",
+                condition=Q(net__gte=0, fee__gte=0, amount__gte=F("net") + F("fee")),
+            ),
+            models.CheckConstraint(
+                name="pool_times",
+                condition=Q(state="waiting", paid_at=None, returned_at=None)
+                | Q(state="paid", paid_at__isnull=False, due_at__isnull=False, returned_at=None)
+                | Q(state="returned", paid_at__isnull=False, returned_at__isnull=False),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["state"], name="pool_open", condition=~Q(state="returned")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} of {self.project_id} ({self.state})"
+
+    @property
+    def gross(self) -> int:
+        return self.net + self.fee
+
+
+class LiftScore(TwoSided):
+    """What a lift run says of one contributor, in units of the run's metric; append-only.
+
+    `net` and `fee` are what it paid: nothing for a run that does not pay the pool.
+    """
+
+    run = models.ForeignKey(LiftRun, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=8, choices=Reason)
+    at = models.DateTimeField()
+    group = models.CharField(max_length=40, help_text="The pseudonym in the run's file")
+    rows = models.PositiveIntegerField(help_text="Accepted answers that models were trained on")
+    value = models.FloatField()
+    error = models.FloatField(null=True)
+    low = models.FloatField(null=True)
+    high = models.FloatField(null=True)
+    significant = models.CharField(max_length=8, blank=True, help_text="positive or negative")
+    part = models.BigIntegerField(default=0, help_text="Of the pool, fee included")
+    net = models.BigIntegerField(default=0)
+    fee = models.BigIntegerField(default=0)
+    facts = models.JSONField(default=dict, help_text="Metric, model, method, seed, input, command")
+    examples = models.JSONField(default=list, help_text="Own answers that helped or hurt most")
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "contributor"], name="lift_score_once"),
+            models.CheckConstraint(
+                name="lift_score_only_adds",
+                condition=Q(net__gte=0, fee__gte=0, part__gte=F("net") + F("fee")),
+            ),
+            # Invariant 10, in the database: an interval that holds zero is paid nothing.
+            models.CheckConstraint(
+                name="lift_score_pays_above_zero",
+                condition=Q(net=0, fee=0) | Q(low__gt=0),
+            ),
+        ]
+        indexes = [models.Index(fields=["project", "-at"], name="lift_score_of_project")]
+
+    def __str__(self) -> str:
+        return f"{self.value:+.4f} of {self.group}"

@@ -16,6 +16,7 @@ from gpu_jobs.aggregation.ordinal import ordinal
 from gpu_jobs.aggregation.tally import Tally
 from gpu_jobs.answers import Answers
 from gpu_jobs.contracts import InputError
+from gpu_jobs.device import VARIABLE
 
 CLASSES = ("choice", "pairwise", "ordinal")
 ORDINAL, STANDING = "ordinal", "bradley-terry"
@@ -36,8 +37,8 @@ def add(commands: "argparse._SubParsersAction[Any]", common: argparse.ArgumentPa
     join.add_argument("--seed", type=int, default=0, help="of random starts")
     join.add_argument(
         "--device",
-        choices=backend.DEVICES,
-        help=f"where classes are computed (default: ${backend.VARIABLE}, else cpu)",
+        metavar="cpu|cuda",
+        help=f"where classes are computed (default: {VARIABLE}, else cpu)",
     )
     join.add_argument("--out", type=Path, metavar="LABELS", help=".csv or .parquet")
     join.set_defaults(command=run)

@@ -87,6 +87,10 @@ class DawidSkene:
         matrix[:, self.pair_value[mine]] = self.error[mine].T
         return matrix
 
+    def class_at(self, item: np.ndarray, value: np.ndarray) -> np.ndarray:
+        """float64 (m,): probability that the class of item[j] is value[j]."""
+        return np.asarray(self.posterior[item, value])
+
     def predictive(self, item: np.ndarray, worker: np.ndarray, value: np.ndarray) -> np.ndarray:
         """float64 (m,): probability that worker[j] answers item[j] with value[j]."""
         classes = self.error.shape[1]
@@ -183,6 +187,8 @@ class _Em:
     A pass takes the items block by block: what their answers say under the present parameters,
     their posterior, and what it adds to the next parameters. So a posterior is always one step
     ahead: `posterior` is the one that made the parameters, `following` the one that they make.
+    With one block only there is nothing to save, and the next parameters wait until they are asked
+    for.
     """
 
     def __init__(self, tally: Tally, prior: Prior | None, *, bound: bool) -> None:
@@ -198,16 +204,16 @@ class _Em:
         self.priors = self.backend.full(tally.classes, 0.0)
         self.total = self.backend.full((tally.classes, tally.workers), 0.0)
         self.pseudo = None if prior is None else _Pseudo.of(prior, tally)
+        self.waits = len(tally.blocks) == 1
         self.sums = self.previous = self._nothing()
         # Σ T E over items and classes: T the posterior before, E its answers' evidence now.
         self.crossed = 0.0
 
     def begin(self, start: np.ndarray) -> None:
         """Parameters from a posterior (C, I) on the CPU, and the posterior that they make."""
-        found = self._nothing()
+        found, whole = self._nothing(), self.backend.array(start)
         for block in self.tally.blocks:
-            some = self.backend.array(np.ascontiguousarray(start[:, block.items]))
-            self._add(found, some, block)
+            self._add(found, whole[:, block.items], block)
         self._maximise(found)
         if len(self.tally):
             self._sweep()
@@ -215,6 +221,8 @@ class _Em:
     def step(self) -> None:
         """One iteration: the posterior of the present parameters, and parameters from it."""
         self.posterior, self.following = self.following, self.posterior
+        if self.waits:
+            self._add(self.sums, self.posterior, self.tally.blocks[0])
         self._maximise(self.sums)
         self._sweep()
 
@@ -254,7 +262,7 @@ class _Em:
         for block in self.tally.blocks:
             joint = xp.stack([block.pairs_of_items.sum(row) for row in self.log_error])
             if self.bound:
-                self.crossed += float((self.posterior[:, block.items] * joint).sum())
+                self.crossed += _dot(self.posterior[:, block.items], joint)
             joint += log_priors
             top = xp.amax(joint, axis=0)
             joint -= top
@@ -264,11 +272,12 @@ class _Em:
             log_total = xp.log(total)
             found.log_norm += float((log_total + top).sum())
             if self.bound:
-                found.weighted_log += float((fresh * joint).sum() - log_total.sum())
+                found.weighted_log += _dot(fresh, joint) - float(log_total.sum())
                 found.by_size += fresh @ self.size[block.items]
                 found.below += int((fresh < SMOOTHING).sum())
             self.following[:, block.items] = fresh
-            self._add(found, fresh, block)
+            if not self.waits:
+                self._add(found, fresh, block)
         self.previous, self.sums = self.sums, found
 
     def _log_priors(self) -> Array:
@@ -291,6 +300,11 @@ class _Em:
         before = self.previous
         joint = self.crossed + float(before.by_size @ self._log_priors())
         return joint + em.entropy(before.below, before.weighted_log)
+
+
+def _dot(one: Array, two: Array) -> float:
+    """Of all elements."""
+    return float(one.reshape(-1) @ two.reshape(-1))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from gpu_jobs.aggregation.em import MAX_ITER, STOPS, TOL
 from gpu_jobs.aggregation.glad import glad
 from gpu_jobs.aggregation.labels import Labels
 from gpu_jobs.aggregation.mace import mace
-from gpu_jobs.aggregation.majority import majority
+from gpu_jobs.aggregation.majority import majority, shares_at
 from gpu_jobs.aggregation.one_coin import one_coin
 from gpu_jobs.aggregation.tally import Tally
 from gpu_jobs.answers import Answers
@@ -24,7 +24,8 @@ right and the rest is even. "one-coin" with priors takes as many."""
 
 class Fit(Protocol):
     """What every method gives. predictive(item, worker, value) → float64 (m,): probability that
-    worker[j] answers item[j] with value[j].
+    worker[j] answers item[j] with value[j]. class_at(item, value) → float64 (m,): probability that
+    the class of item[j] is value[j].
     """
 
     @property
@@ -36,6 +37,7 @@ class Fit(Protocol):
     @property
     def log_likelihood(self) -> float: ...
     def predictive(self, item: np.ndarray, worker: np.ndarray, value: np.ndarray) -> np.ndarray: ...
+    def class_at(self, item: np.ndarray, value: np.ndarray) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,11 @@ class Majority:
     converged: bool
     log_likelihood: float
     predictive: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+    tally: Tally
+
+    def class_at(self, item: np.ndarray, value: np.ndarray) -> np.ndarray:
+        """float64 (m,): the share of value[j] among the answers to item[j]."""
+        return shares_at(self.tally, item, value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +95,7 @@ def _majority(answers: Answers, tally: Tally, _: Settings) -> Fit:
         converged=True,
         log_likelihood=model.log_likelihood,
         predictive=model.predictive,
+        tally=tally,
     )
 
 

@@ -51,6 +51,10 @@ class Glad:
     log_likelihood: float
     log_posterior: float
 
+    def class_at(self, item: np.ndarray, value: np.ndarray) -> np.ndarray:
+        """float64 (m,): probability that the class of item[j] is value[j]."""
+        return self.posterior.at(item, value)
+
     def predictive(self, item: np.ndarray, worker: np.ndarray, value: np.ndarray) -> np.ndarray:
         """float64 (m,): probability that worker[j] answers item[j] with value[j]."""
         hit = _logistic(self.ability[worker] / self.difficulty[item])

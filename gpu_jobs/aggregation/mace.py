@@ -63,6 +63,10 @@ class Mace:
     log_likelihood: float
     bound: float
 
+    def class_at(self, item: np.ndarray, value: np.ndarray) -> np.ndarray:
+        """float64 (m,): probability that the class of item[j] is value[j]."""
+        return self.posterior.at(item, value)
+
     def predictive(self, item: np.ndarray, worker: np.ndarray, value: np.ndarray) -> np.ndarray:
         """float64 (m,): probability that worker[j] answers item[j] with value[j]."""
         classes = max(self.posterior.tally.classes, 1)

@@ -214,6 +214,7 @@ def _choice(chosen: choice.Choice) -> dict[str, Any]:
         "accuracy_held_out": chosen.accuracy_held_out,
         "held_out_log_likelihood": chosen.held_out,
         "explains_best": chosen.explains_best,
+        "alike": list(chosen.alike),
         "unfit": chosen.unfit,
     }
 
@@ -232,6 +233,7 @@ def _non_human(
         return found
     decided = theirs & (labels.label[answers.item] != UNDECIDED)
     size = len(answers.classes)
+    found["classes"] = answers.classes
     found["confusion"] = {}
     for worker in np.flatnonzero(machine):
         mine = decided & (answers.worker == worker)

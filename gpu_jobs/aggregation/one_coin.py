@@ -45,6 +45,10 @@ class OneCoin:
     def priors(self) -> np.ndarray:
         return self.posterior.priors
 
+    def class_at(self, item: np.ndarray, value: np.ndarray) -> np.ndarray:
+        """float64 (m,): probability that the class of item[j] is value[j]."""
+        return self.posterior.at(item, value)
+
     def predictive(self, item: np.ndarray, worker: np.ndarray, value: np.ndarray) -> np.ndarray:
         """float64 (m,): probability that worker[j] answers item[j] with value[j]."""
         right, hit = self.posterior.at(item, value), self.accuracy[worker]

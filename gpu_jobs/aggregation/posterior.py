@@ -101,7 +101,8 @@ def posterior(tally: Tally, score: Array, priors: Array) -> Posterior:
     top = xp.where(xp.isfinite(top), top, 0.0)
     with_prior -= top[cells.owner]
     xp.exp(with_prior, out=with_prior)
-    down = xp.exp(-top)
+    # Where there is no rest, top may lie so low that its inverse would overflow.
+    down = xp.where(rest > 0, xp.exp(-xp.clip(top, min=2 * np.log(TINY))), 0.0)
     total = cells.sum(with_prior) + rest * down
     total = xp.where(total == 0, 1.0, total)
     return Posterior(

@@ -1,8 +1,13 @@
-"""The alpha of the `krippendorff` package over a run's input, to set beside a stored one."""
+"""The alpha of the `krippendorff` package over the answers of people in a run's input, to set
+beside a stored one.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from gpu_jobs import tables
 from gpu_jobs.agreement.alpha import Alpha, alpha_of
@@ -18,7 +23,12 @@ def alpha_of_input(path: Path, params: Mapping[str, Any]) -> Alpha:
     InputError as `quality` does.
     """
     table = tables.clean(
-        tables.read_parquet(path), required=("item_id", "worker_id", "answer"), optional=("gold",)
+        tables.read_parquet(path),
+        required=("item_id", "worker_id", "answer"),
+        optional=("gold", "annotator"),
     )
+    if machines := sorted(tables.machine_ids(table)):
+        theirs = pc.is_in(table["worker_id"], value_set=pa.array(machines, pa.string()))
+        table = table.filter(pc.invert(theirs))
     answers = encode(table, repeats=params.get("repeats", "last"), classes=params.get("classes"))
     return alpha_of(answers, level=params.get("level", "nominal"))

@@ -2,9 +2,9 @@
 
 A signal has a family: what it looks at. Signals of one family see the same thing twice (a
 spammer's score and little agreement both compare with the crowd), so they count once. A
-contributor is flagged only when signals of two families speak, each from enough answers. With five
-independent families at a false-positive rate of 1% each, two speak by chance for 1 contributor in
-1,000; the measured rates are in docs/benchmarks.md.
+contributor is flagged only when signals of two families speak, each from enough answers. With six
+independent families at a false-positive rate of 1% each, two speak by chance for 3 contributors in
+2,000; the measured rates are in docs/benchmarks.md.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ import numpy as np
 
 from gpu_jobs.contracts import InputError
 
-FAMILIES = ("time", "pattern", "crowd", "copying", "change")
+FAMILIES = ("time", "pattern", "crowd", "copying", "change", "gold")
 NEEDED = 2
 
 

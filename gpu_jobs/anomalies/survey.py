@@ -16,6 +16,7 @@ from gpu_jobs.anomalies import (
     copying,
     drift,
     duplicates,
+    gold_chance,
     haste,
     patterns,
     seconds,
@@ -35,6 +36,7 @@ BY_ANSWERS = (
     "straight-lining",
     "drift",
     "shared errors",
+    gold_chance.NAME,
 )
 
 
@@ -115,6 +117,10 @@ def _by_answers(
         absent |= dict.fromkeys(("straight-lining", "drift"), "the file does not say")
     else:
         found += [patterns.straight_lining(shapes), _drift(answers, order, rest)]
+    if (answers.gold >= 0).any():
+        found.append(gold_chance.gold_at_chance(answers))
+    else:
+        absent[gold_chance.NAME] = "no gold is known"
     try:
         copied = copying.shared_errors(answers, truth_of(answers, fit))
         found.append(copying.copying(copied))

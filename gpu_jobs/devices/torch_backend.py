@@ -59,9 +59,11 @@ class Torch:
 
     @classmethod
     def on(cls, device: str) -> Self:
-        """Raises InputError where the device is not there."""
-        if device == "cuda" and not torch.cuda.is_available():
-            raise InputError("device cuda is not there: torch sees no card")
+        """A CUDA device. Raises InputError where it is not there."""
+        if not torch.cuda.is_available():
+            raise InputError(f"device {device} is not there: torch sees no card")
+        if int(device.partition(":")[2] or 0) >= torch.cuda.device_count():
+            raise InputError(f"device {device} is not there; cards: {torch.cuda.device_count()}")
         return cls(device)
 
     def array(self, values: np.ndarray) -> torch.Tensor:

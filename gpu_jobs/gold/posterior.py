@@ -116,6 +116,11 @@ def scores_by_skill(
     return SkillScores(worker=keys // skills, skill=keys % skills, scores=found)
 
 
+def lower_bound(correct: float, gold: int, *, k: float = K) -> float:
+    """The one-sided lower 90% bound of one worker, as `lower` of a run; gold above 0."""
+    return float(_posterior(np.array([correct]), np.array([gold]), k=k, decisive=DECISIVE).lower[0])
+
+
 def choice_scores(answers: Answers) -> np.ndarray:
     """float64 (n,): 1 where an answer equals the gold, 0 where not, NaN without gold."""
     gold = answers.gold[answers.item]

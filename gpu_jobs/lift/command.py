@@ -187,6 +187,8 @@ def _read(options: argparse.Namespace) -> tuple[Set, Set]:
         raise InputError(f"the recipe {options.recipe} needs --columns")
     inputs = options.columns.split(",") if numbers else [named[name] for name in wanted]
     raw = _grouped(_table(options.train), options)
+    if _is_of_lists(raw, inputs):
+        return _read_lists(options, raw, inputs[0])
     own = [] if options.items is not None else inputs
     train = _columns(raw, options.train, [options.answer, options.group, *own], joined=not own)
     answered = _rows_with(pc.is_valid(train[options.answer]))
@@ -224,6 +226,50 @@ def _read(options: argparse.Namespace) -> tuple[Set, Set]:
                 inputs=_inputs(test, inputs, options.test, tested, numbers=numbers),
                 label=_column(test, answer, options.test, tested),
                 item=_ids(test),
+            ),
+        ),
+    )
+
+
+def _is_of_lists(table: pa.Table, inputs: Sequence[str]) -> bool:
+    """One column that holds all numbers of a row, as the marketplace's own files have it."""
+    if len(inputs) != 1 or inputs[0] not in table.column_names:
+        return False
+    kind = table.schema.field(inputs[0]).type
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind)
+
+
+def _read_lists(options: argparse.Namespace, train: pa.Table, name: str) -> tuple["Set", "Set"]:
+    """As `_read`; a table of items or a split has no place beside such files."""
+    test = _table(options.test)
+    answer = options.test_answer or options.answer
+    if name not in test.column_names:
+        raise InputError(f"{options.test} has no column {name!r}")
+    known = _columns(train, options.train, [options.answer, options.group])
+    answered = _rows_with(pc.is_valid(known[options.answer]))
+    kept = pa.array(answered, pa.int64())
+    known = known.take(kept)
+    right = _columns(test, options.test, [answer])
+    tested = list(range(len(test)))
+    groups = _column(known, options.group, options.train, answered)
+    return (
+        Set(
+            path=options.train,
+            row=answered,
+            rows=Rows(
+                inputs=train[name].take(kept).to_pylist(),
+                label=_column(known, options.answer, options.train, answered),
+                group=merged(groups, options.min_rows),
+                item=_ids(known),
+            ),
+        ),
+        Set(
+            path=options.test,
+            row=tested,
+            rows=Rows(
+                inputs=test[name].to_pylist(),
+                label=_column(right, answer, options.test, tested),
+                item=_ids(right),
             ),
         ),
     )

@@ -31,6 +31,11 @@ from gpu_jobs.online.agreement import RunningAlpha
 from gpu_jobs.online.standing import Standing, drawn, posterior_of, standing
 
 VERSION = 1
+OF_ITEMS = ("evidence", "posterior", "gold")
+OF_WORKERS = ("log_error", "mass", "right", "known")
+SPARE = 65_536
+"""Rows of room at the start, beside as many as there are. They cost no memory until they are used:
+the system gives a page when it is first written."""
 _ARRAYS = (
     "priors",
     "pooled",
@@ -88,7 +93,8 @@ class Difference:
 
 @dataclass
 class Online:
-    """Arrays as in `Standing`, grown by doubling; the first len(items) or len(workers) rows count.
+    """Arrays as in `Standing`; the first len(items) or len(workers) rows count. The rest is room
+    for what comes until the next full run, so that no update has to move what is there.
 
     indptr (I₀ + 1,), by, said (n₀,): answers of the full run, by item. fresh: later ones, by item.
     """
@@ -114,8 +120,10 @@ class Online:
     added: int = 0
 
     def __post_init__(self) -> None:
-        self._item = {name: code for code, name in enumerate(self.items)}
-        self._worker = {name: code for code, name in enumerate(self.workers)}
+        self._item = _Codes(self.items)
+        self._worker = _Codes(self.workers)
+        for name in (*OF_ITEMS, *OF_WORKERS):
+            setattr(self, name, _reserved(getattr(self, name)))
         self._class = {name: code for code, name in enumerate(self.classes)}
 
     @classmethod
@@ -200,6 +208,14 @@ class Online:
         part = slice(self.indptr[item], self.indptr[item + 1])
         return self.by[part], self.said[part]
 
+    def label_of(self, item: str) -> str | None:
+        """The likeliest class; None when two are tied, or for an item without an answer."""
+        u = self._item.get(item)
+        if u is None or not len(self.answers_of(u)[0]):
+            return None
+        best = np.flatnonzero(self.posterior[u] >= self.posterior[u].max() - TIED)
+        return self.classes[best[0]] if len(best) == 1 else None
+
     def accuracy(self) -> np.ndarray:
         """(W,): expected share of right answers; drawn towards the crowd, as the matrices are."""
         mass = self.mass[: len(self.workers)]
@@ -252,19 +268,21 @@ class Online:
         return self._class[answer]
 
     def _item_code(self, name: str, gold: int | None) -> int:
-        if name not in self._item:
-            self._item[name] = len(self.items)
+        code = self._item.get(name)
+        if code is None:
+            code = self._item.add(name)
             self.items.append(name)
             self.evidence = _room(self.evidence, len(self.items), 0.0)
             self.posterior = _room(self.posterior, len(self.items), 0.0)
             self.gold = _room(self.gold, len(self.items), NO_GOLD)
             self.posterior[len(self.items) - 1] = self.priors
             self.gold[len(self.items) - 1] = NO_GOLD if gold is None else gold
-        return self._item[name]
+        return code
 
     def _worker_code(self, name: str) -> int:
-        if name not in self._worker:
-            self._worker[name] = len(self.workers)
+        code = self._worker.get(name)
+        if code is None:
+            code = self._worker.add(name)
             self.workers.append(name)
             self.log_error = _room(self.log_error, len(self.workers), 0.0)
             self.mass = _room(self.mass, len(self.workers), 0.0)
@@ -272,7 +290,7 @@ class Online:
             self.known = _room(self.known, len(self.workers), 0)
             # Of somebody new nothing is known but the crowd they come from.
             self.log_error[len(self.workers) - 1] = np.log(self.pooled)
-        return self._worker[name]
+        return code
 
     def _count(self, u: int, w: int, value: int, sign: int, posterior: np.ndarray) -> None:
         self.evidence[u] += sign * self.log_error[w, :, value]
@@ -312,8 +330,6 @@ class Online:
         lists = [self.answers_of(u) for u in range(len(self.items))]
         size = np.array([len(by) for by, _ in lists], dtype=np.int64)
         none = np.empty(0, dtype=np.int64)
-        of_items = {"evidence", "posterior", "gold"}
-        of_workers = {"log_error", "mass", "right", "known"}
         found = {
             "priors": self.priors,
             "pooled": self.pooled,
@@ -321,8 +337,8 @@ class Online:
             "by": np.concatenate([by for by, _ in lists]) if lists else none,
             "said": np.concatenate([said for _, said in lists]) if lists else none,
         }
-        found |= {name: getattr(self, name)[: len(self.items)] for name in of_items}
-        return found | {name: getattr(self, name)[: len(self.workers)] for name in of_workers}
+        found |= {name: getattr(self, name)[: len(self.items)] for name in OF_ITEMS}
+        return found | {name: getattr(self, name)[: len(self.workers)] for name in OF_WORKERS}
 
 
 def difference(online: Online, full: Online) -> Difference:
@@ -361,6 +377,31 @@ def _labels(posterior: np.ndarray) -> np.ndarray:
         return np.empty(0, dtype=np.int64)
     tied = posterior >= posterior.max(axis=1, keepdims=True) - TIED
     return np.where(tied.sum(axis=1) == 1, posterior.argmax(axis=1), UNDECIDED)
+
+
+class _Codes:
+    """Names to codes. Later names have a dictionary of their own: one that grows among a million
+    would stop an update to move them all.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._first = {name: code for code, name in enumerate(names)}
+        self._later: dict[str, int] = {}
+
+    def get(self, name: str) -> int | None:
+        found = self._first.get(name)
+        return self._later.get(name) if found is None else found
+
+    def add(self, name: str) -> int:
+        code = len(self._first) + len(self._later)
+        self._later[name] = code
+        return code
+
+
+def _reserved(array: np.ndarray) -> np.ndarray:
+    more = np.zeros((2 * len(array) + SPARE, *array.shape[1:]), dtype=array.dtype)
+    more[: len(array)] = array
+    return more
 
 
 def _room(array: np.ndarray, rows: int, fill: float) -> np.ndarray:

@@ -7,6 +7,11 @@ hypotheses: C. W. Baum, V. V. Veeravalli, IEEE Transactions on Information Theor
 posterior that is too sure breaks the promise, so it is first tempered: by the gold where there are
 30 gold items at least (`calibration.fit_temperature`), else by `CAUTION`.
 
+No posterior sees a belief that people share. So what a rule promises is said with its ground
+(`Statement`): from the gold among the items that stopped, where there are 30 of it at least, as the
+share that is wrong with its interval, shared errors included; else from the posterior alone, as the
+error *as far as people disagree*, without an interval and without a claim that the promise is kept.
+
 `replay` shows what a rule would have saved: it deals the answers of a finished project in a
 random order, one round an item, refits the standing matrices after each round and asks for no more
 of an item that has stopped.
@@ -20,6 +25,7 @@ from gpu_jobs.answers import NO_GOLD, Answers
 from gpu_jobs.calibration import fit_temperature, tempered
 from gpu_jobs.contracts import InputError
 from gpu_jobs.online.standing import standing
+from gpu_jobs.shares import wilson
 
 ENOUGH_GOLD = 30
 CAUTION = 2.0
@@ -40,16 +46,54 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Statement:
+    """How often the labels of the items that stopped are wrong.
+
+    basis "gold": error is the share of wrong labels among `n` gold items that stopped, low and
+    high its 95% interval (Wilson); shared errors are in it. "people": the mean of 1 − max T, what
+    follows if people err independently; low, high are None. error: None where no item stopped.
+    kept: True where even high is within the rule's error, False where even low is above it, else
+    None.
+    """
+
+    basis: str
+    error: float | None
+    low: float | None
+    high: float | None
+    n: int
+    kept: bool | None
+
+    def sentence(self) -> str:
+        """For a page."""
+        if self.error is None:
+            return "No item has stopped yet."
+        if self.basis == "people":
+            return (
+                f"About {self.error:.1%} of these labels are wrong as far as people disagree; a"
+                " belief that people share is not in this figure, and only known answers show it."
+            )
+        said = (
+            f"{self.error:.1%} of these labels are wrong by {self.n} known answers (between"
+            f" {self.low:.1%} and {self.high:.1%})."
+        )
+        if self.kept is False:
+            return f"{said} That is more than the rule promises: people share errors here."
+        return said
+
+
+@dataclass(frozen=True)
 class Replay:
     """used int64 (I,): answers asked for. label int64 (I,): class code of the highest
     probability. sure bool (I,): stopped by the error, not by `most` or by lack of answers.
-    stated: mean of 1 − max T over the sure items; temperature: the last one.
+    stated: mean of 1 − max T over the sure items; statement: what may be said of them, from the
+    gold that was known; temperature: the last one.
     """
 
     used: np.ndarray
     label: np.ndarray
     sure: np.ndarray
     stated: float | None
+    statement: Statement
     temperature: float
 
 
@@ -68,6 +112,21 @@ def temperature_for(posterior: np.ndarray, gold: np.ndarray, answers: np.ndarray
     if known.sum() < ENOUGH_GOLD:
         return CAUTION
     return max(fit_temperature(posterior[known], gold[known]), 1.0)
+
+
+def statement(posterior: np.ndarray, sure: np.ndarray, gold: np.ndarray, rule: Rule) -> Statement:
+    """Of tempered posteriors (I, C), the items that stopped by the error (bool (I,)), and gold
+    int64 (I,): class codes, negative where unknown.
+    """
+    known = sure & (gold >= 0)
+    n = int(known.sum())
+    if n < ENOUGH_GOLD:
+        error = float(1 - posterior[sure].max(axis=1).mean()) if sure.any() else None
+        return Statement("people", error, None, None, n, None)
+    wrong = int((posterior[known].argmax(axis=1) != gold[known]).sum())
+    low, high = (float(end[0]) for end in wilson(np.array([wrong]), np.array([n])))
+    kept = True if high <= rule.error else False if low > rule.error else None
+    return Statement("gold", wrong / n, low, high, n, kept)
 
 
 def replay(
@@ -96,6 +155,7 @@ def replay(
         label=posterior.argmax(axis=1) if posterior.size else np.empty(0, dtype=np.int64),
         sure=sure,
         stated=float(1 - posterior[sure].max(axis=1).mean()) if sure.any() else None,
+        statement=statement(posterior, sure, gold, rule),
         temperature=temperature,
     )
 

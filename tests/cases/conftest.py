@@ -12,6 +12,7 @@ from apps.organizations.queries import actor_of
 from apps.projects.models import Project
 from apps.work import actions as work
 from apps.work.models import Assignment
+from tests.cases.gold import Golden
 from tests.factories import projects
 
 NOTE = "The sentence asks for a time of day, and the answer says that it asks for nothing. " * 2
@@ -71,3 +72,22 @@ def accepted(submitted: Callable, carol: User) -> tuple[Assignment, dt.datetime]
         work.lapse(assignment_ids=[row.id], by=marketplace, now=at)
         row.refresh_from_db()
     return row, at
+
+
+@pytest.fixture
+def golden(acme, project, now, clock_at) -> Golden:
+    made = project(
+        acme, how_many=12, gold=12, overlap=6, gold_percent=0, engine="pay/2", pay=projects.PAY_2,
+        limits={"newcomer_share_percent": 100},
+    )  # fmt: skip
+    return Golden(made, now, clock_at)
+
+
+@pytest.fixture
+def missed(golden, carol, rob) -> Assignment:
+    """Carol's answer to a known item: wrong by it, scored, and rejected by rob for that."""
+    golden.enrol(carol)
+    row = golden.answer(carol, wrong=1)[0]
+    golden.score()
+    golden.reject(rob, row)
+    return golden.fresh(row)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import functools
+import random
 import uuid
 from collections import Counter
 
@@ -98,6 +99,26 @@ def test_every_slot_is_given_exactly_once(project, acme, crowd, now, together, g
     if not gold_percent:
         assert sum(taken) == 30
     assert held.debits_pending == reserved > 0
+    prove()
+
+
+def test_a_known_answer_is_given_no_more_often_than_its_bound(
+    project, acme, crowd, now, together, monkeypatch
+):
+    monkeypatch.setattr(random, "random", lambda: 0.0)
+    made = project(
+        acme, how_many=6, gold=2, overlap=10, gold_percent=10, qualification=0,
+        limits={**ALL_NEW, "gold_exposure_max": 3},
+    )  # fmt: skip
+    people = crowd(12)
+    for person in people:
+        enrol(made.id, person, now)
+    rows = together(*[functools.partial(claim, made.id, person, now) for person in people])
+    assert not any(isinstance(row, Exception) for row in rows)
+    with acting(STAFF):
+        exposed = Item.objects.filter(project=made, gold__isnull=False)
+        assert max(exposed.values_list("exposed", flat=True)) <= 3
+        assert sum(exposed.values_list("exposed", flat=True)) >= 1
     prove()
 
 

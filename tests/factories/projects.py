@@ -13,6 +13,7 @@ from apps.ledger import actions as ledger
 from apps.ledger.models import Account
 from apps.organizations.models import Organization
 from apps.projects import rules
+from apps.projects.actions.funds import lift_deposits
 from apps.projects.enums import ItemPurpose, ProjectState
 from apps.projects.models import (
     CriteriaVersion,
@@ -22,7 +23,14 @@ from apps.projects.models import (
     Project,
     ProjectFigures,
 )
-from apps.projects.queries import qualification_exposure, seats_of
+from apps.projects.queries import (
+    keep_test_items,
+    lift_funds,
+    qualification_exposure,
+    seats_of,
+)
+from apps.projects.queries.lifts import test_items as known_items
+from apps.projects.rules import LiftTerms
 from tests.factories import ledger as money
 
 CHOICES = ("yes", "no", "unclear")
@@ -96,6 +104,7 @@ BODY: dict = {
         "undo_seconds": 60,
     },
     "limits": {
+        "gold_exposure_max": 200,
         "newcomer_share_percent": 25,
         "unsubmitted_paid_per_day": 3,
         "unsubmitted_paid_per_attempt": 3,
@@ -124,7 +133,10 @@ BODY: dict = {
         },
     ],
     "overlap": 3,
+    "overlap_max": 3,
+    "label_error_percent": 5,
     "gold_percent": 10,
+    "gold_percent_min": 10,
     "consent": {
         "purpose": "Evaluation of text classifiers.",
         "licence": "CC BY 4.0",
@@ -147,6 +159,14 @@ BODY: dict = {
     "attachments": {},
 }
 
+
+# Lift as publishing writes it, but for the list of test items, which `publish` adds.
+LIFT = {
+    "recipe": "text-linear", "metric": "accuracy", "positive": "", "method": "with-without",
+    "rows": "drawn", "seeds": 4, "chance": 16, "confidence_percent": 95, "minimum_rows": 2,
+    "pool_percent": 10,
+    "pool": 50_00, "seconds_max": 1800, "price_per_hour": 120, "compute": 60, "contest_days": 14,
+}  # fmt: skip
 
 # What the second engine adds to `pay`.
 PAY_2 = {"case_seconds": 600, "wind_down_percent": 10, "wind_down_days": 7}
@@ -203,6 +223,13 @@ def publish(
     Qualification seats are funded beside the budget, out of money of their own.
     """
     for_seats = qualification_exposure(criteria).qualification if with_seats else 0
+    if criteria.get("lift"):
+        with acting(by):
+            listed = known_items(project)
+            criteria["lift"] |= {
+                "test_items": len(listed), "test_sha256": keep_test_items(project),
+            }  # fmt: skip
+        money.fund(project.org_id, lift_funds(criteria), currency=project.currency, now=now)
     money.fund(project.org_id, for_seats, currency=project.currency, now=now)
     with acting(by):
         version = CriteriaVersion.objects.create(
@@ -256,9 +283,37 @@ def publish(
                     if for_seats
                     else []
                 ),
+                *_lift(project, criteria, now),
             ]
         )
     return version
+
+
+def add_lift(project: Project, criteria: dict, *, by: Actor, now: dt.datetime) -> None:
+    """A second version with lift, funded: for rows that were not there when it was published."""
+    with acting(by):
+        listed = known_items(project)
+        criteria["lift"] |= {
+            "test_items": len(listed), "test_sha256": keep_test_items(project),
+        }  # fmt: skip
+        money.fund(project.org_id, lift_funds(criteria), currency=project.currency, now=now)
+    with acting(by):
+        project.criteria = CriteriaVersion.objects.create(
+            project=project,
+            org_id=project.org_id,
+            number=2,
+            body=criteria,
+            sha256=hashlib.sha256(rfc8785.dumps(criteria)).hexdigest(),
+            published_at=now,
+            published_by_id=by.user_id,
+        )
+        project.save()
+        ledger.post(_lift(project, criteria, now))
+
+
+def _lift(project: Project, criteria: dict, now: dt.datetime) -> list:
+    terms = LiftTerms.of(criteria)
+    return lift_deposits(project, terms, now=now) if terms else []
 
 
 def items(

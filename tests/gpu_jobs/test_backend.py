@@ -6,7 +6,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from gpu_jobs import __main__, backend
+from gpu_jobs import __main__, backend, device
 from gpu_jobs.aggregation.dawid_skene import dawid_skene
 from gpu_jobs.aggregation.fits import FITS, Settings
 from gpu_jobs.aggregation.methods import aggregate
@@ -96,20 +96,20 @@ def test_small_blocks_change_nothing(some, monkeypatch):
 
 def test_a_device_that_is_not_there_is_refused(monkeypatch):
     monkeypatch.setattr(backend._PROCESS, "chosen", None)
-    with pytest.raises(InputError, match="cpu or cuda, not 'tpu'"):
+    with pytest.raises(InputError, match="cpu, cuda or cuda:0, not 'tpu'"):
         backend.choose("tpu")
-    monkeypatch.setenv(backend.VARIABLE, "tpu")
+    monkeypatch.setenv(device.VARIABLE, "tpu")
     with pytest.raises(InputError, match="not 'tpu'"):
         backend.pick()
-    monkeypatch.setenv(backend.VARIABLE, "cpu")
+    monkeypatch.setenv(device.VARIABLE, "cpu")
     assert backend.pick().name == "numpy"
 
 
 def test_the_environment_is_asked_once(monkeypatch):
     monkeypatch.setattr(backend._PROCESS, "chosen", None)
-    monkeypatch.setenv(backend.VARIABLE, "cpu")
+    monkeypatch.setenv(device.VARIABLE, "cpu")
     first = backend.pick()
-    monkeypatch.setenv(backend.VARIABLE, "tpu")
+    monkeypatch.setenv(device.VARIABLE, "tpu")
     assert backend.pick() is first
 
 

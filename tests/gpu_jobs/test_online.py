@@ -10,7 +10,7 @@ from gpu_jobs.agreement.alpha import alpha_of
 from gpu_jobs.contracts import InputError
 from gpu_jobs.gold.posterior import gold_scores
 from gpu_jobs.online.standing import posterior_of, standing
-from gpu_jobs.online.state import Online, difference
+from gpu_jobs.online.state import OF_ITEMS, OF_WORKERS, Online, difference
 
 rows = st.lists(
     st.tuples(st.sampled_from("abcd"), st.sampled_from("uvw"), st.sampled_from("123")),
@@ -64,6 +64,32 @@ def test_last_answer_wins_as_in_a_full_run(crowd, first, then):
         assert {
             (state.workers[w], state.classes[v]) for w, v in zip(by, said, strict=True)
         } == wanted
+
+
+def test_new_names_move_nothing_that_is_there():
+    """The arrays of the start are still those in use after more new names than there were."""
+    made = simulated.crowd(np.random.default_rng(2), items=60, classes=3).answers
+    state = Online.start(made)
+    arrays = {name: getattr(state, name) for name in (*OF_ITEMS, *OF_WORKERS)}
+    for number in range(500):
+        state.add(f"new {number}", f"somebody {number}", made.classes[number % 3])
+    assert len(state.items) == 560
+    for name, array in arrays.items():
+        assert getattr(state, name) is array
+    again = state.add("new 3", "somebody 4", made.classes[0])
+    assert again.item_answers == 2
+    assert len(state.workers) == len(made.workers) + 500
+
+
+def test_beyond_its_room_a_state_grows(monkeypatch):
+    monkeypatch.setattr("gpu_jobs.online.state.SPARE", 0)
+    made = simulated.crowd(np.random.default_rng(2), items=60, classes=3).answers
+    state = Online.start(made)
+    for number in range(70):
+        found = state.add(f"new {number}", f"somebody {number}", made.classes[1])
+        assert found.item_answers == 1
+    assert len(state.items) == 130
+    assert len(state.posterior) >= 130
 
 
 def test_an_item_is_one_local_step_with_the_standing_matrices():
@@ -183,7 +209,8 @@ def test_a_stored_state_goes_on_as_if_it_had_never_been_stored(tmp_path, crowd):
     again = Online.load(tmp_path / "state.npz")
     assert again.add("new", "u", "y") == state.add("new", "u", "y")
     assert again.add("1", "newcomer", "y") == state.add("1", "newcomer", "y")
-    assert again.posterior == pytest.approx(state.posterior[: len(state.items)])
+    many = len(state.items)
+    assert again.posterior[:many] == pytest.approx(state.posterior[:many])
     (tmp_path / "other.npz").write_text("no state")
     with pytest.raises(InputError, match="no online state"):
         Online.load(tmp_path / "other.npz")

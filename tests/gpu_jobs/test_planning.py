@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.stats import entropy as scipy_entropy
 
 from bench import simulated
 from gpu_jobs.calibration import expected_calibration_error, fit_temperature, tempered
 from gpu_jobs.contracts import InputError
+from gpu_jobs.online.standing import standing
 from gpu_jobs.planning.information import entropy, expected_information, next_items
-from gpu_jobs.planning.overlap import CAUTION, Rule, replay, stopped, temperature_for
+from gpu_jobs.planning.overlap import CAUTION, Rule, replay, statement, stopped, temperature_for
 
 
 def test_information_is_the_mutual_information_of_truth_and_answer():
@@ -68,6 +70,64 @@ def test_a_replay_saves_answers_and_keeps_its_stated_error():
     assert found.stated < 0.05
     again = replay(made.answers, Rule(error=0.05), np.random.default_rng(2))
     assert np.array_equal(found.used, again.used)
+
+
+def _believers(items):
+    """On a third of the items eight of ten people share one wrong belief and hold it firmly."""
+    draw = np.random.default_rng(9)
+    truth = draw.integers(0, 2, items)
+    fooled = np.arange(items) % 3 == 0
+    rows = []
+    for i in range(items):
+        for w in range(10):
+            right = draw.random() < (0.1 if fooled[i] and w < 8 else 0.9)
+            said = truth[i] if right else 1 - truth[i]
+            rows.append((f"i{i:03}", f"w{w}", str(said), str(truth[i])))
+    return rows
+
+
+def test_a_shared_error_is_in_what_gold_says_and_in_nothing_else(crowd):
+    answers = crowd(_believers(300))
+    rule, draw = Rule(error=0.05), np.random.default_rng(1)
+    blind = replay(answers, rule, np.random.default_rng(4))
+    wrong = (blind.label != answers.gold)[blind.sure].mean()
+    assert wrong > 0.25
+    assert blind.stated < 0.05
+    assert (blind.statement.basis, blind.statement.kept) == ("people", None)
+    assert blind.statement.low is None
+    assert "as far as people disagree" in blind.statement.sentence()
+    posterior = tempered(standing(answers).posterior, CAUTION)
+    sure = stopped(posterior, np.full(300, 5), rule)
+    true = (posterior.argmax(axis=1) != answers.gold)[sure].mean()
+    held = 0
+    for _ in range(100):
+        known = np.zeros(300, dtype=bool)
+        known[draw.permutation(300)[:100]] = True
+        seen = statement(posterior, sure, np.where(known, answers.gold, -1), rule)
+        assert (seen.basis, seen.kept) == ("gold", False)
+        held += seen.low <= true <= seen.high
+    assert held >= 90
+    assert "more than the rule promises" in seen.sentence()
+    # A rule that may use the gold is made so unsure by it that it stops next to nothing.
+    warned = replay(answers, rule, np.random.default_rng(4), known=known)
+    assert warned.statement.kept is not True
+    assert warned.sure.mean() < 0.1
+
+
+def test_a_statement_from_gold_is_wilsons_interval():
+    posterior = np.tile([0.97, 0.03], (50, 1))
+    gold = np.r_[np.zeros(38, dtype=int), np.ones(2, dtype=int), np.full(10, -1)]
+    found = statement(posterior, np.ones(50, dtype=bool), gold, Rule(error=0.05))
+    assert (found.basis, found.n, found.error) == ("gold", 40, 0.05)
+    ends = stats.binomtest(2, 40).proportion_ci(method="wilson")
+    assert (found.low, found.high) == pytest.approx((ends.low, ends.high))
+    assert found.kept is None
+    few = statement(posterior, np.arange(50) < 29, gold, Rule(error=0.05))
+    assert (few.basis, few.n, few.low) == ("people", 29, None)
+    none = statement(posterior, np.zeros(50, dtype=bool), gold, Rule(error=0.05))
+    assert (none.error, none.sentence()) == (None, "No item has stopped yet.")
+    sure = statement(posterior, np.ones(50, dtype=bool), np.zeros(50, dtype=int), Rule(error=0.1))
+    assert sure.kept is True
 
 
 def test_temperature_comes_from_gold_where_there_is_enough():

@@ -1,14 +1,25 @@
 """Each signal against the formula written out, and against what it must not say."""
 
+from dataclasses import replace
 from itertools import combinations, pairwise, permutations
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from bench import simulated
-from gpu_jobs.anomalies import chance, copying, drift, haste, patterns, seconds, spammers
+from gpu_jobs.anomalies import (
+    chance,
+    copying,
+    drift,
+    gold_chance,
+    haste,
+    patterns,
+    seconds,
+    spammers,
+)
 from gpu_jobs.anomalies.peers import others
 from gpu_jobs.anomalies.signals import above, below, combine
 from gpu_jobs.anomalies.survey import survey
@@ -289,6 +300,33 @@ def test_haste_needs_more_than_one_fast_submission():
     assert np.flatnonzero(speaks).tolist() == [3]
 
 
+def test_the_gold_is_a_second_witness_against_adversaries():
+    """40 people, a fifth of whom know the answer and give another; every tenth item is gold."""
+    made = simulated.crowd(np.random.default_rng(12), adversaries=0.2, gold=True)
+    some = np.arange(len(made.answers.items)) % 10 == 0
+    answers = replace(made.answers, gold=np.where(some, made.answers.gold, -1))
+    found = survey(answers, order=made.order, times=made.seconds)
+    adversary = made.kind == simulated.ADVERSARY
+    assert found.signals["gold at chance"].speaks[adversary].mean() > 0.8
+    assert found.flags.flagged[adversary].mean() > 0.8
+    assert not found.flags.flagged[made.kind == simulated.HONEST].any()
+    blind = survey(replace(answers, gold=np.full(len(some), -1)))
+    assert "gold at chance" in blind.absent
+
+
+def test_gold_at_chance_by_hand(crowd):
+    """20 gold items, two classes: three people all right, one all wrong, one with too few."""
+    rows = [(f"i{i:02}", w, "x", "x") for i in range(20) for w in ("a", "b", "c")]
+    rows += [(f"i{i:02}", "d", "y", "x") for i in range(20)]
+    rows += [(f"i{i:02}", "e", "y", "x") for i in range(7)]
+    answers = crowd(rows)
+    found = gold_chance.gold_at_chance(answers)
+    assert found.speaks.tolist() == [False, False, False, True, False]
+    assert np.isnan(found.value[4])
+    high = stats.beta.ppf(0.95, 0.5, 20.5)
+    assert found.value[3] == pytest.approx((high - 0.5) / (20.5 / 21 - 0.5))
+
+
 def test_one_family_never_flags_and_two_do():
     value = np.array([5.0, 5.0, np.nan, 0.0])
     signals = [
@@ -322,7 +360,7 @@ def test_tiny_crowds_have_no_signals(crowd, given_rows):
     texts = [answers.classes[code] for code in answers.value]
     found = survey(answers, order=order, times=times, texts=texts)
     assert not found.flags.flagged.any()
-    assert found.absent == {}
+    assert found.absent == {"gold at chance": "no gold is known"}
 
 
 def test_a_crowd_of_37_000_is_surveyed_without_workers_by_items(crowd):
@@ -335,7 +373,7 @@ def test_a_crowd_of_37_000_is_surveyed_without_workers_by_items(crowd):
         ]
     )
     found = survey(answers, order=answers.row.astype(float), times=np.full(len(answers), 9.0))
-    assert set(found.absent) == {"near-duplicate texts"}
+    assert set(found.absent) == {"near-duplicate texts", "gold at chance"}
     assert not found.flags.flagged.any()
 
 

@@ -53,6 +53,7 @@ def break_it(superuser):
     return run
 
 
+@pytest.mark.parametrize("post", ["alone"], indirect=True)
 def test_whole_books_balance(history):
     assert check() == "The ledger balances: 6 transfers, 5 accounts.\n"
 

@@ -15,7 +15,7 @@ from apps.payments.enums import PayoutState
 from apps.payments.models import OutboxCall, Payout
 from apps.projects.actions.imports import tell_importer
 from apps.projects.models import ItemImport
-from apps.scoring import actions as scoring
+from apps.scoring.actions import quality
 from apps.scoring.enums import RunState
 from apps.scoring.models import ScoringRun
 from tests.factories.rows import Side
@@ -147,7 +147,7 @@ def test_a_failed_run(acme, project, carol, mia, rob, ada, now, audience):
             input_rows=1,
             created_at=now,
         )
-        scoring._fail(run, "The input has no answers.", by=by, now=now)
+        quality._fail(run, "The input has no answers.", by=by, now=now)
     assert audience(Kind.RUN_FAILED) == ["Alice", "Mia"]
     assert audience(Kind.STAFF_RUN) == ["Ada"]
 

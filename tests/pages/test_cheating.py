@@ -89,10 +89,10 @@ def test_nothing_of_a_try_stays(transactional_db, demo, client, now):
     assert apps.get_model("projects.Offer").objects.count() == 0
 
 
-# The posting function without its line about earned money.
+# The posting function of one transfer without its line about earned money.
 NO_EARNED_STAYS = (
-    "DO $$ BEGIN EXECUTE replace(pg_get_functiondef('ledger_post'::regproc), "
-    "'c.purpose <> ''stripe''', 'false'); END $$"
+    "DO $$ BEGIN EXECUTE replace(pg_get_functiondef('ledger_post_one'::regproc), "
+    "'credit_purpose <> ''stripe''', 'false'); END $$"
 )
 
 

@@ -54,7 +54,7 @@ def test_the_books_of_a_working_marketplace_hold(claimed, now, capsys):
     balance(500_00, at=now)
     call_command("check_books")
     out = capsys.readouterr().out
-    assert out.count(": yes.") == 9
+    assert out.count(": yes.") == 10
     assert faults(now) == {}
 
 

@@ -22,7 +22,7 @@ from apps.pages import gateway as stand_in
 from apps.pages.actions import time_machine
 from apps.payments import actions as payments
 from apps.payments import gateway
-from apps.payments.models import Payout, StripeAccount
+from apps.payments.models import Payout, Reconciliation, StripeAccount
 from apps.projects.models import Project
 from apps.work.models import Assignment, Settlement, Verdict
 from marketplace.runtime.places import CHECKOUT
@@ -200,6 +200,14 @@ def test_a_payout_arrives_at_the_bank(double, desk, acme, alice, carol):
         # Two midnights after the transfer, not at the end of the move.
         assert payout.paid_at.date() == MONDAY.date() + dt.timedelta(days=3)
         assert Assignment.objects.filter(state="accepted").count() == 20
+        # Each night that was passed has its own comparison of the books.
+        nights = list(Reconciliation.objects.order_by("at").values_list("at", flat=True))
+        assert nights == [
+            moment
+            for moment, task in time_machine.calendar(after=move.begins, until=move.target)
+            if task == "payments.reconcile"
+        ]
+        assert len(nights) == 14
     assert ["payout", 1, "1 payout arrived at the bank"] in move.found
     assert stand_in.double_now() >= int(clock.now().timestamp()) - 1
 

@@ -271,34 +271,6 @@ def test_a_royalty_is_the_price_of_the_consent_with_its_fee(terms, price):
         assert "a textbook" in line.reason and terms.says(price) in line.reason
 
 
-parts = st.lists(st.decimals(0, 1, places=4), max_size=8)
-
-
-@given(terms_of_any_kind, st.integers(0, 10**7), st.decimals(-1, 1, places=4), parts)
-def test_lift_pays_out_of_its_pool_and_only_when_the_interval_excludes_zero(
-    terms, pool, lower, parts
-):
-    total = sum(parts)
-    shares = [part / total if total else Decimal(0) for part in parts]
-    lines = [
-        line
-        for share in shares
-        for line in rules.lift_bonus(terms, rules.Lift(pool=pool, lower=lower, share=share))
-    ]
-    assert sum(line.gross for line in lines) <= pool
-    assert all(line.net > 0 and line.fee >= 0 for line in lines)
-    if lower <= 0:
-        assert not lines
-    assert not rules.lift_bonus(terms, rules.Lift(pool=pool, lower=None, share=Decimal(1)))
-
-
-@given(terms_of_any_kind, st.decimals("0.0001", 1, places=4), st.integers(1, 10**6))
-def test_more_lift_never_pays_less(terms, share, pool):
-    lift = rules.Lift(pool=pool, lower=Decimal("0.01"), share=share)
-    less = dataclasses.replace(lift, share=share / 2)
-    assert net(rules.lift_bonus(terms, lift)) >= net(rules.lift_bonus(terms, less))
-
-
 # ── Triggers ────────────────────────────────────────────────────────────────────────────────────
 
 

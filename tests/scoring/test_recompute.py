@@ -14,6 +14,7 @@ from apps.core.ids import uuid7
 from apps.core.tenancy import acting, system
 from apps.scoring import actions as scoring
 from apps.scoring import queries, rules
+from apps.scoring.actions import quality
 from apps.scoring.models import ScoringRun
 from apps.work import actions as work
 from apps.work.models import EarningLine, Enrolment, Score
@@ -61,14 +62,14 @@ def test_a_run_knows_what_made_it(scored):
     assert scored.code_version == provenance.code_version()
     assert len(scored.code_version) == 64
     assert scored.environment["numpy"] and scored.environment["processor"]
-    assert scored.version == 1
+    assert scored.version == 2
 
 
 def test_a_run_comes_out_the_same_to_the_byte(scored):
     text = recomputed(scored.id)
     assert "Equal to the byte." in text
     assert "the same as now" in text
-    assert text.count("the same bytes") == 3
+    assert text.count("the same bytes") == 4
     assert scored.input_sha256 in text
     assert re.search(r"agreement\.answers +16 +=", text)
     assert "≠" not in text
@@ -144,6 +145,50 @@ def test_a_figure_that_older_code_did_not_have_is_no_difference(scored):
     assert "000000" in text and "the same as now" not in text
 
 
+def as_version_1(run) -> None:
+    """The run as the code of version 1 left it: input, parameters, figures, files."""
+    table = pq.read_table(io.BytesIO(blobs.read(run.input_sha256)))
+    buffer = io.BytesIO()
+    pq.write_table(table.drop_columns(["at", "annotator"]), buffer)
+    stored_as(
+        run,
+        version=1,
+        state="queued",
+        code_version="0" * 64,
+        params={"level": "nominal", "repeats": "keep"},
+        input_sha256=blobs.put(buffer.getvalue()),
+        signals_sha256="",
+    )
+    scoring.run(run_id=run.id, by=system(run.org_id))
+
+
+def test_a_run_of_version_1_is_repeated_and_says_what_it_cannot(scored):
+    as_version_1(scored)
+    old = fresh(scored)
+    assert old.state == "done" and old.result["labels"]["method"] == "dawid-skene"
+    text = recomputed(scored.id)
+    assert "quality/1 is an older one" in text and "Equal to the byte." in text
+    # Rules of signals have changed since: what they said is listed, and is no difference.
+    old.result["anomalies"]["flagged_workers"] = 7
+    stored_as(scored, result=old.result)
+    text = recomputed(scored.id)
+    assert "Not repeated: computed by other rules today" in text
+    assert re.search(r"anomalies\.flagged_workers +7 +≠ 0", text)
+    assert "Equal to the byte." in text
+    # Everything else of it is held to the byte.
+    old.result["gold"]["correct"] += 1
+    stored_as(scored, result=old.result)
+    with pytest.raises(CommandError, match=re.escape("gold.correct is stored as")):
+        recomputed(scored.id)
+
+
+def test_in_version_2_the_signals_must_come_out_again(scored):
+    scored.result["anomalies"]["flagged_workers"] = 7
+    stored_as(scored, result=scored.result)
+    with pytest.raises(CommandError, match=re.escape("anomalies.flagged_workers is stored as 7")):
+        recomputed(scored.id)
+
+
 def changed(digest, change) -> str:
     table = change(pq.read_table(io.BytesIO(blobs.read(digest))))
     buffer = io.BytesIO()
@@ -185,7 +230,7 @@ def test_what_cannot_be_computed_is_said_with_exit_code_2(desk, scored, carol):
     stored_as(scored, version=99)
     with pytest.raises(CommandError, match="quality/99") as other_code:
         recomputed(scored.id)
-    stored_as(scored, version=1, input_sha256="0" * 64)
+    stored_as(scored, version=2, input_sha256="0" * 64)
     with pytest.raises(CommandError, match="no longer stored") as gone:
         recomputed(scored.id)
     assert {each.value.returncode for each in (unknown, other_code, gone)} == {2}
@@ -203,7 +248,7 @@ def test_a_run_that_is_not_done_has_nothing_to_compare(desk, carol):
 def test_stages_of_other_code_are_made_again(scored, settings):
     """A worker that takes a run up after an update keeps nothing of the old code's stages."""
     stored_as(scored, state="queued", code_version="0" * 64)
-    left = scoring._workdir(scored.id)
+    left = quality._workdir(scored.id)
     left.mkdir(parents=True)
     (left / "run.json").write_text("of the old code")
     done = scoring.run(run_id=scored.id, by=system(scored.org_id))

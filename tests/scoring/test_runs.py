@@ -13,6 +13,7 @@ from apps.core.errors import IllegalTransition
 from apps.core.tenancy import acting, system
 from apps.scoring import actions as scoring
 from apps.scoring import queries, tasks
+from apps.scoring.actions import quality
 from apps.scoring.enums import RUN_TRANSITIONS, RunState
 from apps.scoring.models import ScoringRun
 from gpu_jobs import runner
@@ -213,8 +214,8 @@ def test_the_latest_and_the_latest_done(asked, acme):
 def test_states_of_a_run(before, after):
     run = ScoringRun(state=before)
     if after in RUN_TRANSITIONS[before]:
-        scoring._move(run, after)
+        quality._move(run, after)
         assert run.state == after
     else:
         with pytest.raises(IllegalTransition):
-            scoring._move(run, after)
+            quality._move(run, after)

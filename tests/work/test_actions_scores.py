@@ -182,5 +182,7 @@ def test_the_input_is_a_table_of_plain_columns(desk, rows):
         "answer",
         "gold",
         "seconds",
+        "at",
+        "annotator",
     ]
     assert found.schema.field("gold").type == pa.string()

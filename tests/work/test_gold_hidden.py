@@ -10,6 +10,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from apps.core.tenancy import acting
 from apps.projects.models import GoldAnswer
+from apps.work.models import Enrolment
 from tests.factories import accounts
 from tests.work.conftest import STAFF
 
@@ -27,15 +28,17 @@ def seen(row, order: int) -> list[float]:
     ]  # fmt: skip
 
 
-@pytest.fixture
-def claims(desk_of, project, acme, monkeypatch):
-    """What the contributors saw, and which of it was gold."""
+@pytest.fixture(params=[30, 10], ids=["one share", "by how sure the run is"])
+def claims(desk_of, project, acme, monkeypatch, request):
+    """What the contributors saw, and which of it was gold. Of an adaptive share each person meets
+    another one, as if a run had said so.
+    """
     draw = random.Random(11)  # noqa: S311 -- the same in every run
     monkeypatch.setattr(random, "random", draw.random)
     desk = desk_of(
         project(
-            acme, how_many=160, gold=80, gold_percent=30, overlap=3, budget=5_000_00,
-            limits={"newcomer_share_percent": 100},
+            acme, how_many=160, gold=80, gold_percent=30, gold_percent_min=request.param,
+            overlap=3, budget=5_000_00, limits={"newcomer_share_percent": 100},
         )
     )  # fmt: skip
     with acting(STAFF):
@@ -46,6 +49,8 @@ def claims(desk_of, project, acme, monkeypatch):
     rows = []
     for person in people:
         desk.enrol(person)
+        with acting(STAFF):
+            Enrolment.objects.filter(contributor=person).update(gold_unsure=draw.random())
         for order in range(EACH):
             row = desk.claim(person)
             rows.append((seen(row, order), row.item_id in known))

@@ -26,13 +26,17 @@ from apps.organizations.queries import actor_of
 from apps.projects import rules
 from apps.projects.models import Item
 from apps.projects.rules import Facts, Kind, Outcome, Stage
+from apps.scoring.models import LiftRun
 from apps.work import actions as work
+from apps.work import tasks
+from apps.work.actions.lift_rows import pseudonym
 from apps.work.errors import NothingToDo
-from apps.work.models import Assignment, EarningLine, Enrolment
+from apps.work.models import Assignment, EarningLine, Enrolment, LiftPool
 from tests.factories import accounts
-from tests.factories.projects import PAY_2, premium
+from tests.factories.projects import LIFT, PAY_2, premium
 from tests.work.conftest import STAFF, Desk
 from tests.work.test_actions_qualification import known
+from tests.work.test_lift_money import finish
 
 START = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
@@ -753,6 +757,90 @@ class Accusing(Market):
             )
 
 
+figures = st.tuples(st.integers(-40, 60), st.integers(1, 50))
+
+
+class MarketWithLift(Market):
+    """The same with a lift pool: it lies apart until the close, is shared once, and the rest goes
+    back. `figures` are thousandths: a value, and half of its interval.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pool = self.desk.account(Purpose.LIFT).balance
+        self.bonuses = dict.fromkeys(self.people, (0, 0))
+        self.is_measured = self.is_returned = False
+
+    def earned(self, person) -> int:
+        return super().earned(person) + self.bonuses[person][0]
+
+    def gross(self, person) -> int:
+        return super().gross(person) + self.bonuses[person][1]
+
+    @precondition(lambda self: self.is_closed and not self.is_measured)
+    @rule(found=st.lists(figures, min_size=2, max_size=2))
+    def the_run_at_the_close(self, found) -> None:
+        self.is_measured = True
+        tasks.take_lift_all(now=self.desk.now)
+        with acting(STAFF):
+            # Runs that followed settlements are over before the one at the close begins.
+            LiftRun.objects.exclude(reason="close").update(state="cancelled")
+        tasks.take_lift_all(now=self.desk.now)
+        with acting(STAFF):
+            run = LiftRun.objects.filter(
+                project=self.desk.project, grouping="contributor", reason="close"
+            ).first()
+            pool = LiftPool.objects.get(project=self.desk.project)
+        if run is None:
+            # Fewer than two people have accepted work: nobody can be compared.
+            assert pool.state == "paid" and pool.gross == 0
+            return
+        named = {
+            pseudonym(bytes(run.key), person.id): (
+                value / 1000, (value - half) / 1000, (value + half) / 1000,
+            )
+            for person, (value, half) in zip(self.workers, found, strict=True)
+        }  # fmt: skip
+        finish(self.desk, run, named, milliseconds=0)
+        with acting(STAFF):
+            lines = EarningLine.objects.filter(project=self.desk.project, kind="lift_bonus")
+            booked = {line.contributor_id: line for line in lines}
+            pool.refresh_from_db()
+        for person, (value, half) in zip(self.workers, found, strict=True):
+            line = booked.get(person.id)
+            assert (line is not None) <= (value > half)
+            self.bonuses[person] = (line.net, line.fee) if line else (0, 0)
+        paid = sum(net + fee for net, fee in self.bonuses.values())
+        assert paid == pool.gross <= self.pool
+        # All but what rounding cuts is paid as soon as anybody lies above zero.
+        if any(value > half for value, half in found) and pool.people:
+            assert self.pool - paid <= len(self.workers)
+
+    @precondition(lambda self: self.is_measured and not self.is_returned)
+    @rule()
+    def the_time_to_contest_is_over(self) -> None:
+        before = self.wallet()
+        self.desk.later(days=14)
+        assert tasks.sweep_lift_all(now=self.desk.now) == 1
+        self.is_returned = True
+        paid = sum(net + fee for net, fee in self.bonuses.values())
+        assert self.wallet() == before + self.pool - paid
+
+    @invariant()
+    def the_pool_pays_lift_and_nothing_else(self) -> None:
+        account = self.desk.account(Purpose.LIFT)
+        paid = sum(net + fee for net, fee in self.bonuses.values())
+        assert account.available >= 0
+        assert account.balance == (0 if self.is_returned else self.pool - paid)
+
+    def wind_up(self) -> None:
+        super().wind_up()
+        if self.is_closed and not self.is_measured:
+            self.the_run_at_the_close([(30, 10), (20, 25)])
+        if self.is_measured and not self.is_returned:
+            self.the_time_to_contest_is_over()
+
+
 # The walk has to come to each of these; a machine that stays at the door proves nothing.
 EVERYWHERE = {
     Market: {
@@ -760,6 +848,7 @@ EVERYWHERE = {
         "wound_down", "case_time", "premium",
     },
     MarketWithSeats: {"accepted", "given_back", "closed", "learned"},
+    MarketWithLift: {"accepted", "closed", "lift", "no_lift"},
     Accusing: {
         "accepted", "closed", "top_up", "stopped", "found, then overturned", "found, then final",
         "found, then lapse",
@@ -768,7 +857,8 @@ EVERYWHERE = {
 
 
 @pytest.mark.parametrize(
-    ("market", "examples"), [(Market, 30), (MarketWithSeats, 12), (Accusing, 30)]
+    ("market", "examples"),
+    [(Market, 30), (MarketWithSeats, 12), (MarketWithLift, 12), (Accusing, 30)],
 )
 @pytest.mark.django_db
 def test_the_money_is_right_after_any_steps(
@@ -779,11 +869,15 @@ def test_the_money_is_right_after_any_steps(
     # Neither the one who called it bad faith nor the one who found it decides the appeal.
     eve = accounts.user("eve", is_staff=True)
 
+    with_pool = {"gold": 2, "gold_percent": 0, "lift": {**LIFT, "compute": 0}}
+
     def make():
         desk = Desk(
             project(
-                acme, budget=2_500, how_many=8, gold=0, qualification=2, tiers=TIERS,
+                acme, budget=2_500, how_many=8, qualification=2, tiers=TIERS,
                 title=f"Any steps {next(number)}",
+                # Known answers to measure models by; without them there is no lift.
+                **(with_pool if market is MarketWithLift else {"gold": 0}),
                 limits={"newcomer_share_percent": 100},
                 engine="pay/2",
                 pay={
@@ -814,6 +908,8 @@ def test_the_money_is_right_after_any_steps(
             case_time=any(model.beside for model in machine.rows.values()),
             premium=any(m.triggers for m in machine.rows.values() if m.state == "accepted"),
         )
+        bonuses = getattr(machine, "bonuses", {}).values()
+        seen.update(lift=any(net for net, _ in bonuses), no_lift=not any(n for n, _ in bonuses))
         seen.update(stopped=sum(model.was_stopped for model in machine.rows.values()))
 
     monkeypatch.setattr(market, "seen", staticmethod(count), raising=False)

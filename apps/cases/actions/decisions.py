@@ -7,7 +7,15 @@ from django.db import transaction
 
 from apps.accounts.queries import staff_ids
 from apps.cases import queries, rules
-from apps.cases.actions import appeals, bad_faith, deactivations, disputes, records
+from apps.cases.actions import (
+    appeals,
+    bad_faith,
+    deactivations,
+    disputes,
+    gold,
+    lift,
+    records,
+)
 from apps.cases.enums import CaseKind, CaseState
 from apps.cases.errors import NoMoney, TooLate
 from apps.cases.models import Case
@@ -56,6 +64,7 @@ def _decide(
     case_id: uuid.UUID, *, is_granted: bool, decision: str, by: Actor, now: dt.datetime
 ) -> Case:
     with transaction.atomic():
+        gold.lock_gold_of(case_id, by)
         case = records.locked(case_id, by)
         check_may_decide(by, case)
         if case.state != CaseState.OPEN:
@@ -83,6 +92,11 @@ def _carry_out(case: Case, *, is_granted: bool, by: Actor, now: dt.datetime) -> 
     if case.kind == CaseKind.BAD_FAITH:
         bad_faith.carry_out(case, is_granted=is_granted, by=by, now=now)
         return None
+    if case.kind == CaseKind.GOLD_CONTEST:
+        gold.carry_out(case, is_granted=is_granted, by=by, now=now)
+        return None
+    if case.kind == CaseKind.LIFT_CONTEST:
+        return lift.carry_out(case, is_granted=is_granted, by=by, now=now)
     deactivations.carry_out(case, is_granted=is_granted, by=by, now=now)
     return None
 
@@ -90,6 +104,7 @@ def _carry_out(case: Case, *, is_granted: bool, by: Actor, now: dt.datetime) -> 
 def lapse(*, case_id: uuid.UUID, by: Actor, now: dt.datetime) -> bool:
     """Let the deadline decide if it has passed; whether it has. Called by the sweep."""
     with transaction.atomic():
+        gold.lock_gold_of(case_id, by)
         return settle_overdue(records.locked(case_id, by), now=now)
 
 
@@ -105,12 +120,19 @@ def settle_overdue(case: Case, *, now: dt.datetime) -> bool:
     if case.state != CaseState.OPEN or case.due_at > now:
         return False
     by = system(case.org_id)
+    if case.kind == CaseKind.LIFT_CONTEST and not lift.is_repeated(case):
+        # The run that decides is still to come; it is looked at again with the next sweep.
+        return False
     if case.kind == CaseKind.APPEAL:
         case.transfer_id = appeals.carry_out_silence(case, by=by)
     elif case.kind == CaseKind.DISPUTE:
         case.transfer_id = disputes.carry_out_silence(case, by=by)
     elif case.kind == CaseKind.DEACTIVATION:
         deactivations.carry_out_silence(case)
+    elif case.kind == CaseKind.GOLD_CONTEST:
+        gold.carry_out_silence(case)
+    elif case.kind == CaseKind.LIFT_CONTEST:
+        case.transfer_id = lift.carry_out_silence(case, by=by, now=now)
     # Bad faith: nothing to do, the review window goes on by itself.
     records.move(case, CaseState.LAPSED, by=by, at=case.due_at)
     _tell_outcome(case, now=now)

@@ -122,9 +122,11 @@ def pay(*, case_id: uuid.UUID, by: Actor, now: dt.datetime) -> Case:
         case = records.locked(case_id, by)
         if not queries.is_unpaid(case):
             raise Conflict("There is nothing left to pay in this case.")
-        case.transfer_id = carry_out(case, is_granted=True, reason=SILENCE, by=by, now=now)
+        reason = SILENCE if case.kind == CaseKind.DISPUTE else work.REOPENED
+        case.transfer_id = carry_out(case, is_granted=True, reason=reason, by=by, now=now)
         records.paid(case, by=by, now=now)
-        records.tell(case, [case.contributor_id], "Your dispute is paid", now=now)
+        title = f"Your {case.get_kind_display().lower()} is paid"
+        records.tell(case, [case.contributor_id], title, now=now)
         return case
 
 

@@ -1,8 +1,9 @@
 """Charts as SVG from the server: `{% load charts %}`. Colours and fonts are the style sheet's.
 
-Each takes a title, its points and how a number is written (`number`, `percent` of a share, or a
-currency's code for minor units), and draws a picture with an accessible name and the same numbers
-as a table below it. Points may come from any query; nothing here knows what they mean.
+Each takes a title, its points and how a number is written (`number`, `percent` of a share, `signed`
+with four digits, or a currency's code for minor units). It draws a picture with an accessible name
+and the same numbers as a table below it. Points may come from any query; nothing here knows what
+they mean.
 """
 
 from collections.abc import Callable, Sequence
@@ -88,6 +89,8 @@ def _at(number: float) -> str:
 def _written(form: str, value: float) -> str:
     if form == "number":
         return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+    if form == "signed":
+        return f"{value:+.4f}".replace("-", "−")
     return f"{value:.0%}" if form == "percent" else written(round(value), form)
 
 
@@ -189,6 +192,64 @@ def line_chart(
         "title": title, "drawing": drawing, "summary": f"{title}: {ends}", "columns": columns,
         "rows": rows,
     }  # fmt: skip
+
+
+BARS = 92  # the column of an interval chart's figures
+
+
+@register.inclusion_tag("components/chart.html")
+def interval_chart(
+    title: str,
+    points: Sequence[tuple[str, float, float | None, float | None]],
+    form: str = "signed",
+    unit: str = "Value",
+) -> dict:
+    """Values with error bars around a line at zero: points are (label, value, low, high).
+
+    Low and high may be None. What lies above zero with its whole bar is drawn as `above`, what lies
+    below as `below`; the words of the table say it, too.
+    """
+    drawing = Drawing(WIDTH, max(len(points), 1) * ROW + 30)
+    ends = [0.0]
+    for _, value, low, high in points:
+        ends += [each for each in (value, low, high) if each is not None]
+    start, room = min(ends), (max(ends) - min(ends)) or 1.0
+    wide = WIDTH - LABELS - BARS - 16
+
+    def x(value: float) -> float:
+        return LABELS + 8 + wide * (value - start) / room
+
+    foot = drawing.height - 26
+    drawing.rule("axis", x(0), 2, x(0), foot)
+    drawing.text("0", x(0), foot + 16, anchor="middle")
+    rows = []
+    for index, (label, value, low, high) in enumerate(points):
+        middle = index * ROW + ROW / 2 + 2
+        side = _side(low, high)
+        if low is not None and high is not None:
+            drawing.rule(f"error {side}", x(low), middle, x(high), middle)
+            for end in (low, high):
+                drawing.rule(f"error {side}", x(end), middle - 5, x(end), middle + 5)
+        drawing.dots.append(Dot(_at(x(value)), _at(middle)))
+        drawing.text(label, LABELS - 10, middle + 4, anchor="end")
+        drawing.text(_written(form, value), WIDTH, middle + 4, anchor="end", kind="value")
+        bounds = ["—" if end is None else _written(form, end) for end in (low, high)]
+        rows.append((label, _written(form, value), *bounds, _SIDES[side]))
+    above = sum(_side(low, high) == "above" for _, _, low, high in points)
+    return {
+        "title": title, "drawing": drawing, "rows": rows,
+        "summary": f"{title}: {len(points)} values, {above} of them above zero with their interval",
+        "columns": ("", unit, "Low", "High", "Its interval"),
+    }  # fmt: skip
+
+
+_SIDES = {"above": "above zero", "below": "below zero", "around": "holds zero"}
+
+
+def _side(low: float | None, high: float | None) -> str:
+    if low is not None and low > 0:
+        return "above"
+    return "below" if high is not None and high < 0 else "around"
 
 
 @register.inclusion_tag("components/chart.html")

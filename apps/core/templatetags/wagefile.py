@@ -52,6 +52,12 @@ def money(amount: int | None, currency: str) -> str:
 
 
 @register.filter
+def lift(value: float | None) -> str:
+    """A figure of lift with its sign: `+0.0123`; none is a dash."""
+    return "—" if value is None else f"{value:+.4f}".replace("-", "−")
+
+
+@register.filter
 def difference(amount: int, currency: str) -> str:
     """Minor units with their sign, as `+$0.40` or `−$0.40`; nothing is `no change`."""
     if not amount:

@@ -44,17 +44,23 @@ class Change:
     currency: str
     pay: int
     fee: int
+    compute: int
+
+    @property
+    def amounts(self) -> tuple[int, int, int]:
+        return self.pay, self.fee, self.compute
 
 
 def issue_invoices(*, by: Actor, now: dt.datetime) -> int:
     """Invoice the month that is over to every organization; how many papers were issued.
 
-    Twice issues nothing twice. Where ledger and earning lines differ nothing is issued, and staff
-    is told.
+    Call it outside of a transaction: each organization has its own, and a call that was stopped
+    goes on with the next. Twice issues nothing twice. Where ledger and earning lines differ
+    nothing is issued, and staff is told.
     """
     check_is_system(by)
     month = Month.of(now - SWEPT).before
-    with connection.cursor() as cursor:
+    with acting(by), connection.cursor() as cursor:
         cursor.execute("SELECT exports_charged_organizations(%s)", [month.end])
         orgs = [row[0] for row in cursor.fetchall()]
     made = 0
@@ -90,7 +96,7 @@ def issue(*, org_id: uuid.UUID, month: Month, by: Actor, now: dt.datetime) -> li
         as_of = max((row.as_of for row in until), default=0)
         made = []
         for currency, changes in _changes(org_id, until).items():
-            more = [change for change in changes if change.pay > 0 or change.fee > 0]
+            more = [change for change in changes if max(change.amounts) > 0]
             if more:
                 made.append(_write(org, month, currency, more, as_of=as_of, by=by, now=now))
             made += _credit(org, month, currency, changes, as_of=as_of, by=by, now=now)
@@ -98,10 +104,14 @@ def issue(*, org_id: uuid.UUID, month: Month, by: Actor, now: dt.datetime) -> li
 
 
 def _checked(org_id: uuid.UUID, until: dt.datetime) -> list[invoices.Charged]:
-    """What the ledger charged; refused where the earning lines say something else."""
+    """What the ledger charged; refused where earning lines or lift runs say something else."""
     found = invoices.charged(org_id, until)
     lines = invoices.lines_until(org_id, until)
     ledger = {(row.project_id, row.currency): (row.pay, row.fee) for row in found}
+    runs = invoices.computed_until(org_id, until)
+    computed = {(row.project_id, row.currency): row.compute for row in found if row.compute}
+    if computed != runs:
+        raise NotTheLedger(f"The ledger charged {computed} for computing, the lift runs {runs}.")
     for key in sorted(set(ledger) | set(lines), key=str):
         if ledger.get(key, (0, 0)) != lines.get(key, (0, 0)):
             raise NotTheLedger(
@@ -117,10 +127,11 @@ def _changes(org_id: uuid.UUID, until: Sequence[invoices.Charged]) -> dict[str, 
     for row in until:
         if row.project_id is None:  # the lines all have a project, and were compared
             continue
-        pay, fee = said.get((row.project_id, row.currency), (0, 0))
-        if (row.pay, row.fee) != (pay, fee):
-            change = Change(row.project_id, row.currency, row.pay - pay, row.fee - fee)
-            found[row.currency].append(change)
+        before = said.get((row.project_id, row.currency), (0, 0, 0))
+        now = (row.pay, row.fee, row.compute)
+        if now != before:
+            more = (one - other for one, other in zip(now, before, strict=True))
+            found[row.currency].append(Change(row.project_id, row.currency, *more))
     return found
 
 
@@ -137,7 +148,7 @@ def _credit(
     """A credit note for each invoice that said more than is due now: the latest of each project."""
     by_invoice: dict[Invoice, list[Change]] = defaultdict(list)
     for change in changes:
-        if change.pay < 0 or change.fee < 0:
+        if min(change.amounts) < 0:
             said = (
                 InvoiceLine.objects.filter(
                     project_id=change.project_id,
@@ -148,7 +159,7 @@ def _credit(
                 .latest("invoice__serial")
             )
             by_invoice[said.invoice].append(
-                Change(change.project_id, currency, -change.pay, -change.fee)
+                Change(change.project_id, currency, *(-amount for amount in change.amounts))
             )
     return [
         _write(org, month, currency, less, corrects=invoice, as_of=as_of, by=by, now=now)
@@ -170,10 +181,11 @@ def _write(
     """PostgreSQL numbers it. A credit note is taxed as the invoice was that it corrects."""
     pay = sum(max(change.pay, 0) for change in changes)
     fee = sum(max(change.fee, 0) for change in changes)
+    compute = sum(max(change.compute, 0) for change in changes)
     buyer = corrects.facts["buyer"] if corrects else invoices.buyer(org)
     seller = corrects.facts["seller"] if corrects else invoices.seller()
     tax = taxes.tax(
-        fee,
+        fee + compute,
         operator=seller["country"],
         buyer=buyer["country"],
         has_vat_number=bool(buyer["vat_number"]),
@@ -187,8 +199,9 @@ def _write(
         currency=currency,
         pay=pay,
         fee=fee,
+        compute=compute,
         tax=tax.amount,
-        total=pay + fee + tax.amount,
+        total=pay + fee + compute + tax.amount,
         as_of=as_of,
         issued_at=now,
         facts={
@@ -235,6 +248,7 @@ def _write_lines(invoice: Invoice, changes: Sequence[Change]) -> None:
             cost_centre=known.cost_centre if known else "",
             pay=max(change.pay, 0),
             fee=max(change.fee, 0),
+            compute=max(change.compute, 0),
         )
         for change in changes
         for known in [billing.get(change.project_id)]

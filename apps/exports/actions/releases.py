@@ -24,6 +24,7 @@ from apps.core import blobs
 from apps.core.errors import Conflict, IllegalTransition, NotThere
 from apps.core.tasks import enqueue
 from apps.core.tenancy import Actor
+from apps.exports.actions.lift_files import lift_files
 from apps.exports.enums import RELEASE_TRANSITIONS, ReleaseState
 from apps.exports.errors import NotReleasable
 from apps.exports.models import Release, ReleaseKey
@@ -35,7 +36,7 @@ from apps.organizations.permissions import check
 from apps.organizations.queries import people_with
 from apps.projects.actions.moves import locked
 from apps.projects.enums import ProjectState
-from apps.projects.models import Project
+from apps.projects.models import AnnotatorAnswer, Project
 from apps.scoring import queries as scoring
 from apps.scoring.models import ScoringRun
 
@@ -136,6 +137,9 @@ def _fill(release: Release, by: Actor) -> None:
     run = scoring.latest_done(project.id, by)
     if run is not None and run.labels_sha256:
         release.files |= _rows("labels", _labels(project, run), release)
+    if AnnotatorAnswer.objects.filter(project=project).exists():
+        release.files |= _rows("machine_answers", queries.machine_answers(project), release)
+    release.files |= lift_files(project, by)
     release.files |= _wage_file(project, key, release)
 
 
@@ -156,6 +160,9 @@ def _labels(project: Project, run: ScoringRun) -> Iterator[dict]:
             "answer": row["answer"],
             "probability": row["probability"],
             "answers": row["n"],
+            "people": row["n"] - (row.get("n_non_human") or 0),
+            # Models and labelling functions, whose answers are in machine_answers.
+            "not_human": row.get("n_non_human") or 0,
             "run": str(run.id),
         }
 

@@ -49,17 +49,19 @@ def choose(
 def issue_statements(*, by: Actor, now: dt.datetime) -> int:
     """Close the months that are over, for everybody with movements; how many were closed.
 
-    Twice closes nothing twice. One that is not the ledger stays open, and staff is told.
+    Call it outside of a transaction: each statement has its own. Stopped half way, the next call
+    goes on with those that are open; twice closes nothing twice. One that is not the ledger stays
+    open, and staff is told.
     """
     check_is_system(by)
     month = Month.of(now - SWEPT).before
-    with connection.cursor() as cursor:
+    with acting(by), connection.cursor() as cursor:
         cursor.execute("SELECT exports_statements_due(%s)", [month.end])
         people = [row[0] for row in cursor.fetchall()]
-    return sum(_close_until(user_id, month, now=now) for user_id in people)
+    return sum(_close_until(user_id, month, by=by, now=now) for user_id in people)
 
 
-def _close_until(user_id: uuid.UUID, month: Month, *, now: dt.datetime) -> int:
+def _close_until(user_id: uuid.UUID, month: Month, *, by: Actor, now: dt.datetime) -> int:
     """Each month in a transaction of its own, the earliest first: each begins where one ended."""
     made = 0
     person = Actor(kind="person", user_id=user_id)
@@ -72,7 +74,8 @@ def _close_until(user_id: uuid.UUID, month: Month, *, now: dt.datetime) -> int:
                 made += _close(user_id, each, by=person, now=now)
         except NotTheLedger as error:
             log.exception("statement %s of %s is not the ledger", each.name, user_id)
-            tell_wrong(f"statement {each.name} of {user_id}", error, now=now)
+            with acting(by):
+                tell_wrong(f"statement {each.name} of {user_id}", error, now=now)
             break
     return made
 

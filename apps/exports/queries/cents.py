@@ -39,6 +39,12 @@ CODES = {
     "fund_project": "budget of a project",
     "top_up_project": "more budget of a project",
     "fund_seats": "qualification seats of a project",
+    "fund_lift": "lift pool of a project",
+    "fund_compute": "computing of a project's lift",
+    "return_lift": "rest of the lift pool back to the wallet",
+    "return_compute": "unused computing back to the wallet",
+    "lift_bonus": "lift bonus out of the pool",
+    "compute": "computing of a lift run",
     "return_unspent": "unspent budget back to the wallet",
     "return_seats": "unused seats back to the wallet",
     "refund": "refund to the buyer",
@@ -54,6 +60,16 @@ CODES = {
     "adjustment": "adjustment after a dispute",
     "fee": "the platform's fee",
     "release": "held money that went back",
+}
+
+# What a project's money waits for, by the account that it lies in.
+POTS = {
+    "held": "Publishing moved it from the wallet to the project's held funds, where it waits for "
+    "work.",
+    "seats": "It was set apart for qualification seats.",
+    "lift": "Publishing set it apart as the project's lift pool: bonuses are paid from it, at the "
+    "close, and nothing else.",
+    "compute": "Publishing set it apart for the computing of lift runs.",
 }
 
 
@@ -259,13 +275,11 @@ def _charges(found: TransferRow, project: Project, actor: Actor) -> list[Step]:
     into = [row for row in rows if row[5] == project.id and INTO_PROJECT.get(row[4]) == pot]
     if not into:
         return steps
-    is_seats = pot == "seats"
     is_open = actor.is_staff or project.org_id in actor.org_ids
     steps.append(
         Step(
             title="Held for the project",
-            text="Publishing moved it from the wallet to the project's held funds, where it waits "
-            "for work." if not is_seats else "It was set apart for qualification seats.",
+            text=POTS[pot],
             at=into[0][2],
             who="the buyer",
             transfer=into[0][0],
@@ -512,8 +526,11 @@ PLACES = {
     "wallet": "the buyer's wallet",
     "held": "the project's held funds",
     "seats": "the project's qualification seats",
+    "lift": "the project's lift pool",
+    "compute": "the project's money for computing lift",
     "payable": "the contributor's account",
     "fees": "the platform's fees",
+    "metered": "the platform, for computing",
     "capital": "the operator's own money",
     "receivable": "what the buyer owes",
 }
@@ -566,6 +583,14 @@ def _onwards(found: TransferRow, actor: Actor) -> list[Step]:
             Step(
                 title="The platform's",
                 text="The fee stays with the platform. It pays Stripe's fees, for payouts too.",
+            )
+        ]
+    if place and place.credit == Purpose.METERED:
+        return [
+            Step(
+                title="The platform's",
+                text="It pays for the machines that trained models with and without each "
+                "contributor's answers. No contributor bears any of it.",
             )
         ]
     if found.code == "funding" or found.code in INTO_PROJECT:

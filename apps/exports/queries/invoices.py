@@ -16,11 +16,12 @@ from apps.exports.models import Invoice, InvoiceLine, ProjectBilling
 from apps.exports.rules.months import plain
 from apps.organizations.models import BillingDetails, Organization
 from apps.projects.models import Project
+from apps.scoring.models import LiftRun
 from apps.work.models import EarningLine
 
 COLUMNS = (
     "number", "kind", "month", "issued_at", "project", "project_title", "layer", "po_number",
-    "cost_centre", "currency", "pay", "fee", "tax", "total",
+    "cost_centre", "currency", "pay", "fee", "compute", "tax", "total",
 )  # fmt: skip
 
 
@@ -32,6 +33,7 @@ class Charged:
     currency: str
     pay: int
     fee: int
+    compute: int
     as_of: int
 
 
@@ -57,8 +59,19 @@ def lines_until(
     return {(project, currency): (net, fee) for project, currency, net, fee in rows}
 
 
-def invoiced(org_id: uuid.UUID) -> dict[tuple[uuid.UUID, str], tuple[int, int]]:
-    """(project, currency) → (pay, fee) that invoices say, credit notes taken off."""
+def computed_until(org_id: uuid.UUID, until: dt.datetime) -> dict[tuple[uuid.UUID, str], int]:
+    """(project, currency) → what lift runs were charged: as their rows have it."""
+    rows = (
+        LiftRun.objects.filter(org_id=org_id, charged_at__lt=until, charged__gt=0)
+        .order_by()
+        .values_list("project_id", "project__currency")
+        .annotate(Sum("charged"))
+    )
+    return {(project, currency): charged for project, currency, charged in rows}
+
+
+def invoiced(org_id: uuid.UUID) -> dict[tuple[uuid.UUID, str], tuple[int, int, int]]:
+    """(project, currency) → (pay, fee, compute) that invoices say, credit notes taken off."""
     note = Q(invoice__kind=InvoiceKind.CREDIT_NOTE)
     rows = (
         InvoiceLine.objects.filter(org_id=org_id)
@@ -67,13 +80,19 @@ def invoiced(org_id: uuid.UUID) -> dict[tuple[uuid.UUID, str], tuple[int, int]]:
         .annotate(
             pay_said=Sum("pay", filter=~note),
             fee_said=Sum("fee", filter=~note),
+            compute_said=Sum("compute", filter=~note),
             pay_back=Sum("pay", filter=note),
             fee_back=Sum("fee", filter=note),
+            compute_back=Sum("compute", filter=note),
         )
     )
     return {
-        (project, currency): ((pay or 0) - (pay_back or 0), (fee or 0) - (fee_back or 0))
-        for project, currency, pay, fee, pay_back, fee_back in rows
+        (project, currency): (
+            (pay or 0) - (pay_back or 0),
+            (fee or 0) - (fee_back or 0),
+            (compute or 0) - (compute_back or 0),
+        )
+        for project, currency, pay, fee, compute, pay_back, fee_back, compute_back in rows
     }
 
 
@@ -135,11 +154,11 @@ def table(invoice: Invoice) -> Iterator[Sequence[object]]:
     for line in lines(invoice):
         yield (
             *head, line.project_id, plain(line.title), line.layer, plain(line.po_number),
-            plain(line.cost_centre), invoice.currency, sign * line.pay, sign * line.fee, "",
-            sign * (line.pay + line.fee),
+            plain(line.cost_centre), invoice.currency, sign * line.pay, sign * line.fee,
+            sign * line.compute, "", sign * line.gross,
         )  # fmt: skip
     yield (
         *head, "", "Total", "", plain(invoice.facts["buyer"]["po_number"]),
         plain(invoice.facts["buyer"]["cost_centre"]), invoice.currency, sign * invoice.pay,
-        sign * invoice.fee, sign * invoice.tax, sign * invoice.total,
+        sign * invoice.fee, sign * invoice.compute, sign * invoice.tax, sign * invoice.total,
     )  # fmt: skip

@@ -146,16 +146,26 @@ def invoice(row: Invoice) -> dict:
                 line.title,
                 " · ".join(filter(None, [line.po_number, line.cost_centre])) or "—",
                 own(line.pay),
-                own(line.fee),
-                own(line.pay + line.fee),
+                own(line.fee + line.compute),
+                own(line.gross),
             ]
             for line in lines
         ],
-        "sum": ["All projects", "", own(row.pay), own(row.fee), own(row.pay + row.fee)],
+        "sum": [
+            "All projects",
+            "",
+            own(row.pay),
+            own(row.fee + row.compute),
+            own(row.pay + row.fee + row.compute),
+        ],
         "totals": [
             ["Contributors' pay, passed on to them; not a supply of the platform", own(row.pay)],
             ["Platform's fee, its supply", own(row.fee)],
-            [f"VAT on the fee, {tax['rate']}%", own(row.tax)],
+            *([["Computing of lift runs, its supply", own(row.compute)]] if row.compute else []),
+            [
+                f"VAT on {'fee and computing' if row.compute else 'the fee'}, {tax['rate']}%",
+                own(row.tax),
+            ],
         ],
         "total": ["Total", own(row.total)],
         "notes": notes(row),

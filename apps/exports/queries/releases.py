@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from django.db import connection
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from apps.core.tenancy import Actor
 from apps.exports import rules
 from apps.exports.models import Release
-from apps.projects.models import CriteriaVersion, Item, ItemImport, Project
-from apps.projects.rules import Kind, Terms
+from apps.projects.models import AnnotatorAnswer, CriteriaVersion, Item, ItemImport, Project
+from apps.projects.rules import Kind, LineKind, Terms
 from apps.tasktypes import registry
 from apps.work.enums import PAID_AS_ACCEPTED, AssignmentState, VerdictOutcome
 from apps.work.models import Assignment, EarningLine, Enrolment, Settlement, Submission, Verdict
@@ -76,7 +76,10 @@ def header(project: Project, totals: Totals) -> dict:
 def _money_by_assignment(project_id: uuid.UUID) -> dict[uuid.UUID, list[tuple]]:
     found: dict[uuid.UUID, list[tuple]] = defaultdict(list)
     rows = EarningLine.objects.filter(
-        project_id=project_id, assignment__isnull=False, settlement=None
+        ~Q(kind=LineKind.LIFT_BONUS),
+        project_id=project_id,
+        assignment__isnull=False,
+        settlement=None,
     ).values_list("assignment_id", "kind", "net", "fee", "gross", "code", "reason")
     for row in rows.iterator(chunk_size=CHUNK):
         found[row[0]].append(row[1:])
@@ -130,6 +133,7 @@ def wage_lines(project: Project, key: bytes) -> Iterator[dict]:
             "integrity_evidence": rules.evidence_class(scores.get(row.id, {})),
         }
     yield from _settlement_lines(project, key, versions)
+    yield from _lift_lines(project, key, versions)
     yield from _own_people_lines(project, key)
 
 
@@ -158,6 +162,25 @@ def _settlement_lines(
         }
 
 
+def _lift_lines(
+    project: Project, key: bytes, versions: dict[uuid.UUID, CriteriaVersion]
+) -> Iterator[dict]:
+    """A line a bonus, each with the sentence that says value, interval, share and run."""
+    rows = EarningLine.objects.filter(project=project, kind=LineKind.LIFT_BONUS).order_by("id")
+    for row in rows.iterator(chunk_size=CHUNK):
+        yield {
+            "line": "lift",
+            "who": rules.pseudonym(key, row.contributor_id),
+            "at": row.at.isoformat(),
+            "gross": row.gross,
+            "fee": row.fee,
+            "net": row.net,
+            "reason": row.reason,
+            "codes": [row.code],
+            "criteria_version": versions[row.criteria_id].number,
+        }
+
+
 def _own_people_lines(project: Project, key: bytes) -> Iterator[dict]:
     """Reviewers and gold authors of the buyer: their work stands here, their pay elsewhere."""
     reviewed = (
@@ -167,7 +190,7 @@ def _own_people_lines(project: Project, key: bytes) -> Iterator[dict]:
         .annotate(Count("id"))
     )
     authored = (
-        ItemImport.objects.filter(project=project, state="done")
+        ItemImport.objects.filter(project=project, state="done", annotators="")
         .order_by()
         .values_list("created_by_id")
         .annotate(Count("id"))
@@ -211,6 +234,26 @@ def answers(project: Project, key: bytes) -> Iterator[dict]:
             "criteria_version": versions[row.assignment.criteria_id],
             "gold_correct": row.scores.get("gold"),
             "agreement": row.scores.get("agreement"),
+        }
+
+
+def machine_answers(project: Project) -> Iterator[dict]:
+    """Answers of models and labelling functions, each marked as no person's."""
+    body = project.criteria_in_force.body
+    task_type = registry.get(body["task"]["type"])
+    config = body["task"]["config"]
+    rows = (
+        AnnotatorAnswer.objects.filter(project=project)
+        .select_related("item")
+        .order_by("kind", "annotator", "item_id")
+    )
+    for row in rows.iterator(chunk_size=CHUNK):
+        yield {
+            "item_id": row.item.external_id,
+            "annotator": row.annotator,
+            "kind": row.kind,
+            "is_person": False,
+            **task_type.export_row(config, row.item.payload, row.answer),
         }
 
 

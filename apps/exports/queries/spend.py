@@ -26,8 +26,9 @@ PARTS = {
     "top_up": "Top-up to the floor",
     "kill_fee": "Kill fees",
     "qualification": "Qualification",
+    "lift_bonus": "Lift bonus",
 }
-OTHER, FEE = "Other lines", "Platform's fee"
+OTHER, FEE, COMPUTE = "Other lines", "Platform's fee", "Computing of lift"
 COLUMNS = (
     "month", "project", "project_title", "layer", "tier", "currency", "gross", "fee", "pay",
     "accepted", "reliable", "gross_per_accepted", "gross_per_reliable",
@@ -85,12 +86,14 @@ class Spend:
 
 _MONEY = """
 WITH own AS (SELECT id FROM ledger_account
-  WHERE holder_id = %(org)s AND purpose IN ('wallet', 'held', 'seats'))
-SELECT t.scope_id, coalesce(a.tier, ''), to_char(t.at AT TIME ZONE 'UTC', 'YYYY-MM'), t.currency,
-  sum(t.amount)::bigint, coalesce(sum(t.amount) FILTER (WHERE t.code = 'fee'), 0)::bigint
+  WHERE holder_id = %(org)s AND purpose IN ('wallet', 'held', 'seats', 'lift', 'compute'))
+SELECT t.scope_id, coalesce(a.tier, 'computing of lift'),
+  to_char(t.at AT TIME ZONE 'UTC', 'YYYY-MM'), t.currency,
+  sum(t.amount)::bigint,
+  coalesce(sum(t.amount) FILTER (WHERE t.code IN ('fee', 'compute')), 0)::bigint
 FROM ledger_transfer t JOIN own ON own.id = t.debit_id
-  JOIN work_assignment a ON a.id = t.subject_id
-WHERE t.kind IN ('posted', 'post')
+  LEFT JOIN work_assignment a ON a.id = t.subject_id
+WHERE t.kind IN ('posted', 'post') AND (a.id IS NOT NULL OR t.code = 'compute')
 GROUP BY 1, 2, 3, 4
 """
 _ANSWERS = """
@@ -106,6 +109,12 @@ GROUP BY 1, 2, 3
 _PARTS = """
 SELECT currency, kind, sum(net)::bigint, sum(fee)::bigint FROM work_earningline
 WHERE org_id = %(org)s GROUP BY 1, 2
+"""
+_COMPUTED = """
+SELECT t.currency, sum(t.amount)::bigint FROM ledger_transfer t
+  JOIN ledger_account a ON a.id = t.debit_id
+WHERE a.holder_id = %(org)s AND a.purpose = 'compute' AND t.code = 'compute'
+GROUP BY 1
 """
 _PROJECTS = "SELECT id, title, layer FROM projects_project WHERE org_id = %(org)s"
 
@@ -166,6 +175,9 @@ def _parts(org_id: uuid.UUID, currency: str) -> list[tuple[str, int]]:
         if of == currency:
             sums[PARTS.get(kind, OTHER)] += net
             sums[FEE] += fee
+    for of, amount in _all(_COMPUTED, {"org": org_id}):
+        if of == currency:
+            sums[COMPUTE] += amount
     largest = sorted(((name, part) for name, part in sums.items() if part), key=lambda p: -p[1])
     if len(largest) > 6:
         rest = sum(part for _, part in largest[5:])

@@ -12,8 +12,19 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-INTO_PROJECT = {"fund_project": "held", "top_up_project": "held", "fund_seats": "seats"}
-OUT_OF_PROJECT = {"return_unspent": "held", "return_seats": "seats"}
+INTO_PROJECT = {
+    "fund_project": "held",
+    "top_up_project": "held",
+    "fund_seats": "seats",
+    "fund_lift": "lift",
+    "fund_compute": "compute",
+}
+OUT_OF_PROJECT = {
+    "return_unspent": "held",
+    "return_seats": "seats",
+    "return_lift": "lift",
+    "return_compute": "compute",
+}
 
 
 @dataclass(frozen=True, slots=True)

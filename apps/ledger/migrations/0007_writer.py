@@ -1,4 +1,5 @@
-"""One typed pass to write, reversals and deadlines, ISO currencies: see sql/writer.sql."""
+"""One typed pass to write, reversals and deadlines, ISO currencies: see sql/writer.sql and
+sql/post.sql."""
 
 import django.db.models.deletion
 from django.db import migrations, models
@@ -178,4 +179,5 @@ class Migration(migrations.Migration):
             ),
         ),
         run(__file__, "writer"),
+        run(__file__, "post"),
     ]

@@ -1,4 +1,5 @@
-"""Long batches in time that grows with their length: see sql/batches.sql."""
+"""Long batches in time that grows with their length: see sql/post.sql, which an older
+0007_writer did not have."""
 
 from django.db import migrations
 
@@ -8,4 +9,4 @@ from apps.core.sqlfiles import run
 class Migration(migrations.Migration):
     dependencies = [("ledger", "0008_incoming")]
 
-    operations = [run(__file__, "batches")]
+    operations = [run(__file__, "post")]

@@ -22,6 +22,8 @@ LAPSED = {
     CaseKind.APPEAL: "{} appeal{} found for the contributor",
     CaseKind.DISPUTE: "{} dispute{} found for the contributor",
     CaseKind.DEACTIVATION: "{} deactivation{} dropped, since nobody decided",
+    CaseKind.GOLD_CONTEST: "{} contest{} of a known answer found for the contributor",
+    CaseKind.LIFT_CONTEST: "{} contest{} of lift decided by the repeated run",
     CaseKind.BAD_FAITH: "{} finding{} of bad faith dropped, since nobody decided",
 }
 

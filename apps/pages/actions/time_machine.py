@@ -29,6 +29,7 @@ from apps.core.errors import Conflict, Invalid, NotThere
 from apps.core.models import ClockMove
 from apps.core.tasks import enqueue, one_at_a_time, pairs
 from apps.core.tenancy import Actor, acting, system
+from apps.exports import actions as exports
 from apps.pages import gateway
 from apps.pages.actions.happened import happened
 from apps.payments import actions as payments
@@ -259,12 +260,26 @@ def _keep_calendar(until: dt.datetime, *, say: Callable[[str], None] | None = No
     return len(due)
 
 
+def _reconcile(night: dt.datetime) -> None:
+    payments.fetch_balance(now=clock.now())
+    payments.reconcile(now=night, is_fetching=False)
+
+
+# What the calendar writes stands for the moment it was due at, whenever it is carried out: the
+# settlement for its Monday, the comparison of the books for its night, the papers for their month.
+_AT: dict[str, Callable[[dt.datetime], object]] = {
+    "work.settle_all": lambda moment: settle_at(now=moment),
+    "payments.weekly": lambda moment: payments.pay_weekly(by=system(), now=moment),
+    "payments.reconcile": _reconcile,
+    "payments.watch_holds": lambda moment: payments.watch_holds(now=moment),
+    "exports.issue_statements": lambda moment: exports.issue_statements(by=system(), now=moment),
+    "exports.issue_invoices": lambda moment: exports.issue_invoices(by=system(), now=moment),
+}
+
+
 def _at(moment: dt.datetime, task: str) -> None:
-    """A settlement carries its Monday, whenever it is carried out; so does the weekly payout."""
-    if task == "work.settle_all":
-        settle_at(now=moment)
-    elif task == "payments.weekly":
-        payments.pay_weekly(by=system(), now=moment)
+    if task in _AT:
+        _AT[task](moment)
     else:
         current_app.tasks[task].run()
 

@@ -16,13 +16,18 @@ from django.views.decorators.http import require_safe
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
 from apps.core.money import half_even
+from apps.organizations.enums import Permission
+from apps.organizations.permissions import can
+from apps.pages.views import labelling, watched
 from apps.pages.views.buyer import band
 from apps.projects.enums import ProjectState
 from apps.projects.models import Project
+from apps.projects.rules import overlap_of
 from apps.projects.views.gates import seen
 from apps.scoring import queries as scoring
 from apps.scoring.rules import Z_95, Share, share_of
-from apps.work.queries import progress
+from apps.work.models import OverlapPlan
+from apps.work.queries import cited, online, progress
 from apps.work.views.buyer import pseudonym
 
 POINTS = 12
@@ -103,6 +108,7 @@ def project_quality(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse
         return redirect("projects:detail", project.id)
     run = scoring.latest_done(project.id, request.actor)
     context: dict = {"project": project, "currency": project.currency, "run": run}
+    context["sees_gold"] = can(request.actor, Permission.SEE_ANSWERS, org_id=project.org_id)
     if run is not None:
         figures = run.result or {}
         names = _names(project)
@@ -119,15 +125,39 @@ def project_quality(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse
             "confusions": _confusions(_of(figures, "confusion", "matrices"), names),
             "cost": _cost(project, _of(figures, "reliable", "matrices")),
             "points": _points(project, request),
+            "overlap": overlap_of(project.criteria_in_force.body),
+            "plan": OverlapPlan.objects.visible_to(request.actor).filter(project=project).first(),
+            "of_people": _of_people(figures, run.input_rows),
+            "of_machines": run.input_rows - _of_people(figures, run.input_rows),
+            "method": labelling.method_of(_of(figures, "labels")),
+            "agrees_against_gold": bool(_of(figures, "labels").get("agrees_against_gold")),
+            "intra": _intra(_of(figures, "intra", "agreement")),
+            "signals": watched.signals_of(_of(figures, "anomalies")),
+            "flagged": watched.flagged(project, run),
+            "machines": watched.machines_of(figures, names),
+            "since": online.of_project(project, request.actor),
+            "complete": _complete(progress.of_project(project).get("completeness")),
+            "cited": cited.lines(project),
         }
+        context["plan_checked"] = _checked(context["plan"])
         context["line"] = _line(context["points"])
     return render(request, "pages/quality.html", context)
+
+
+def _checked(plan: OverlapPlan | None) -> Share | None:
+    """Labels of known items that the rule takes for sure: how many are wrong, 95% interval."""
+    return share_of(plan.wrong, plan.checked, Z_95) if plan and plan.checked else None
 
 
 def _of(figures: Mapping, name: str, stage: str = "") -> Mapping:
     """A part of the figures; empty in runs from before it was computed."""
     part = (figures.get(stage) or {}) if stage else figures
     return part.get(name) or {}
+
+
+def _of_people(figures: Mapping, rows: int) -> int:
+    """Answers of the run that people gave; of runs that do not say it, all of them."""
+    return _of(figures, "scores").get("submissions", rows)
 
 
 def _names(project: Project) -> dict[str, str]:
@@ -148,6 +178,25 @@ def _gold(gold: Mapping | None) -> Share | None:
     if not gold or not gold.get("gold_answers"):
         return None
     return share_of(gold["correct"], gold["gold_answers"])
+
+
+def _intra(found: Mapping) -> Interval | None:
+    """Agreement of people with themselves; None where nobody was given an item twice."""
+    if found.get("agreement") is None:
+        return None
+    return Interval(found["agreement"], found["low"], found["high"], found["units"])
+
+
+def _complete(found: Mapping | None) -> dict[str, Share]:
+    """Items, wanted answers and valid answers as shares; what was not counted is left out."""
+    if not found:
+        return {}
+    parts = {
+        "items": (found["complete"], found["items"]),
+        "answers": (found["filled"], found["wanted"]),
+        "valid": (found["valid"], found["checked"]),
+    }
+    return {name: share_of(part, n, Z_95) for name, (part, n) in parts.items() if n}
 
 
 def _people(project: Project, found: Mapping) -> dict:
@@ -242,7 +291,7 @@ def _points(project: Project, request: HttpRequest) -> list[Point]:
         points.append(
             Point(
                 at=run["finished_at"],
-                answers=run["input_rows"],
+                answers=(run["agreement"] or {}).get("answers", run["input_rows"]),
                 gold=_gold(gold),
                 # Answers can leave a run, when they are rejected; then nothing is said of the rest.
                 new=share_of(right, n) if 0 <= right <= n and n else None,

@@ -30,11 +30,11 @@ from apps.payments.enums import CallState
 from apps.payments.models import OutboxCall
 from apps.payments.queries import earned
 from apps.projects.models import Project
-from apps.scoring.enums import RunState
-from apps.scoring.models import PARITY, AlphaCheck, ScoringRun
+from apps.scoring.enums import Grouping, Reason, RunState
+from apps.scoring.models import PARITY, AlphaCheck, LiftRun, ScoringRun
 from apps.work import actions as work
 from apps.work.enums import VerdictOutcome
-from apps.work.models import Assignment, Verdict
+from apps.work.models import Assignment, LiftPool, Verdict
 
 SHOWN = 25
 REJECTIONS = Table(Column("decided", "Decided", "decided_at"), sort="-decided", size=SHOWN)
@@ -58,7 +58,13 @@ def show(request: HttpRequest, seen: Seen) -> HttpResponse:
     actor = request.actor
     waiting = {
         kind.label: list(cases.open_by_deadline(actor, kind)[:SHOWN])
-        for kind in (CaseKind.BAD_FAITH, CaseKind.APPEAL, CaseKind.DISPUTE, CaseKind.DEACTIVATION)
+        for kind in (
+            CaseKind.BAD_FAITH,
+            CaseKind.APPEAL,
+            CaseKind.GOLD_CONTEST,
+            CaseKind.DISPUTE,
+            CaseKind.DEACTIVATION,
+        )
     }
     frozen = list(
         Project.objects.visible_to(actor)
@@ -213,3 +219,22 @@ def checked_books(request: HttpRequest, seen: Seen) -> HttpResponse:
         "books": books(request.actor),
     }
     return render(request, "pages/staff_checks.html", context)
+
+
+@require_safe
+@staff_only
+def lift_pools(request: HttpRequest, seen: Seen) -> HttpResponse:
+    """Pools of closed projects with the runs that pay them, the open ones first."""
+    pools = LiftPool.objects.select_related("project").order_by(
+        F("returned_at").asc(nulls_first=True), "-closed_at"
+    )[:SHOWN]
+    rows = []
+    for pool in pools:
+        seen.add("project", pool.project_id, pool.org_id)
+        runs = LiftRun.objects.filter(
+            project_id=pool.project_id,
+            grouping=Grouping.CONTRIBUTOR,
+            reason__in=[Reason.CLOSE, Reason.CONTEST],
+        )
+        rows.append((pool, list(runs)))
+    return render(request, "pages/staff_lift.html", {"rows": rows})

@@ -16,9 +16,11 @@ the wizard may save several. Amounts are minor units of the organization's curre
     budget      amount
 """
 
+from apps.projects.actions.annotating import withdraw_answers
 from apps.projects.actions.assets import AssetReport, add_assets
 from apps.projects.actions.drafts import create, save_draft
 from apps.projects.actions.funds import add_seats, top_up
+from apps.projects.actions.gold import demote_gold, end_contest, locked_gold
 from apps.projects.actions.importing import run_import
 from apps.projects.actions.imports import discard, keep_good, start_import
 from apps.projects.actions.publishing import publish, publish_version
@@ -40,11 +42,14 @@ __all__ = [
     "add_seats",
     "begin_close",
     "create",
+    "demote_gold",
     "discard",
+    "end_contest",
     "extend",
     "finish_close",
     "freeze_projects",
     "keep_good",
+    "locked_gold",
     "pause",
     "publish",
     "publish_version",
@@ -56,4 +61,5 @@ __all__ = [
     "thaw_projects",
     "top_up",
     "watch_funds",
+    "withdraw_answers",
 ]

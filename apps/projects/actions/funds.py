@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django.db import transaction
 
@@ -12,11 +12,13 @@ from apps.core.tenancy import Actor
 from apps.ledger import actions as ledger
 from apps.ledger.enums import Purpose, TransferKind
 from apps.ledger.errors import InsufficientFunds
+from apps.ledger.queries import AccountRow
 from apps.projects import permissions
 from apps.projects.actions.moves import check_not_frozen, locked, record
 from apps.projects.enums import ProjectState
 from apps.projects.models import Project
 from apps.projects.queries import Funds
+from apps.projects.rules import LiftTerms
 
 RUNNING = frozenset({ProjectState.LIVE, ProjectState.PAUSED})
 
@@ -97,6 +99,18 @@ def seat_deposit(project: Project, amount: int, *, step: str, now: dt.datetime) 
     )
 
 
+def lift_deposits(project: Project, lift: LiftTerms, *, now: dt.datetime) -> list[ledger.Entry]:
+    """Wallet → the project's lift pool, and what computing lift can cost at most."""
+    return [
+        deposit(project, amount, step=f"{code} publish", code=code, now=now, purpose=purpose)
+        for code, purpose, amount in (
+            ("fund_lift", Purpose.LIFT, lift.pool),
+            ("fund_compute", Purpose.COMPUTE, lift.compute),
+        )
+        if amount
+    ]
+
+
 def post_from_wallet(entries: Sequence[ledger.Entry]) -> None:
     """Call it last: it locks the accounts."""
     try:
@@ -106,7 +120,24 @@ def post_from_wallet(entries: Sequence[ledger.Entry]) -> None:
 
 
 def returns(project: Project, funds: Funds, *, now: dt.datetime) -> list[ledger.Entry]:
-    """Everything that is free in both accounts → wallet, when the project closes."""
+    """Everything that is free for work and qualifications → wallet, when the project closes.
+
+    The lift pool stays until the last lift run is paid and the time to contest it is over.
+    """
+    return _back(project, (("return_unspent", funds.held), ("return_seats", funds.seats)), now=now)
+
+
+def return_lift(
+    project: Project, funds: Funds, *, is_pool_over: bool, now: dt.datetime
+) -> list[ledger.Entry]:
+    """What is left for computing → wallet, and of the pool once nothing of it can become due."""
+    over = (("return_lift", funds.lift),) if is_pool_over else ()
+    return _back(project, (("return_compute", funds.compute), *over), now=now)
+
+
+def _back(
+    project: Project, accounts: Iterable[tuple[str, AccountRow]], *, now: dt.datetime
+) -> list[ledger.Entry]:
     return [
         ledger.Entry(
             id=derived(project.id, step),
@@ -120,7 +151,7 @@ def returns(project: Project, funds: Funds, *, now: dt.datetime) -> list[ledger.
             scope=project.id,
             subject=project.id,
         )
-        for step, account in (("return_unspent", funds.held), ("return_seats", funds.seats))
+        for step, account in accounts
         if account.available > 0
     ]
 

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 from django.db import InterfaceError, OperationalError
 
@@ -15,6 +16,7 @@ from apps.core.errors import WagefileError
 from apps.core.tenancy import Actor, acting
 from apps.projects import permissions
 from apps.projects.actions import readers
+from apps.projects.actions.answer_rows import AnswerRows
 from apps.projects.actions.imports import (
     TAKES_NONE,
     finish,
@@ -32,10 +34,10 @@ from apps.projects.actions.rowchecks import (
     check,
     printable,
 )
-from apps.projects.actions.staging import drop_clashes, write
+from apps.projects.actions.staging import drop, drop_clashes, write
 from apps.projects.enums import ImportState
 from apps.projects.errors import BrokenFile
-from apps.projects.models import Asset, ItemImport, Project, StagedItem
+from apps.projects.models import Asset, ItemImport, Project
 from apps.projects.queries import configured_type
 from apps.projects.queries.criteria import draft_of, row_triggers, whole
 
@@ -108,7 +110,7 @@ def _claim(import_id: uuid.UUID, *, by: Actor, now: dt.datetime) -> _Run | None:
         )
         if load.state != ImportState.QUEUED and not is_stale:
             return None
-        StagedItem.objects.filter(load=load).delete()
+        drop(load)
         load.rows_total, load.claimed_at = None, now
         load.rows_read = load.rows_good = load.rows_refused = 0
         move_load(load, ImportState.RUNNING, now=now)
@@ -136,25 +138,22 @@ def _default_overlap(project: Project) -> int:
 def _stage(run: _Run, refused: Refused, *, by: Actor, report: Progress | None) -> int:
     """Read and stage everything; how many rows there were."""
     with acting(by):
-        checks = _checks(run.load)
-    fields = checks.task_type.columns(checks.config)
-    wanted = {*FIXED_COLUMNS, *(c for ways in fields.values() for way in ways for c in way)}
+        content = AnswerRows(run.load) if run.load.annotators else _ItemRows(run.load)
     expected = min(readers.rows_in(run.path, run.load.format), ROWS_MAX)
 
     def header(names: Iterable[str]) -> None:
-        _check_header(set(names), fields)
+        content.check_header(set(names))
 
-    rows = readers.read(run.path, run.load.format, wanted=sorted(wanted), header=header)
+    rows = readers.read(run.path, run.load.format, wanted=sorted(content.columns), header=header)
     read = 0
     for batch in _batches(rows):
         read += len(batch)
         if read > ROWS_MAX:
             raise BrokenFile(f"The file has more than {ROWS_MAX:,} rows: split it.")
-        good = list(_checked(checks, batch, refused))
+        good = list(_checked(content, batch, refused))
         with acting(by):
             _renew(run, rows_read=read, rows_total=max(expected, read))
-            good = _with_assets(run.load, checks, good, refused)
-            run.load.rows_good += write(run.load, good, refused)
+            run.load.rows_good += content.write(run.load, good, refused)
             ItemImport.objects.filter(id=run.load.id).update(
                 rows_good=run.load.rows_good, rows_refused=refused.count
             )
@@ -189,13 +188,50 @@ def _check_header(names: set[str], fields: Mapping[str, tuple[tuple[str, ...], .
             raise BrokenFile(f"There is no column {name}{f' (nor {also})' if also else ''}.")
 
 
-def _checked(checks: Checks, rows: Iterable[readers.Row], refused: Refused) -> Iterator[Good]:
+class _Rows(Protocol):
+    """What a file holds: items, or answers of machines."""
+
+    @property
+    def columns(self) -> Iterable[str]: ...
+
+    def check_header(self, names: set[str]) -> None: ...
+
+    def check(self, line: int, cells: Mapping) -> Any: ...
+
+    def write(self, load: ItemImport, good: list[Any], refused: Refused) -> int: ...
+
+
+class _ItemRows:
+    """A file of items."""
+
+    def __init__(self, load: ItemImport) -> None:
+        self.checks = _checks(load)
+        self.fields = self.checks.task_type.columns(self.checks.config)
+
+    @property
+    def columns(self) -> set[str]:
+        ways = (way for each in self.fields.values() for way in each)
+        return {*FIXED_COLUMNS, *(column for way in ways for column in way)}
+
+    def check_header(self, names: set[str]) -> None:
+        _check_header(names, self.fields)
+
+    def check(self, line: int, cells: Mapping) -> Good:
+        return check(self.checks, line, cells)
+
+    def write(self, load: ItemImport, good: list[Good], refused: Refused) -> int:
+        return write(load, _with_assets(load, self.checks, good, refused), refused)
+
+
+def _checked(content: _Rows, rows: Iterable[readers.Row], refused: Refused) -> Iterator[Any]:
     for row in rows:
         if row.cells is None:
             refused.add(row.line, row.refusal)
             continue
         try:
-            yield check(checks, row.line, row.cells)
+            yield content.check(row.line, row.cells)
+        except BrokenFile:
+            raise
         except WagefileError as error:
             refused.add(row.line, error.sentence)
 
@@ -271,7 +307,7 @@ def _fail(run: _Run, refused: Refused, sentence: str, *, by: Actor) -> ItemImpor
 
 
 def _failed(load: ItemImport, sentence: str, *, by: Actor, now: dt.datetime) -> ItemImport:
-    StagedItem.objects.filter(load=load).delete()
+    drop(load)
     load.error = printable(sentence)[:300]
     move_load(load, ImportState.FAILED, now=now)
     project = locked(load.project_id, by=by)

@@ -19,9 +19,15 @@ from apps.projects import permissions
 from apps.projects.actions import readers
 from apps.projects.actions.moves import locked, record
 from apps.projects.actions.rowchecks import REFUSED_SHOWN
-from apps.projects.actions.staging import drop_clashes, keep
-from apps.projects.enums import IMPORT_TRANSITIONS, ImportState, ItemPurpose, ProjectState
-from apps.projects.models import ItemImport, Project, StagedItem
+from apps.projects.actions.staging import drop, drop_clashes, keep
+from apps.projects.enums import (
+    IMPORT_TRANSITIONS,
+    AnnotatorKind,
+    ImportState,
+    ItemPurpose,
+    ProjectState,
+)
+from apps.projects.models import ItemImport, Project
 from apps.projects.queries import configured_type
 
 BYTES_MAX = 4 * 2**30
@@ -34,10 +40,14 @@ def start_import(
     name: str,
     content: Iterable[bytes],
     purpose: str = ItemPurpose.WORK,
+    annotators: str = "",
     by: Actor,
     now: dt.datetime,
 ) -> ItemImport:
-    """Store the file and let a worker read it. `content` is chunks of bytes."""
+    """Store the file and let a worker read it. `content` is chunks of bytes.
+
+    `annotators` is empty for items, else the kind of AnnotatorKind that gave the answers in it.
+    """
     with transaction.atomic():
         project = locked(project_id, by=by)
         permissions.check_can_manage(by, project)
@@ -46,12 +56,15 @@ def start_import(
             raise NotAllowed("Items are added by a person.")
         if purpose not in ItemPurpose.values:
             raise Invalid("Items are for work or for the qualification.", field="purpose")
+        if annotators and annotators not in AnnotatorKind.values:
+            raise Invalid("Answers come from a model or a labelling function.", field="kind")
         form = readers.format_of(name)
         configured_type(project)
         load = ItemImport.objects.create(
             project=project,
             org_id=project.org_id,
             purpose=purpose,
+            annotators=annotators,
             name=name[-200:],
             format=form,
             sha256=blobs.put(_limited([content] if isinstance(content, bytes) else content)),
@@ -80,7 +93,7 @@ def discard(*, import_id: uuid.UUID, by: Actor, now: dt.datetime) -> ItemImport:
     """The buyer wants nothing of it; the project is as if it had never been uploaded."""
     with transaction.atomic():
         load, project = _decided(import_id, by=by)
-        StagedItem.objects.filter(load=load).delete()
+        drop(load)
         move_load(load, ImportState.DISCARDED, now=now)
         record(project, "import_discarded", by=by, now=now, load=str(load.id))
         return load
@@ -91,8 +104,10 @@ def finish(load: ItemImport, project: Project, *, by: Actor, now: dt.datetime) -
     keep(load)
     move_load(load, ImportState.DONE, now=now)
     project = locked(project.id, by=by)
-    record(project, "items_added", by=by, now=now, load=str(load.id), items=load.rows_good)
-    tell_importer(load, f"{load.rows_good:,} items of {load.name[:100]} were added", "", now=now)
+    what = "answers" if load.annotators else "items"
+    counted = {"load": str(load.id), what: load.rows_good}
+    record(project, f"{what}_added", by=by, now=now, **counted)
+    tell_importer(load, f"{load.rows_good:,} {what} of {load.name[:100]} were added", "", now=now)
     return load
 
 

@@ -9,7 +9,7 @@ from django.db import transaction
 from apps.core.errors import Conflict, NotAllowed
 from apps.core.tenancy import Actor
 from apps.projects import permissions
-from apps.projects.actions.funds import deposit, post_from_wallet, seat_deposit
+from apps.projects.actions.funds import deposit, lift_deposits, post_from_wallet, seat_deposit
 from apps.projects.actions.moves import check_not_frozen, locked, move, record, tell_managers
 from apps.projects.enums import ProjectState, Visibility
 from apps.projects.errors import NotReady
@@ -18,6 +18,8 @@ from apps.projects.queries import (
     cost_preview,
     draft_body,
     item_counts,
+    keep_test_items,
+    lift_funds,
     problems,
     qualification_exposure,
     seats_of,
@@ -26,6 +28,7 @@ from apps.projects.queries import (
     version_seats,
 )
 from apps.projects.queries.criteria import draft_of
+from apps.projects.rules import LiftTerms
 
 
 def publish(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> CriteriaVersion:
@@ -48,9 +51,13 @@ def publish(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> CriteriaVe
         _adopt(project, criteria)
         project.seats = seats_of(criteria.body)
         for_seats = qualification_exposure(criteria.body).qualification
+        lift = LiftTerms.of(criteria.body)
+        if lift is not None:
+            keep_test_items(project)
+        for_lift = lift_funds(criteria.body)
         move(
-            project, ProjectState.LIVE, by=by, now=now,
-            criteria=str(criteria.id), sha256=criteria.sha256, budget=budget, seats=for_seats,
+            project, ProjectState.LIVE, by=by, now=now, criteria=str(criteria.id),
+            sha256=criteria.sha256, budget=budget, seats=for_seats, lift=for_lift,
         )  # fmt: skip
         _offer(project, criteria, now=now)
         ProjectFigures.objects.get_or_create(
@@ -64,10 +71,14 @@ def publish(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> CriteriaVe
         )
         # The seats get money of their own: work that is claimed first cannot use it up.
         entries = [
-            deposit(project, budget - for_seats, step="publish", code="fund_project", now=now)
+            deposit(
+                project, budget - for_seats - for_lift, step="publish", code="fund_project", now=now
+            )
         ]
         if for_seats:
             entries.append(seat_deposit(project, for_seats, step="publish", now=now))
+        if lift is not None:
+            entries += lift_deposits(project, lift, now=now)
         post_from_wallet(entries)
         return criteria
 
@@ -153,10 +164,13 @@ def _offer_body(project: Project, body: Mapping, criteria: CriteriaVersion) -> d
     counts = item_counts(project)
     public = (
         "title", "currency", "unit", "layer", "band", "rubric", "gates", "pay", "windows",
-        "limits", "tiers", "overlap", "gold_percent", "consent", "disclosure",
+        "limits", "tiers",
+        "overlap", "overlap_max", "label_error_percent",
+        "gold_percent", "gold_percent_min", "consent", "disclosure",
     )  # fmt: skip
     return {
-        **{key: body[key] for key in public},
+        **{key: body[key] for key in public if key in body},
+        **({"lift": body["lift"]} if body.get("lift") else {}),
         "task": {key: body["task"][key] for key in ("type", "instructions", "estimate_seconds")},
         "organization": {
             "name": project.org.name,

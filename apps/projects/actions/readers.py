@@ -44,7 +44,7 @@ def format_of(name: str) -> str:
     """csv, jsonl or parquet, by the ending of the name."""
     found = FORMATS.get(Path(name).suffix.lower())
     if found is None:
-        raise Invalid("Items come as a .csv, .jsonl or .parquet file.", field="file")
+        raise Invalid("Rows come as a .csv, .jsonl or .parquet file.", field="file")
     return found
 
 

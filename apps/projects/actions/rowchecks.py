@@ -85,7 +85,7 @@ class Checks:
 
 def check(checks: Checks, line: int, cells: Mapping) -> Good:
     given = cells.get("item_id", cells.get("id"))
-    external_id = _text(given, "item_id", 200)
+    external_id = text_of(given, "item_id", 200)
     if not external_id:
         raise Invalid("item_id is empty")
     payload = checks.task_type.check_item(checks.config, cells)
@@ -101,16 +101,16 @@ def check(checks: Checks, line: int, cells: Mapping) -> Good:
         line=line,
         external_id=external_id,
         payload=payload,
-        kind=_text(cells.get("kind"), "kind", 40),
+        kind=text_of(cells.get("kind"), "kind", 40),
         triggers=_triggers(cells.get("triggers"), checks.triggers),
         overlap=_overlap(cells.get("overlap"), checks.overlap),
         gold=gold,
         gold_key=key,
-        explanation=_text(cells.get("explanation"), "explanation", 4_000),
+        explanation=text_of(cells.get("explanation"), "explanation", 4_000),
     )
 
 
-def _text(value: object, name: str, maximum: int) -> str:
+def text_of(value: object, name: str, maximum: int) -> str:
     text = written_cell(value).strip()
     if len(text) > maximum:
         raise Invalid(f"{name} is longer than {maximum:,} characters")
@@ -134,7 +134,7 @@ def printable(text: str) -> str:
 def _triggers(value: object, known: frozenset[str]) -> list[str]:
     """Keys of premiums, as a list or with commas, semicolons or spaces between them."""
     listed = value if isinstance(value, list) else re.split(r"[,;\s]+", written_cell(value))
-    named = {_text(one, "triggers", 400) for one in listed} - {""}
+    named = {text_of(one, "triggers", 400) for one in listed} - {""}
     for trigger in sorted(named - known):
         may = ", ".join(sorted(known)) or "none"
         raise Invalid(f"no premium has the trigger {trigger!r}; a row can name: {may}")

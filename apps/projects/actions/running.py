@@ -101,11 +101,13 @@ def finish_close(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> Proje
         account = funds(project)
         if account.reserved:
             raise Conflict("Money of this project is still reserved; it cannot be closed yet.")
-        move(project, ProjectState.CLOSED, by=by, now=now, returned=account.balance)
+        returned = account.held.available + account.seats.available
+        move(project, ProjectState.CLOSED, by=by, now=now, returned=returned)
+        lift = "" if not account.lift.balance else " The lift pool waits for the last lift run."
         tell_managers(
             project,
             f"{project.title} is closed",
-            "Every window is over. What was not spent is back in the wallet.",
+            f"Every window is over. What was not spent is back in the wallet.{lift}",
             now=now,
         )
         ledger.post(returns(project, account, now=now))

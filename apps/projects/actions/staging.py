@@ -4,8 +4,9 @@ import json
 
 from django.db import connection
 
+from apps.projects.actions import answer_rows
 from apps.projects.actions.rowchecks import Good, Refused
-from apps.projects.models import ItemImport, StagedItem
+from apps.projects.models import ItemImport, StagedAnswer, StagedItem
 
 _WRITE = """
 INSERT INTO projects_stageditem
@@ -40,9 +41,11 @@ WITH made AS (
   WHERE s.load_id = %s ORDER BY s.line
   RETURNING id, project_id, org_id, external_id
 )
-INSERT INTO projects_goldanswer (item_id, project_id, org_id, answer, answer_key, explanation)
-SELECT made.id, made.project_id, made.org_id, s.gold, s.gold_key, s.explanation
+INSERT INTO projects_goldanswer (item_id, project_id, org_id, answer, answer_key, explanation,
+  authored_by_id)
+SELECT made.id, made.project_id, made.org_id, s.gold, s.gold_key, s.explanation, l.created_by_id
 FROM made JOIN projects_stageditem s ON s.load_id = %s AND s.external_id = made.external_id
+  JOIN projects_itemimport l ON l.id = s.load_id
 WHERE s.gold IS NOT NULL
 """
 
@@ -90,6 +93,8 @@ def write(load: ItemImport, good: list[Good], refused: Refused) -> int:
 
 def drop_clashes(load: ItemImport) -> list[tuple[int, str]]:
     """Another import may have brought the same ids since; those rows are refused after all."""
+    if load.annotators:
+        return answer_rows.drop_clashes(load)
     with connection.cursor() as cursor:
         cursor.execute(_DROP, [load.id, load.project_id])
         return [
@@ -99,7 +104,18 @@ def drop_clashes(load: ItemImport) -> list[tuple[int, str]]:
 
 
 def keep(load: ItemImport) -> None:
-    """Staged rows become items and gold; in a random order, which no upload can choose."""
+    """Staged rows become items and gold; in a random order, which no upload can choose. Those of a
+    file of answers become answers.
+    """
+    if load.annotators:
+        answer_rows.keep(load)
+        return
     with connection.cursor() as cursor:
         cursor.execute(_KEEP, [load.id, load.id])
+    drop(load)
+
+
+def drop(load: ItemImport) -> None:
+    """Nothing of the file is staged any more."""
     StagedItem.objects.filter(load=load).delete()
+    StagedAnswer.objects.filter(load=load).delete()

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 
 from apps.organizations.models import Organization
-from apps.projects.enums import ItemPurpose, ItemState
+from apps.projects.enums import AnnotatorKind, ItemPurpose, ItemState
 from apps.projects.forms.fields import FilesField, MoneyField
 
 
@@ -39,6 +39,21 @@ class UploadForm(forms.Form):
         ],
         label="What the items are for",
         help_text="Qualification items need the column gold.",
+    )
+
+
+class AnswersForm(forms.Form):
+    file = forms.FileField(
+        label="File of answers",
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.jsonl,.ndjson,.parquet"}),
+        help_text="CSV with a header line, JSONL or Parquet, with the columns item_id, annotator "
+        "and answer.",
+    )
+    kind = forms.ChoiceField(
+        choices=AnnotatorKind.choices,
+        label="Who gave them",
+        help_text="A model was trained; a labelling function is a rule that somebody wrote. Both "
+        "are marked in every result.",
     )
 
 

@@ -13,6 +13,7 @@ from django.utils.text import slugify
 from apps.projects.enums import Layer, Visibility
 from apps.projects.forms.fields import MoneyField, WordsField, area
 from apps.projects.queries import DECISION_QUESTIONS
+from apps.projects.queries.lifts import METRICS, POOL_PERCENT_MAX, SECONDS_MAX
 from apps.projects.rules import ALWAYS, TRIGGERS, Trigger, of_layer
 from apps.tasktypes import registry
 
@@ -270,11 +271,28 @@ class ItemsForm(DraftForm):
         max_value=1000,
         help_text="How many people answer each item, without seeing each other's answers.",
     )
+    overlap_max = forms.IntegerField(
+        label="At most, where people disagree",
+        required=False,
+        min_value=1,
+        max_value=1000,
+        help_text="After each scoring run items whose label is not sure enough get one answer "
+        "more, up to this number, as long as the budget lasts. Empty: no item gets more.",
+    )
     gold_percent = forms.IntegerField(
         label="Gold in percent of the volume",
         min_value=0,
         max_value=15,
-        help_text="Items with a known answer, mixed in and paid like all others: 5 to 15, or 0.",
+        help_text="Items with a known answer, mixed in and paid like all others: 5 to 15, or 0. "
+        "So much of it meets who is not proven yet.",
+    )
+    gold_percent_min = forms.IntegerField(
+        label="Gold for proven people, in percent",
+        required=False,
+        min_value=0,
+        max_value=15,
+        help_text="So much is left when the answers say on which side of the bar somebody stands. "
+        "Empty: 5. The same as above: one share for everybody.",
     )
 
 
@@ -327,6 +345,53 @@ class DecisionForm(DraftForm):
                 max_length=4000,
                 help_text="One or two sentences; published with the criteria.",
             )
+
+
+class LiftForm(DraftForm):
+    """Nothing to fill in unless it is on; then only what the buyer wants otherwise."""
+
+    is_on = forms.BooleanField(
+        label="Measure lift, and pay a bonus for it",
+        help_text="Which work made a model better, with error bars: a model is trained with and "
+        "without each contributor's accepted answers and measured on your items with a known "
+        "answer, which no model is trained on.",
+    )
+    recipe = forms.ChoiceField(label="Model", choices=[], help_text="What is trained.")
+    metric = forms.ChoiceField(
+        label="How models are compared",
+        choices=list(METRICS.items()),
+        help_text="Where one answer is rare, accuracy hardly moves: take F1 or the Brier score.",
+    )
+    positive = forms.CharField(
+        max_length=60, label="The rare answer", help_text="For F1 alone: the answer it is about."
+    )
+    pool_percent = forms.IntegerField(
+        label="Lift pool in percent of the budget",
+        min_value=1,
+        max_value=POOL_PERCENT_MAX,
+        help_text="Shared at the close by those whose interval lies above zero; what nobody earns "
+        "goes back to your wallet.",
+    )
+    minimum_rows = forms.IntegerField(
+        label="Least accepted answers of a contributor",
+        min_value=1,
+        max_value=100_000,
+        help_text="Whoever has fewer is measured together with others like that, and gets no "
+        "bonus.",
+    )
+    seconds_max = forms.IntegerField(
+        label="Most computing, in seconds",
+        min_value=1,
+        max_value=SECONDS_MAX,
+        help_text="Over all runs of the project. At the cap a run stops, with wider intervals.",
+    )
+
+    def __init__(self, *args: Any, recipes: Mapping[str, str], **kwargs: Any) -> None:
+        self.recipes = recipes
+        super().__init__(*args, **kwargs)
+
+    def build(self) -> None:
+        self.fields["recipe"].choices = list(self.recipes.items())  # type: ignore[attr-defined]
 
 
 class BudgetForm(DraftForm):

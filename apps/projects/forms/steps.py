@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from django import forms
+from django.conf import settings
 from django.forms.formsets import BaseFormSet
 from django.http import QueryDict
 
 from apps.projects.forms import sections as s
+from apps.projects.queries.lifts import recipes
 from apps.tasktypes import registry
 
 LINES_MAX = 100
@@ -52,9 +54,9 @@ class Step:
     def section(self, name: str) -> dict:
         return dict(self.body.get(name) or {})
 
-    def form(self, name: str, form: type[s.DraftForm], initial: Mapping) -> None:
+    def form(self, name: str, form: type[s.DraftForm], initial: Mapping, **words: object) -> None:
         self.parts[name] = form(
-            self.data, prefix=name, initial=dict(initial), currency=self.currency
+            self.data, prefix=name, initial=dict(initial), currency=self.currency, **words
         )
 
     def lines(
@@ -198,14 +200,15 @@ class ItemsStep(Step):
     slug, title = "items", "Items and gold"
 
     def build(self) -> None:
-        self.form("items", s.ItemsForm, {"overlap": 3, "gold_percent": 10, **self.section("items")})
+        usual = {"overlap": 3, "gold_percent": 15, "gold_percent_min": 5}
+        self.form("items", s.ItemsForm, {**usual, **self.section("items")})
 
     def sections(self) -> dict[str, dict]:
         return {"items": {**self.section("items"), **self.read("items")}}
 
 
 class TermsStep(Step):
-    slug, title = "terms", "Consent, disclosure, decision file and budget"
+    slug, title = "terms", "Consent, disclosure, decision file, lift and budget"
 
     def build(self) -> None:
         self.form("consent", s.ConsentForm, {**USUAL_CONSENT, **self.section("consent")})
@@ -215,7 +218,23 @@ class TermsStep(Step):
             {"content_warnings": "none", **self.section("disclosure")},
         )
         self.form("decision", s.DecisionForm, self.section("decision"))
+        self.form("lift", s.LiftForm, self._lift(), recipes=self._recipes())
         self.form("budget", s.BudgetForm, self.section("budget"))
+
+    def _recipes(self) -> dict[str, str]:
+        work = self.section("work")
+        return recipes(
+            {"type": str(work.get("task_type") or ""), "config": work.get("config") or {}}
+        )
+
+    def _lift(self) -> dict:
+        numbers = settings.WAGEFILE
+        usual = {
+            key: numbers[f"lift_{key}"] for key in ("pool_percent", "minimum_rows", "seconds_max")
+        }
+        return {"recipe": next(iter(self._recipes()), ""), "metric": "accuracy", **usual} | {
+            key: value for key, value in self.section("lift").items() if value not in {None, ""}
+        }
 
     def sections(self) -> dict[str, dict]:
         return {name: {**self.section(name), **self.read(name)} for name in self.parts}

@@ -6,8 +6,10 @@ from apps.projects.queries.costs import (
     Split,
     cost_preview,
     extension_slots,
+    lift_funds,
     minimum_budget,
     qualification_exposure,
+    reserve_of,
     seat_costs,
     seats_of,
     version_seats,
@@ -22,6 +24,7 @@ from apps.projects.queries.criteria import (
     terms,
 )
 from apps.projects.queries.funds import Funds, funds, held, wallet
+from apps.projects.queries.lifts import keep_test_items
 from apps.projects.queries.problems import (
     ItemCounts,
     item_counts,
@@ -45,9 +48,12 @@ __all__ = [
     "funds",
     "held",
     "item_counts",
+    "keep_test_items",
+    "lift_funds",
     "minimum_budget",
     "problems",
     "qualification_exposure",
+    "reserve_of",
     "row_triggers",
     "seat_costs",
     "seats_of",

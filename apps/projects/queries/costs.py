@@ -36,9 +36,10 @@ class CostPreview:
     """All amounts in minor units of `currency`.
 
     `per_item` is one accepted answer, `premiums_max` the most (gross) that premiums with a trigger
-    add to it; `total` all items times the overlap, accepted, without those; `reserved` the most
+    add to it; `total_max` the same where every item turns out to need the most answers it may get;
+    `total` all items times the overlap, accepted, without those; `reserved` the most
     that one claim holds; `minimum` the least budget that can be published; `answers_covered` how
-    many accepted answers the budget pays besides the qualification.
+    many accepted answers the budget pays besides the qualification and lift.
     """
 
     currency: str
@@ -52,6 +53,8 @@ class CostPreview:
     items: int
     answers: int
     total: Split
+    answers_max: int
+    total_max: Split
     budget: int
     minimum: int
     answers_covered: int
@@ -130,10 +133,20 @@ def minimum_budget(body: Mapping) -> int:
     claim = reserve_of(body, rules.Kind.WORK)
     largest = max(claim, reserve_of(body, rules.Kind.QUALIFICATION) if has_qualification else 0)
     share = body["limits"]["newcomer_share_percent"]
-    return max(
+    for_work = max(
         qualification_exposure(body).qualification + claim,
         ceiling(largest * 100, share) if share else 0,
     )
+    lift = rules.LiftTerms.of(body)
+    if lift is None:
+        return for_work
+    return ceiling((for_work + lift.compute) * 100, 100 - min(lift.pool_percent, 99))
+
+
+def lift_funds(body: Mapping) -> int:
+    """What of the budget is set apart for lift: the pool, and the most that computing can cost."""
+    lift = rules.LiftTerms.of(body)
+    return lift.pool + lift.compute if lift else 0
 
 
 def cost_preview(body: Mapping, items: int, budget: int) -> CostPreview:
@@ -143,8 +156,10 @@ def cost_preview(body: Mapping, items: int, budget: int) -> CostPreview:
     per_item = _split(rules.earn(terms, _facts(terms, rules.Kind.WORK), rules.Outcome.ACCEPTED))
     with_all = replace(_facts(terms, rules.Kind.WORK), triggers=_every_trigger(terms))
     every = rules.earn(terms, with_all, rules.Outcome.ACCEPTED)
-    answers = items * body["overlap"]
-    exposure = qualification_exposure(body, budget=budget)
+    overlap = rules.overlap_of(body)
+    answers, answers_max = items * overlap.least, items * overlap.most
+    for_work = max(0, budget - lift_funds(body))
+    exposure = qualification_exposure(body, budget=for_work)
     return CostPreview(
         currency=terms.currency,
         per_item=per_item,
@@ -157,10 +172,14 @@ def cost_preview(body: Mapping, items: int, budget: int) -> CostPreview:
         items=items,
         answers=answers,
         total=Split(per_item.gross * answers, per_item.fee * answers, per_item.net * answers),
+        answers_max=answers_max,
+        total_max=Split(
+            per_item.gross * answers_max, per_item.fee * answers_max, per_item.net * answers_max
+        ),
         budget=budget,
         minimum=minimum_budget(body),
         answers_covered=(
-            max(0, budget - exposure.qualification) // per_item.gross if per_item.gross else 0
+            max(0, for_work - exposure.qualification) // per_item.gross if per_item.gross else 0
         ),
         exposure=exposure,
         examples=_examples(terms, estimate),

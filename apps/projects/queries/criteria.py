@@ -14,10 +14,12 @@ from apps.core.errors import Invalid
 from apps.projects import rules
 from apps.projects.enums import Visibility
 from apps.projects.models import CriteriaVersion, Project, ProjectDraft
+from apps.projects.queries.lifts import lift_of
 from apps.tasktypes import registry
 
 SECTIONS = (
     "work", "pay", "rubric", "tiers", "items", "consent", "disclosure", "decision", "budget",
+    "lift",
 )  # fmt: skip
 
 DECISION_QUESTIONS = {
@@ -32,7 +34,6 @@ DECISION_QUESTIONS = {
     "internal_path": "Which way leads from this work to better paid work?",
     "budget_owner": "Who answers for the budget?",
 }
-SIGNALS = ["time against the item's own distribution", "gold items", "agreement with others"]
 GATES = ["schema", "completeness", "item_time"]
 
 
@@ -121,7 +122,7 @@ def draft_body(project: Project) -> dict:
     draft = draft_of(project)
     work, tiers = _section(draft, "work"), _tiers(_section(draft, "tiers"))
     estimate = whole(work.get("estimate_seconds"))
-    return {
+    body: dict[str, Any] = {
         "engine": _numbers()["engine"],
         "currency": project.currency,
         "unit": project.unit,
@@ -144,9 +145,12 @@ def draft_body(project: Project) -> dict:
         "limits": _limits(str(work.get("visibility") or project.visibility)),
         "tiers": tiers,
         "overlap": whole(_section(draft, "items").get("overlap"), 1),
+        "overlap_max": overlap_max(_section(draft, "items")),
+        "label_error_percent": _numbers()["label_error_percent"],
         "gold_percent": whole(
             _section(draft, "items").get("gold_percent"), _numbers()["gold_percent"]
         ),
+        "gold_percent_min": gold_percent_min(_section(draft, "items")),
         "consent": _consent(_section(draft, "consent")),
         "disclosure": _disclosure(_section(draft, "disclosure"), project),
         "decision": {
@@ -155,6 +159,25 @@ def draft_body(project: Project) -> dict:
         },
         "attachments": {},
     }
+    # Criteria without lift say nothing of it, as those from before there was lift.
+    lift = lift_of(
+        project,
+        _section(draft, "lift"),
+        task=body["task"],
+        budget=whole(_section(draft, "budget").get("amount")),
+    )
+    return {**body, "lift": lift} if lift else body
+
+
+def overlap_max(section: Mapping) -> int:
+    """The most answers an item gets where people disagree; if not said, as many as all get."""
+    return whole(section.get("overlap_max"), whole(section.get("overlap"), 1))
+
+
+def gold_percent_min(section: Mapping) -> int:
+    """The share of known answers that proven people meet; the general lower bound if not said."""
+    most = whole(section.get("gold_percent"), _numbers()["gold_percent"])
+    return whole(section.get("gold_percent_min"), min(most, _numbers()["gold_percent_min"]))
 
 
 def whole(value: object, default: int = 0) -> int:
@@ -302,6 +325,8 @@ def _limits(visibility: str) -> dict:
     share = numbers["newcomer_share_percent"]
     return {
         # Named contributors are no newcomers that nobody knows.
+        # A known answer that everybody has seen measures memory: it rests after so many.
+        "gold_exposure_max": numbers["gold_exposure_max"],
         "newcomer_share_percent": 100 if visibility == Visibility.ASSIGNED else share,
         "unsubmitted_paid_per_day": numbers["unsubmitted_paid_per_day"],
         "unsubmitted_paid_per_attempt": numbers["unsubmitted_paid_per_attempt"],
@@ -329,5 +354,5 @@ def _disclosure(section: Mapping, project: Project) -> dict:
         "trains": str(section.get("trains") or "").strip(),
         "owners": str(section.get("owners") or project.org.owners).strip(),
         "content_warnings": str(section.get("content_warnings") or "none").strip(),
-        "signals": SIGNALS,
+        "signals": list(rules.SIGNALS),
     }

@@ -10,27 +10,34 @@ from apps.projects.models import Project
 
 @dataclass(frozen=True, slots=True)
 class Funds:
-    """Both accounts of a project: what work is paid from, and what qualifications are paid from.
+    """The accounts of a project: what work and qualifications are paid from, and what is set apart
+    for lift bonuses and for computing lift.
 
-    The sums are minor units over both. `free` is what new work can still reserve: the money of the
-    seats is not for work.
+    The sums are minor units over all. `free` is what new work can still reserve: the money of the
+    seats and of lift is not for work.
     """
 
     held: AccountRow
     seats: AccountRow
+    lift: AccountRow
+    compute: AccountRow
+
+    @property
+    def _all(self) -> tuple[AccountRow, ...]:
+        return (self.held, self.seats, self.lift, self.compute)
 
     @property
     def put_in(self) -> int:
-        return self.held.credits_posted + self.seats.credits_posted
+        return sum(account.credits_posted for account in self._all)
 
     @property
     def gone(self) -> int:
         """Paid, or back in the wallet."""
-        return self.held.debits_posted + self.seats.debits_posted
+        return sum(account.debits_posted for account in self._all)
 
     @property
     def balance(self) -> int:
-        return self.held.balance + self.seats.balance
+        return sum(account.balance for account in self._all)
 
     @property
     def reserved(self) -> int:
@@ -44,12 +51,17 @@ class Funds:
 def funds(project: Project) -> Funds:
     """What a project has, in one query."""
     found = find_accounts(
-        [Purpose.HELD, Purpose.SEATS],
+        [Purpose.HELD, Purpose.SEATS, Purpose.LIFT, Purpose.COMPUTE],
         currency=project.currency,
         holder=project.org_id,
         scope=project.id,
     )
-    return Funds(held=found[Purpose.HELD], seats=found[Purpose.SEATS])
+    return Funds(
+        held=found[Purpose.HELD],
+        seats=found[Purpose.SEATS],
+        lift=found[Purpose.LIFT],
+        compute=found[Purpose.COMPUTE],
+    )
 
 
 def held(project: Project) -> AccountRow:

@@ -29,6 +29,7 @@ from apps.projects.queries.criteria import (
     whole,
 )
 from apps.projects.queries.funds import wallet
+from apps.projects.queries.lifts import lift_problems
 from apps.tasktypes import registry
 
 RATE_CUT_DAYS = 90
@@ -84,7 +85,7 @@ def problems(project: Project, *, now: dt.datetime | None = None) -> list[str]:
     if not any(True for _ in (*_of_task(body), *_of_pay(body), *_of_tiers(body))):
         found += _of_budget(project, body, budget)
         found += _of_rate(project, body, now or clock.now())
-    return found
+    return [*found, *lift_problems(project, body)]
 
 
 def version_problems(project: Project, *, now: dt.datetime | None = None) -> list[str]:
@@ -248,8 +249,17 @@ def _of_tiers(body: Mapping) -> Iterator[str]:
 def _of_promises(body: Mapping) -> Iterator[str]:
     if not 1 <= body["overlap"] <= 1000:
         yield "The overlap must be from 1 to 1,000 answers an item."
+    elif not body["overlap"] <= body["overlap_max"] <= 1000:
+        yield "The most answers an item gets are at least those that all items get, at most 1,000."
+    elif body["overlap_max"] > body["overlap"] == 1:
+        yield "Whether people agree is seen from two answers on: let all items get two."
     if body["gold_percent"] != 0 and not 5 <= body["gold_percent"] <= 15:
         yield "Gold is 5 to 15 percent of the volume, or none."
+    elif body["gold_percent"] and not 5 <= body["gold_percent_min"] <= body["gold_percent"]:
+        yield (
+            "The share of gold for proven people is from 5 percent to the share for those who are "
+            "not proven yet."
+        )
     consent, disclosure = body["consent"], body["disclosure"]
     for key in ("purpose", "licence", "term", "secondary_use", "withdrawal"):
         if not consent[key]:
@@ -312,8 +322,9 @@ def _of_budget(project: Project, body: Mapping, budget: int) -> Iterator[str]:
         return
     if budget < least:
         yield (
-            f"The budget of {written(budget, currency)} is too small: all qualification seats and "
-            f"a first claim of a newcomer need {written(least, currency)}."
+            f"The budget of {written(budget, currency)} is too small: all qualification seats"
+            f"{', lift' if body.get('lift') else ''} and a first claim of a newcomer need "
+            f"{written(least, currency)}."
         )
     available = wallet(project.org, currency).available
     if budget > available:

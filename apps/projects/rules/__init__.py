@@ -7,16 +7,25 @@ Criteria name the engine they were published under (`pay/1`, `pay/2`); they are 
 for ever, so nothing here may change what an earlier one gives.
 """
 
-from apps.projects.rules.bounds import Exposure, exposure, paid_seconds_max, seat_cost
-from apps.projects.rules.lines import (
-    Lift,
-    Outcome,
-    case_time,
-    earn,
-    lift_bonus,
-    royalty,
-    wind_down,
+from apps.projects.rules.bounds import (
+    Exposure,
+    Overlap,
+    exposure,
+    gold_percent,
+    overlap_of,
+    paid_seconds_max,
+    seat_cost,
 )
+from apps.projects.rules.lifts import (
+    Lift,
+    LiftTerms,
+    compute_cost,
+    compute_reserve,
+    lift_bonus,
+    pool_of,
+    pool_shares,
+)
+from apps.projects.rules.lines import Outcome, case_time, earn, royalty, wind_down
 from apps.projects.rules.replays import (
     Amount,
     Answered,
@@ -31,6 +40,7 @@ from apps.projects.rules.replays import (
 )
 from apps.projects.rules.reserves import full_pay, guaranteed_pay, max_cost, max_remaining
 from apps.projects.rules.settlements import Account, settle
+from apps.projects.rules.signals import MEANINGS, SIGNALS, kept_under
 from apps.projects.rules.terms import (
     BESIDE_THE_CLOCK,
     ENGINES,
@@ -52,6 +62,8 @@ __all__ = [
     "BESIDE_THE_CLOCK",
     "ENGINES",
     "FEE_BEARING",
+    "MEANINGS",
+    "SIGNALS",
     "TRIGGERS",
     "Account",
     "Amount",
@@ -63,10 +75,12 @@ __all__ = [
     "Hold",
     "Kind",
     "Lift",
+    "LiftTerms",
     "Line",
     "LineKind",
     "Mark",
     "Outcome",
+    "Overlap",
     "Premium",
     "Replay",
     "Ruled",
@@ -77,17 +91,24 @@ __all__ = [
     "Trigger",
     "Version",
     "case_time",
+    "compute_cost",
+    "compute_reserve",
     "earn",
     "exposure",
     "full_pay",
+    "gold_percent",
     "guaranteed_pay",
     "holding",
+    "kept_under",
     "lift_bonus",
     "max_cost",
     "max_remaining",
     "of_layer",
+    "overlap_of",
     "paid_seconds_max",
     "pay_of",
+    "pool_of",
+    "pool_shares",
     "replay",
     "royalty",
     "seat_cost",

@@ -1,5 +1,6 @@
 """What can be said before anything is published: the most that unknown accounts can take."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal
 
@@ -49,6 +50,40 @@ def exposure(
     """Seats × (price + allowance) + share × budget."""
     seat = seat_cost(terms, items=items_per_seat, unsubmitted=unsubmitted)
     return Exposure(qualification=seats * seat, newcomers=budget * newcomer_percent // 100)
+
+
+def gold_percent(body: Mapping, unsure: float | None) -> float:
+    """The chance in percent that the next item of a contributor has a known answer.
+
+    `unsure` (0 to 1) is what the last run wrote; None before any run. Criteria without a lower
+    bound have the one share for everybody.
+    """
+    most = body["gold_percent"]
+    least = min(most, body.get("gold_percent_min", most))
+    return most if unsure is None else least + (most - least) * min(max(unsure, 0.0), 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """How many answers an item gets: `least` at once, more while its label is wrong with more than
+    `error` (a share of 1), `most` in the end.
+    """
+
+    least: int
+    most: int
+    error: float
+
+    @property
+    def is_dynamic(self) -> bool:
+        return self.most > self.least
+
+
+def overlap_of(body: Mapping) -> Overlap:
+    """Of criteria; those from before there was a choice have one number."""
+    least = body["overlap"]
+    return Overlap(
+        least, max(least, body.get("overlap_max", least)), body.get("label_error_percent", 5) / 100
+    )
 
 
 def paid_seconds_max(estimate_seconds: int, *, factor: int, minimum_minutes: int) -> int:

@@ -1,8 +1,6 @@
 """Earning lines: each one reason for money, with the sentence that says why it is there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from decimal import Decimal
 from enum import StrEnum
 
 from apps.core.money import ceiling, half_even
@@ -119,8 +117,8 @@ def _spread(amount: int, weights: Sequence[int]) -> list[int]:
 # ── Lines that follow from no verdict ───────────────────────────────────────────────────────────
 
 
-def case_time(terms: Terms) -> list[Line]:
-    """The time that a won appeal took, at the floor, paid by the platform out of its fee.
+def case_time(terms: Terms, *, what: str = "An appeal") -> list[Line]:
+    """The time that a won case took, at the floor, paid by the platform out of its fee.
 
     Only where a person decided: a buyer and a contributor in league could else let one appeal
     after the other run out, at the platform's cost.
@@ -131,7 +129,7 @@ def case_time(terms: Terms) -> list[Line]:
     if not pay:
         return []
     reason = (
-        f"An appeal that an administrator decides for you is paid as {terms.case_seconds} seconds "
+        f"{what} that an administrator decides for you is paid as {terms.case_seconds} seconds "
         f"at the floor of {terms.says(terms.floor_per_hour)} an hour, by the platform out of its "
         f"fee, "
         f"{_by(terms)}."
@@ -166,33 +164,3 @@ def royalty(terms: Terms, *, price: int, use: str) -> list[Line]:
         f"terms, {_by(terms)}."
     )
     return [Line(LineKind.ROYALTY, price, terms.fee_on(price), reason)]
-
-
-@dataclass(frozen=True, slots=True)
-class Lift:
-    """What a lift run says of one contributor: how much better a model became by their answers.
-
-    `lower` is the lower bound of the 95% interval of the whole lift, `share` the contributor's part
-    of all positive parts (0 to 1), `pool` what the buyer set aside, fee included.
-    """
-
-    pool: int
-    lower: Decimal | None
-    share: Decimal
-
-
-def lift_bonus(terms: Terms, lift: Lift) -> list[Line]:
-    """A part of the pool, if the interval excludes zero. Never negative, and on top of all else."""
-    share = min(max(lift.share, Decimal(0)), Decimal(1))
-    if lift.lower is None or lift.lower <= 0 or lift.pool <= 0:
-        return []
-    gross = int(lift.pool * share)
-    pay = gross * 10_000 // (10_000 + terms.fee_bps)
-    if not pay:
-        return []
-    reason = (
-        f"Lift bonus: your answers are {share:.4f} of the lift, whose 95% interval begins at "
-        f"{lift.lower:.4f} and excludes zero; that part of the pool of {terms.says(lift.pool)}, "
-        f"{_by(terms)}."
-    )
-    return [Line(LineKind.LIFT_BONUS, pay, min(terms.fee_on(pay), gross - pay), reason)]

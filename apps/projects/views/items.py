@@ -72,7 +72,7 @@ def index(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
         "form": form,
         "sees_gold": sees_gold,
         "counts": queries.shown_counts(project),
-        "imports": project.imports.order_by("-created_at")[:20],
+        "imports": project.imports.filter(annotators="").order_by("-created_at")[:20],
         "pictures": project.assets.count(),
         "can_manage": permissions.can_manage(request.actor, project),
         "is_open": project.state not in {ProjectState.CLOSING, ProjectState.CLOSED},
@@ -175,7 +175,8 @@ def keep(request: HttpRequest, project_id: uuid.UUID, import_id: uuid.UUID) -> H
         return _load_page(
             request, project_id, import_id, refusal=refusal.sentence, status=refusal.status
         )
-    messages.success(request, "The good rows are items now.")
+    what = "count as answers of machines" if row.annotators else "are items"
+    messages.success(request, f"The good rows {what} now.")
     return redirect("projects:import", project_id, import_id)
 
 

@@ -27,7 +27,8 @@ _MENDED = (
     (("The rubric", "Every rubric", "Every premium", "The premium"), "rubric"),
     (("The tier", "Every tier", "Say who may", "The regions", "Say how many seats"), "tiers"),
     (("Add items", "An import", "Some items", "The known", "Gold is", "The overlap"), "items"),
-    (("Consent", "Disclosure", "Decision", "Set the budget", "The budget", "The wallet"), "terms"),
+    (("Consent", "Disclosure", "Decision", "Set the budget", "The budget", "The wallet",
+      "Lift"), "terms"),
 )  # fmt: skip
 
 

@@ -87,6 +87,16 @@ class Choice:
     def export_row(self, config: Mapping, payload: Mapping, answer: Mapping) -> dict:
         return {**payload, "choice": answer["choice"], "label": self.describe(config, answer)}
 
+    def lift_recipes(self, config: Mapping) -> dict[str, str]:
+        if config["content"] == "image":
+            return {"tabular": "Pixels: logistic regression on the picture in grey, 8 by 8"}
+        return {"text-linear": "Words: logistic regression on words and pairs of words"}
+
+    def lift_input(self, config: Mapping, payload: Mapping) -> dict[str, str]:
+        if config["content"] == "image":
+            return {"image": payload["image"]}
+        return {"text": " ‖ ".join(payload[name] for name in _FIELDS[config["content"]])}
+
     def sample(self, config: Mapping) -> dict:
         if config["content"] == "image":
             return {"image": ""}

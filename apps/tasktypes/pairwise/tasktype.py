@@ -86,6 +86,16 @@ class Pairwise:
     def export_row(self, config: Mapping, payload: Mapping, answer: Mapping) -> dict:  # noqa: ARG002
         return {**payload, "choice": answer["choice"], "reason": answer.get("reason", "")}
 
+    def lift_recipes(self, config: Mapping) -> dict[str, str]:  # noqa: ARG002
+        # A model of preferences needs an encoder, which is not offered here yet.
+        return {}
+
+    def lift_input(self, config: Mapping, payload: Mapping) -> dict[str, str]:  # noqa: ARG002
+        return {
+            "text": f"{payload['prompt']} ‖ {payload['a']}",
+            "text_b": f"{payload['prompt']} ‖ {payload['b']}",
+        }
+
     def sample(self, config: Mapping) -> dict:  # noqa: ARG002
         return {
             "prompt": "Explain in one sentence why the sky is blue.",

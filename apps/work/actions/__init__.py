@@ -6,11 +6,37 @@ from apps.work.actions.clock import Clock, beat, clock_of, save_draft
 from apps.work.actions.closing import Owed, begin_close, owed_at_close
 from apps.work.actions.figures import refresh_figures
 from apps.work.actions.frozen import tell_frozen
+from apps.work.actions.gold import (
+    REOPENED,
+    Demotion,
+    contest_gold,
+    demote_gold,
+    pay_contest_time,
+    pay_missing,
+)
+from apps.work.actions.lift import (
+    ask_again,
+    ask_lift,
+    begin_lift,
+    cancel_lift,
+    hold_pool,
+    sweep_pool,
+    take_lift,
+)
+from apps.work.actions.lift_contests import pay_lift_difference, repeat_for_contest, repeated
+from apps.work.actions.lift_invitations import invite_by_lift
+from apps.work.actions.online import count_online
+from apps.work.actions.overlap import plan_overlap
 from apps.work.actions.reminders import due_reminders, next_reminder, remind
 from apps.work.actions.royalties import Uses, record_use, uses
 from apps.work.actions.scores import request_scores, take_scores
 from apps.work.actions.seats import add as add_seats
-from apps.work.actions.settlement import close_when_done, settle
+from apps.work.actions.settlement import (
+    PEOPLE_AT_ONCE,
+    close_when_done,
+    settle,
+    settle_part,
+)
 from apps.work.actions.submit import give_back, submit, undo
 from apps.work.actions.verdicts import (
     accept,
@@ -25,37 +51,58 @@ from apps.work.actions.verdicts import (
 from apps.work.actions.windows import lapse
 
 __all__ = [
+    "PEOPLE_AT_ONCE",
+    "REOPENED",
     "Clock",
+    "Demotion",
     "Owed",
     "Uses",
     "accept",
     "add_seats",
     "adjust",
+    "ask_again",
+    "ask_lift",
     "ask_rework",
     "beat",
     "begin_close",
+    "begin_lift",
+    "cancel_lift",
     "claim",
     "clock_of",
     "close_when_done",
+    "contest_gold",
+    "count_online",
+    "demote_gold",
     "due_reminders",
     "enrol",
     "give_back",
+    "hold_pool",
     "hold_until",
+    "invite_by_lift",
     "lapse",
     "next_reminder",
     "overturn",
     "owed_at_close",
+    "pay_contest_time",
+    "pay_lift_difference",
+    "pay_missing",
+    "plan_overlap",
     "record_use",
     "refresh_figures",
     "reject",
     "reject_bad_faith",
     "remind",
+    "repeat_for_contest",
+    "repeated",
     "request_scores",
     "resume_review",
     "save_draft",
     "settle",
+    "settle_part",
     "stop_review",
     "submit",
+    "sweep_pool",
+    "take_lift",
     "take_scores",
     "tell_frozen",
     "undo",

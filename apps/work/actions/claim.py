@@ -146,6 +146,7 @@ class Scene(NamedTuple):
     gold_count: int
     is_deactivated: bool
     has_seats: bool
+    gold_unsure: float | None
 
 
 def claim(
@@ -212,17 +213,21 @@ def _take_work(
     project_id: uuid.UUID, scene: Scene, wanted: str | None, by: Actor
 ) -> tuple[Item | None, int]:
     """The item taken, and where this contributor's walk through the queue stands then."""
-    percent = body_of(scene.criteria_id)["gold_percent"]
+    body = body_of(scene.criteria_id)
+    percent = rules.gold_percent(body, scene.gold_unsure)
+    most = body["limits"].get("gold_exposure_max")
+    is_planned = rules.overlap_of(body).is_dynamic
     # Gold is mixed in by chance alone: nothing in id, order, price or timing tells it apart.
     wants_gold = wanted is None and random.random() * 100 < percent  # noqa: S311 -- sampling
     for gold in (True, False) if wants_gold else (False,):
         item = rows.given(
             Item,
-            "work_take_item(%s, %s, %s, %s, %s)",
-            [project_id, by.user_id, scene.cursor, gold, wanted],
+            "work_take_item(%s, %s, %s, %s, %s, %s, %s)",
+            [project_id, by.user_id, scene.cursor, gold, wanted, most, is_planned],
         )
         if item:
-            return item, scene.cursor if gold else item.sort_key
+            # Only the walk moves on: what is asked for and what is known lie beside its way.
+            return item, scene.cursor if gold or item.asked else item.sort_key
     return None, scene.cursor
 
 

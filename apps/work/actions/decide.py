@@ -92,7 +92,9 @@ def _carry_out(
 def _scores(submission: Submission) -> dict:
     """The scores that stand on a verdict; what cannot be computed by then says so."""
     names = ("gold", "agreement", "anomaly")
-    return {name: submission.scores.get(name, "not available") for name in names}
+    found = {name: submission.scores.get(name, "not available") for name in names}
+    # Of the person, where the criteria disclose such signals.
+    return found | {k: v for k, v in submission.scores.items() if k == "signals"}
 
 
 def verdict(
@@ -201,12 +203,40 @@ def reject(
     _carry_out([assignment], [step(assignment)], by=by, now=now, opens_slots=opens_slot)
 
 
+def case_time(
+    assignment: Assignment, *step: str, what: str = "An appeal", now: dt.datetime
+) -> tuple[list[ledger.Entry], list[EarningLine]]:
+    """What the platform pays for the time that a case of this work took, once a `step`."""
+    terms = money.terms_of(assignment.criteria_id)
+    lines = rules.case_time(terms, what=what)
+    entries = [
+        money.direct(
+            assignment,
+            derived(assignment.id, "case_time", *step),
+            line.net,
+            purpose=Purpose.FEES,
+            code="case_time",
+            now=now,
+        )
+        for line in lines
+    ]
+    return entries, [
+        money.earning_line(assignment, terms, line, code="case_time", now=now) for line in lines
+    ]
+
+
 def overturn(
-    assignment: Assignment, *, by: Actor, at: dt.datetime, is_silence: bool
+    assignment: Assignment,
+    *,
+    by: Actor,
+    at: dt.datetime,
+    is_silence: bool,
+    pays_time: bool | None = None,
 ) -> uuid.UUID | None:
     """A rejection did not stand: the rest of the full pay posts at once. The transfer's id.
 
-    Where a person found so, the platform pays the time that the appeal took beside it.
+    Where a person found so, the platform pays the time that the appeal took beside it; `pays_time`
+    says otherwise, where there was none.
     """
     submission = latest_submissions([assignment])[assignment.id]
     verdict(
@@ -235,18 +265,9 @@ def overturn(
             earned_before=rules.guaranteed_pay(terms, facts),
             now=at,
         )
-        for line in [] if is_silence else rules.case_time(terms):
-            entries.append(
-                money.direct(
-                    a,
-                    derived(a.id, "case_time"),
-                    line.net,
-                    purpose=Purpose.FEES,
-                    code="case_time",
-                    now=at,
-                )
-            )
-            rows.append(money.earning_line(a, terms, line, code="case_time", now=at))
+        if not is_silence if pays_time is None else pays_time:
+            beside, more = case_time(a, now=at)
+            entries, rows = entries + beside, rows + more
         return entries, rows, event(a, "assignment.overturned", silence=is_silence)
 
     _carry_out([assignment], [step(assignment)], by=by, now=at)

@@ -72,13 +72,13 @@ def direct(
     now: dt.datetime,
     to_fees: bool = False,
 ) -> ledger.Entry:
-    """Pay at once, past any reserve: from the project, the wallet or the fees.
+    """Pay at once, past any reserve: from the project, its lift pool, the wallet or the fees.
 
     The contributor is paid, or with `to_fees` the platform.
     """
     currency = terms_of(assignment.criteria_id).currency
     holder = None if purpose == Purpose.FEES else assignment.org_id
-    scope = assignment.project_id if purpose == Purpose.HELD else None
+    scope = assignment.project_id if purpose in {Purpose.HELD, Purpose.LIFT} else None
     payee = Purpose.FEES if to_fees else Purpose.PAYABLE
     return ledger.Entry(
         id=transfer,

@@ -8,6 +8,7 @@ import datetime as dt
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import Count, Q, Sum
@@ -20,15 +21,17 @@ from apps.ledger import actions as ledger
 from apps.projects import actions as projects
 from apps.projects import rules
 from apps.projects.enums import ProjectState
-from apps.projects.models import Project
+from apps.projects.models import GoldAnswer, Project
 from apps.projects.rules import Hold, Kind, Line, LineKind
-from apps.work.actions import money
+from apps.work.actions import gold, lift, money
 from apps.work.enums import DECIDED, PAID_AS_ACCEPTED, AssignmentState
 from apps.work.models import Assignment, EarningLine, Enrolment, Score, Settlement
 
 S = AssignmentState
 # While one of these exists, more can become due: the project cannot be settled for the last time.
 STILL_OPEN = frozenset({S.CLAIMED, S.SUBMITTED, S.REWORK, S.REJECTED})
+# Contributors settled in one transaction: a second of locks, however large the project.
+PEOPLE_AT_ONCE = 100
 # The fee of a bonus is reserved upwards and posted half-even: its rest outlives the bonus itself.
 STILL_HELD = Q(held_extra__gt=0) | Q(held_fee__gt=0)
 # A finding of bad faith can still turn into the full pay, or into the floor alone, but never into
@@ -36,19 +39,54 @@ STILL_HELD = Q(held_extra__gt=0) | Q(held_fee__gt=0)
 UNDECIDED = Q(state=S.REJECTED, is_bad_faith=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some people of a settlement: how many got a row, and whom to go on after (None: nobody)."""
+
+    settled: int
+    last: uuid.UUID | None
+
+
 def settle(*, project_id: uuid.UUID, by: Actor, now: dt.datetime, is_last: bool = False) -> int:
-    """Settle every contributor of a project; how many got a settlement row."""
+    """Settle every contributor of a project in one transaction; how many got a settlement row."""
+    return settle_part(
+        project_id=project_id, by=by, now=now, after=None, most=None, is_last=is_last
+    ).settled
+
+
+def settle_part(
+    *,
+    project_id: uuid.UUID,
+    by: Actor,
+    now: dt.datetime,
+    after: uuid.UUID | None,
+    most: int | None = PEOPLE_AT_ONCE,
+    is_last: bool = False,
+) -> Part:
+    """Settle the next `most` contributors in the order of their ids, in one transaction.
+
+    A settlement is named by project, contributor and `now`: whoever has it already is passed over,
+    so the same moment can be settled again from the start.
+    """
     people = (
         Assignment.objects.filter(~UNDECIDED, STILL_HELD, project_id=project_id, state__in=DECIDED)
+        .order_by("contributor_id")
         .values_list("contributor_id", flat=True)
         .distinct()
     )
+    if after is not None:
+        people = people.filter(contributor_id__gt=after)
     count = 0
     with transaction.atomic(), ledger.last():
-        for contributor_id in sorted(people):
+        chosen = list(people[:most])
+        for contributor_id in chosen:
             with ledger.kept():
                 count += _settle_person(project_id, contributor_id, by=by, now=now, is_last=is_last)
-    return count
+    is_more = most is not None and len(chosen) == most
+    if not is_last and not is_more:
+        project = Project.objects.select_related("criteria").get(id=project_id)
+        lift.follow_settlement(project=project, by=by, now=now)
+    return Part(settled=count, last=chosen[-1] if is_more else None)
 
 
 def _settle_person(
@@ -140,7 +178,7 @@ def _account(project_id: uuid.UUID, contributor_id: uuid.UUID) -> tuple[rules.Ac
             "active_seconds", "cap_seconds", "is_time_counted"
         )
     )
-    enrolment = Enrolment.objects.get(**mine)
+    known = gold.standing(Enrolment.objects.get(**mine))
     run = Score.objects.filter(**mine).order_by("-week").values_list("run_id", flat=True).first()
     account = rules.Account(
         earned=sum(
@@ -150,15 +188,17 @@ def _account(project_id: uuid.UUID, contributor_id: uuid.UUID) -> tuple[rules.Ac
         paid_seconds=seconds,
         bonus_paid=sums[LineKind.QUALITY_BONUS]["net"],
         bonus_fee_paid=sums[LineKind.QUALITY_BONUS]["fee"],
-        gold_count=enrolment.gold_count,
-        gold_lower_bound=enrolment.gold_lower,
+        gold_count=known.count,
+        gold_lower_bound=known.lower,
     )
     facts = {
-        "gold_count": enrolment.gold_count,
-        "gold_lower": str(enrolment.gold_lower) if enrolment.gold_lower is not None else None,
+        "gold_count": known.count,
+        "gold_lower": str(known.lower) if known.lower is not None else None,
         "accepted_base": account.accepted_base,
         # What the bound was read from; `manage.py recompute` takes the settlement's id.
         "run": str(run) if run else None,
+        # Known answers that were taken back after it, and count no more.
+        **({"gold_demoted": known.demoted} if known.demoted else {}),
     }
     return account, facts
 
@@ -205,14 +245,31 @@ def _pay_out_of(
     return entries
 
 
-def close_when_done(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> bool:
-    """Settle a closing project for the last time once nothing in it is open; True when closed."""
+def close_when_done(
+    *, project_id: uuid.UUID, by: Actor, now: dt.datetime, most: int | None = None
+) -> bool:
+    """Settle a closing project for the last time once nothing in it is open; True when closed.
+
+    With `most`, at most so many people in this transaction: the project closes with the call that
+    finds no more of them. The last settlement leaves nothing held, so it goes on where it stopped.
+    """
     with transaction.atomic():
         project = Project.objects.select_for_update(of=("self",), no_key=True).get(id=project_id)
         if project.state != ProjectState.CLOSING:
             return False
         if Assignment.objects.filter(project_id=project_id, state__in=STILL_OPEN).exists():
             return False
-        settle(project_id=project_id, by=by, now=now, is_last=True)
-        projects.finish_close(project_id=project_id, by=by, now=now)
+        # A contest that is upheld can still reach the bar; afterwards nothing is held for it.
+        contested = GoldAnswer.objects.filter(
+            project_id=project_id, contested_until__isnull=False, demoted_at=None
+        )
+        if contested.exists():
+            return False
+        part = settle_part(
+            project_id=project_id, by=by, now=now, after=None, most=most, is_last=True
+        )
+        if part.last is not None:
+            return False
+        closed = projects.finish_close(project_id=project_id, by=by, now=now)
+        lift.begin_pool(project=closed, by=by, now=now)
         return True

@@ -94,3 +94,17 @@ def wound_down(row: Assignment, line: Line, *, now: dt.datetime) -> None:
 def used_again(row: Assignment, line: Line, *, now: dt.datetime) -> None:
     pay = written(line.net, money.terms_of(row.criteria_id).currency)
     contributor(row, Notices.ROYALTY, f"Your answers are used again: {pay}", line.reason, now=now)
+
+
+def lift(row: Assignment, line: Line, *, now: dt.datetime) -> None:
+    """What the last lift run of a project says of this person's work, bonus or not."""
+    title = money.body_of(row.criteria_id)["title"]
+    pay = written(line.net, money.terms_of(row.criteria_id).currency)
+    notices.tell(
+        [row.contributor_id],
+        kind=Notices.LIFT,
+        title=f"{title}: lift bonus of {pay}" if line.net else f"{title}: your lift was measured",
+        body=line.reason,
+        url=reverse("work:lift", args=[row.project_id]),
+        now=now,
+    )

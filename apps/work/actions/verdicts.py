@@ -22,7 +22,7 @@ from apps.notices.enums import Kind as Notices
 from apps.organizations.enums import Permission
 from apps.organizations.queries import people_with
 from apps.projects import rules
-from apps.projects.models import Project
+from apps.projects.models import GoldAnswer, Project
 from apps.projects.rules import Kind, LineKind
 from apps.work.actions import decide, money, told, windows
 from apps.work.enums import AssignmentState, Decider, VerdictOutcome
@@ -200,6 +200,9 @@ def carry_out_rejection(
         evidence=evidence.strip(),
         is_bad_faith=is_bad_faith,
     )
+    if GoldAnswer.objects.filter(item_id=row.item_id, demoted_at__isnull=False).exists():
+        # Taken back since the last run: a rejection can no longer rest on it.
+        verdict.scores["gold"] = "not available"
     days = money.body_of(row.criteria_id)["windows"]["appeal_days"]
     decide.reject(
         row,

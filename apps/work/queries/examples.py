@@ -5,6 +5,7 @@ Facts are made up, money and sentences are not: both come from the functions tha
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from apps.projects import rules
 from apps.projects.rules import Account, Facts, Kind, Line, Outcome, Stage, Terms
@@ -71,6 +72,7 @@ def of(body: Mapping, *, version: int) -> list[Example]:
             rules.wind_down(terms, answers=ANSWERS),
         )
     )
+    found.append(_lift(terms, body))
     price = body["consent"]["price_per_use"]
     found.append(
         Example(
@@ -90,6 +92,29 @@ def overturned(terms: Terms, facts: Facts) -> list[Line]:
 def _facts(terms: Terms, **changes: object) -> Facts:
     words: dict = {"kind": Kind.WORK, "stage": Stage.OPEN, "cap_seconds": terms.paid_seconds_max}
     return Facts(**words | changes)
+
+
+def _lift(terms: Terms, body: Mapping) -> Example:
+    """Two contributors above zero and one whose interval holds it: what the first gets."""
+    lift_terms = rules.LiftTerms.of(body)
+    if lift_terms is None:
+        return Example("Lift", "", [])
+    lifts = [
+        rules.Lift(Decimal(value), Decimal(low), Decimal(high))
+        for value, low, high in (
+            ("0.021", "0.009", "0.033"),
+            ("0.014", "0.003", "0.025"),
+            ("0.011", "-0.002", "0.024"),
+        )
+    ]
+    part = rules.pool_shares(lift_terms.pool, lifts)[0]
+    line = rules.lift_bonus(terms, lift_terms, lifts[0], part=part, run="…")
+    return Example(
+        "A model is better by your answers",
+        "Three people's lift was measured at the close: yours, one with a lower bound of a third "
+        "of yours, and one whose interval holds zero and who gets no part.",
+        [line] if line.net else [],
+    )
 
 
 def _with_premiums(terms: Terms) -> list[Example]:

@@ -23,7 +23,7 @@ _DEADLINES = {
     AssignmentState.REJECTED: ("appeal_due_at", "The rejection stands if you do not appeal before"),
 }
 # Whether an item's right answer was known must not be told by what a contributor reads.
-SHOWN_SCORES = ("agreement", "anomaly")
+SHOWN_SCORES = ("agreement", "anomaly", "signals")
 NOT_AVAILABLE = "not available"
 
 

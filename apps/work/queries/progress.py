@@ -16,6 +16,7 @@ from apps.projects.models import CriteriaVersion, Item, Project, ProjectFigures
 from apps.projects.rules import Kind
 from apps.work.enums import AssignmentState
 from apps.work.models import Assignment, EarningLine, Enrolment
+from apps.work.queries import completeness
 
 S = AssignmentState
 # Where the counts are in `ProjectFigures.body`.
@@ -64,6 +65,7 @@ def counted(project_id: uuid.UUID) -> dict:
             net=Sum("net", default=0), fee=Sum("fee", default=0)
         ),
         "people": Enrolment.objects.filter(project_id=project_id).count(),
+        "completeness": completeness.counted(project_id),
         "times": _times(project_id),
     }
 

@@ -1,12 +1,13 @@
 """A contributor's own scores, what they rest on, and what would change them.
 
 What says how often known answers were met is shown for weeks that are over: shown after each run
-it would tell, by one more in the count, which item's right answer was known.
+it would tell, by one more in the count, which item's right answer was known. A known answer that
+was missed is told when that can no longer happen: `queries.gold`.
 """
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
@@ -14,10 +15,13 @@ from django.db.models import QuerySet
 from apps.core.tenancy import Actor
 from apps.projects.enums import ProjectState
 from apps.projects.models import Project
+from apps.projects.rules import MEANINGS
 from apps.scoring.rules import Share, share_of
 from apps.tasktypes import registry
 from apps.work.enums import AssignmentState
-from apps.work.models import DECIDED, Enrolment, Score, Submission
+from apps.work.models import DECIDED, Enrolment, OnlineScore, Score, Submission
+from apps.work.queries import online
+from apps.work.queries.gold import Missed
 
 WEEKS = 26
 HALF = 0.5
@@ -72,10 +76,22 @@ class Own:
     enrolment: Enrolment
     newest: Score | None
     gold: Gold | None
+    since: OnlineScore | None = None
 
     @property
     def project(self) -> Project:
         return self.enrolment.project
+
+    @property
+    def signals(self) -> list[tuple[str, bool]]:
+        """What each signal says of this person, and whether it does; those that speak first."""
+        found = self.newest.signals if self.newest else {}
+        said = [(MEANINGS[name], speaks) for name, speaks in found.items() if name in MEANINGS]
+        return sorted(said, key=lambda each: (not each[1], each[0]))
+
+    @property
+    def speaking(self) -> int:
+        return sum(speaks for _, speaks in self.signals)
 
     @property
     def label(self) -> Share | None:
@@ -93,6 +109,7 @@ class Item:
     is_label: bool | None
     others: str
     can_appeal: bool
+    missed: Missed | None = None
 
 
 def monday(now: dt.datetime) -> dt.date:
@@ -107,16 +124,18 @@ def enrolments(actor: Actor) -> QuerySet[Enrolment]:
 
 
 def own(rows: Iterable[Enrolment], actor: Actor, now: dt.datetime) -> list[Own]:
-    """Those projects with their scores; two queries whatever their number."""
+    """Those projects with their scores; three queries whatever their number."""
     joined = list(rows)
     ids = [row.project_id for row in joined]
     newest = {score.project_id: score for score in _latest(actor, ids)}
     over = {score.project_id: score for score in _latest(actor, ids, before=monday(now))}
+    since = online.of_contributor(actor, ids)
     return [
         Own(
             enrolment=row,
             newest=newest.get(row.project_id),
             gold=_gold(row, newest.get(row.project_id), over.get(row.project_id)),
+            since=since.get(row.project_id),
         )
         for row in joined
     ]
@@ -148,21 +167,34 @@ def weeks(project_id: uuid.UUID, actor: Actor, now: dt.datetime) -> list[tuple]:
     ]
 
 
-def answers(project_id: uuid.UUID, actor: Actor, *, is_off: bool) -> QuerySet[Submission]:
-    """Own decided answers; with `is_off` those that are not what the label says."""
+def answers(
+    project_id: uuid.UUID,
+    actor: Actor,
+    *,
+    is_off: bool,
+    only: Collection[uuid.UUID] | None = None,
+) -> QuerySet[Submission]:
+    """Own decided answers; with `is_off` those that are not what the label says, with `only` those
+    of these assignments.
+    """
     rows = (
         Submission.objects.of_contributor(actor)
         .filter(project_id=project_id, undone_at=None, assignment__state__in=DECIDED)
         .select_related("assignment__criteria", "item")
     )
+    if only is not None:
+        return rows.filter(assignment_id__in=only)
     return rows.filter(scores__label=False) if is_off else rows
 
 
-def items(rows: Iterable[Submission], now: dt.datetime) -> list[Item]:
-    return [_item(row, now) for row in rows]
+def items(
+    rows: Iterable[Submission], now: dt.datetime, missed: Mapping[uuid.UUID, Missed]
+) -> list[Item]:
+    """`missed` are the known answers that may be told, by assignment."""
+    return [_item(row, now, missed.get(row.assignment_id)) for row in rows]
 
 
-def _item(row: Submission, now: dt.datetime) -> Item:
+def _item(row: Submission, now: dt.datetime, missed: Missed | None) -> Item:
     task = row.assignment.criteria.body["task"]
     due = row.assignment.appeal_due_at
     label = row.scores.get("label")
@@ -175,6 +207,7 @@ def _item(row: Submission, now: dt.datetime) -> Item:
         and row.assignment.held_until is None
         and due is not None
         and now <= due,
+        missed=missed,
     )
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from apps.work.views import assignment, contributor, earnings, scores
+from apps.work.views import assignment, contributor, earnings, lift, scores
 
 app_name = "work"
 urlpatterns = [
@@ -26,5 +26,6 @@ urlpatterns = [
     path("mine/", earnings.history, name="history"),
     path("scores/", scores.index, name="scores"),
     path("scores/<uuid:project_id>/", scores.project, name="score"),
+    path("scores/<uuid:project_id>/lift/", lift.own, name="lift"),
     path("earnings/", earnings.show, name="earnings"),
 ]

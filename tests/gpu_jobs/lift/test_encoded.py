@@ -112,7 +112,7 @@ def test_ties_teach_nothing_and_a_third_answer_is_an_error(comparisons):
 def test_a_test_pair_in_training_the_other_way_round_leaks(comparisons):
     texts, label, group, _, away, truth, recipe = comparisons
     leaking = Rows([*away, texts[0][::-1]], [*truth, "a"])
-    with pytest.raises(InputError, match="content of test row 81 is in the training set"):
+    with pytest.raises(InputError, match=r"content of a test row is .* \(test row 81\)"):
         build(Rows(texts, label, group), leaking, recipe=recipe, metric="accuracy")
 
 

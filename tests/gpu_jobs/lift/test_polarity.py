@@ -42,7 +42,9 @@ def polarity(reference):
         item=[row["item_id"] for row in away],
     )
     problem = build(train, test, recipe=RECIPES["text-linear"], metric="accuracy")
-    found = measure(problem, Settings(method="with-without", seeds=12, base=800, take=300))
+    found = measure(
+        problem, Settings(method="with-without", seeds=12, base=800, take=300, chance=0)
+    )
     return found, large
 
 

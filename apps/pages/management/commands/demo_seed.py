@@ -64,6 +64,7 @@ def seed(stage: Stage) -> None:
         say(f"scores: {course.score()}")
         say(f"early verdicts: {course.accept_some()}")
         say(f"silence and settlement: {course.end_week()}")
+    say(f"lift: {course.measure()}")
     say(f"payout: {course.pay_out()}")
     say(f"second week: {course.work(weeks=2)}")
     say(f"scores: {course.score()}")

@@ -23,12 +23,20 @@ from apps.payments.models import Payout
 from apps.projects.models import Item, Project
 from apps.projects.rules import Kind
 from apps.scoring import actions as scoring
-from apps.scoring.enums import RunState
-from apps.scoring.models import ScoringRun
+from apps.scoring.enums import Grouping, LiftState, RunState
+from apps.scoring.models import LiftRun, ScoringRun
 from apps.work import actions as work
 from apps.work.enums import AssignmentState, EnrolmentState, VerdictOutcome
-from apps.work.models import Assignment, EarningLine, Enrolment, Settlement, Submission, Verdict
-from apps.work.tasks import sweep_all
+from apps.work.models import (
+    Assignment,
+    EarningLine,
+    Enrolment,
+    LiftRound,
+    Settlement,
+    Submission,
+    Verdict,
+)
+from apps.work.tasks import sweep_all, take_lift_all
 
 TIER = "readers"
 UNDO = dt.timedelta(minutes=2)  # more than a person has to take an answer back
@@ -158,6 +166,39 @@ class Course:
         with acting(self.stage.system) as actor:
             people = work.settle(project_id=self.project.id, by=actor, now=clock.now())
         return f"the demo's clock is at {clock.now():%A %d %B %Y}; {people} people settled"
+
+    def measure(self) -> str:
+        """What follows a settlement: runs by the workers of queue gpu, or here."""
+        wait("the lift runs", self._is_measured, instead=self._measure_here)
+        with acting(self.stage.system):
+            run = LiftRun.objects.filter(
+                project=self.project, grouping=Grouping.CONTRIBUTOR, state=LiftState.DONE
+            ).first()
+        groups = (run.result or {})["groups"] if run else []
+        above = sum(row["significant"] == "positive" for row in groups)
+        return f"{above} of {len(groups)} contributors lie above zero"
+
+    def _is_measured(self) -> bool:
+        take_lift_all(now=clock.now())
+        with acting(self.stage.system):
+            runs = LiftRun.objects.filter(project=self.project)
+            failed = runs.filter(state=LiftState.FAILED).first()
+            if failed is not None:
+                raise CommandError(f"Lift could not be measured: {failed.error}")
+            waits = LiftRound.objects.filter(project=self.project, begun_at=None)
+            return not waits.exists() and not runs.filter(handled_at=None).exists()
+
+    def _measure_here(self) -> None:
+        with acting(self.stage.system):
+            states = (LiftState.QUEUED, LiftState.RUNNING)
+            waiting = list(
+                LiftRun.objects.filter(project=self.project, state__in=states).values_list(
+                    "id", flat=True
+                )
+            )
+        for run_id in waiting:
+            while scoring.run_lift(run_id=run_id, by=self.stage.system):
+                pass
 
     def _is_swept(self) -> bool:
         now = clock.now()

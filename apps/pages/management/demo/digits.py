@@ -13,6 +13,8 @@ from sklearn.datasets import load_digits
 SIDE = 160  # pixels; the originals have 8
 ITEMS = 210
 GOLD_EVERY = 7
+# Known answers beside them: what models of lift are measured on, and mixed in as all gold is.
+KNOWN = 90
 # One clear example each, for the qualification. Their explanations say what to look at.
 QUALIFICATION = {
     10: "A closed ring without a stroke through it is a 0.",
@@ -37,17 +39,20 @@ def digits() -> Digits:
     """Items as JSONL, qualification items as JSONL, and all pictures in one zip."""
     data = load_digits()
     chosen = {f"digit-{n:03d}": FIRST + STEP * n for n in range(ITEMS)}
+    known = {f"known-{n:03d}": FIRST + 3 + STEP * n for n in range(KNOWN)}
     easy = {f"check-{n + 1}": index for n, index in enumerate(QUALIFICATION)}
-    truth = {name: str(data.target[index]) for name, index in {**chosen, **easy}.items()}
+    every = {**chosen, **known, **easy}
+    truth = {name: str(data.target[index]) for name, index in every.items()}
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        for name, index in {**chosen, **easy}.items():
+        for name, index in every.items():
             archive.writestr(f"{name}.png", _png(data.images[index]))
     rows = [
         {"item_id": name, "image": f"{name}.png"}
         | ({"gold": truth[name]} if number % GOLD_EVERY == 0 else {})
         for number, name in enumerate(chosen)
     ]
+    rows += [{"item_id": name, "image": f"{name}.png", "gold": truth[name]} for name in known]
     check = [
         {
             "item_id": name,

@@ -19,9 +19,9 @@ from apps.projects.enums import ImportState, ItemPurpose, ProjectState
 from apps.projects.models import Item, ItemImport, Project
 
 # Cents. The crowd's claims of the first week must fit into the newcomers' quarter of the budget.
-DIGITS_BUDGET = 1_600_00
+DIGITS_BUDGET = 1_780_00
 PREFERENCE_BUDGET = 300_00
-WALLET = 2_500_00
+WALLET = 2_700_00
 CAPITAL = 500_00
 
 

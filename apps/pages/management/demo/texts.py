@@ -98,7 +98,8 @@ def digits() -> dict[str, dict[str, Any]]:
                 }
             ]
         },
-        "items": {"overlap": 3, "gold_percent": 15},
+        "items": {"overlap": 3, "overlap_max": 5, "gold_percent": 15},
+        "lift": {"is_on": True, "minimum_rows": 15},
         "consent": {
             "purpose": "Measuring programs that read handwriting",
             "licence": "CC BY 4.0 for the answers",

@@ -26,6 +26,7 @@ from apps.ledger.queries import accounts_of
 from apps.organizations.queries import actor_of
 from apps.pages.management import staging
 from apps.pages.management.replay.crowd import Crowd
+from apps.pages.management.replay.reference import accuracies
 from apps.pages.management.replay.stage import Stage
 from apps.payments import actions as payments
 from apps.payments.models import OutboxCall, Payout
@@ -319,8 +320,9 @@ class Course:
                 "overturned": states.filter(state=S.OVERTURNED).count(),
                 "alpha": run.result["agreement"].get("alpha"),
                 "level": self.crowd.level,
-                "majority_accuracy": run.result["labels"].get("majority_accuracy"),
-                "dawid_skene_accuracy": run.result["labels"].get("accuracy"),
+                **accuracies(run),
+                "method": run.result["labels"]["method"],
+                "accuracy": run.result["labels"].get("accuracy"),
                 "gross": totals.gross,
                 "fees": totals.fee,
                 "net": totals.net,

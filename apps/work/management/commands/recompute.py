@@ -24,7 +24,7 @@ from apps.scoring.models import FILES, ScoringRun
 from apps.scoring.rules import TOLERANCE, Comparison, Pair
 from apps.work.queries import recomputes
 from apps.work.queries.recomputes import Quoted
-from gpu_jobs import provenance
+from gpu_jobs import provenance, runner
 from gpu_jobs.contracts import InputError
 
 _PLACE = re.compile(r"\[.*")
@@ -64,6 +64,8 @@ class Command(BaseCommand):
         self.stdout.write(f"  input       {run.input_sha256} ({run.input_rows:,} answers)")
         self.stdout.write(f"  parameters  {run.params}, seed {run.seed}, {run.kind}/{run.version}")
         self.stdout.write(f"  code        {run.code_version[:16] or 'not written down'}, {same}")
+        if run.version in runner.OLDER.get(run.kind, ()):
+            self.stdout.write(f"  {'version':<11} {_older(run)}")
         for key in sorted(set(run.environment) | set(here)):
             stored, now = run.environment.get(key, "not written down"), here.get(key, "nothing")
             other = "" if stored == now else f"  (now {now})"
@@ -107,6 +109,11 @@ class Command(BaseCommand):
         for file in comparison.files:
             said = "the same bytes" if file.is_same else f"largest difference {file.largest:.3g}"
             self.stdout.write(f"  {file.name:<34} {file.fault or said}")
+        if comparison.changed:
+            self.stdout.write("\nNot repeated: computed by other rules today")
+        for pair, why in comparison.changed:
+            self._line(pair)
+            self.stdout.write(f"    {why}")
         if comparison.added:
             self.stdout.write(
                 f"\nNew in this code, with nothing stored beside: {len(comparison.added):,} "
@@ -124,6 +131,15 @@ class Command(BaseCommand):
             faults = comparison.faults
             more = f" ({len(faults):,} such differences)" if len(faults) > 1 else ""
             raise CommandError(f"It differs: {faults[0]}{more}.", returncode=1)
+
+
+def _older(run: ScoringRun) -> str:
+    """What this code can and cannot repeat of a run of an older version."""
+    names = ", ".join(runner.CHANGED.get((run.kind, run.version), {})) or "nothing"
+    return (
+        f"{run.kind}/{run.version} is an older one, computed here as it was then: its method, its "
+        f"columns and its files. All figures can be repeated but these: {names}"
+    )
 
 
 def _stored(run: ScoringRun, name: str) -> pa.Table:

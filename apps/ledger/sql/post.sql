@@ -1,8 +1,8 @@
--- The ledger's writer, with time that grows with a batch and not with its square.
 -- Posts a batch, whole or not at all; one array for each column, one element for each transfer. A
 -- post, void or expiry names its pending transfer and takes accounts and currency from it; a post of
 -- less than the pending amount returns the rest. A batch cannot resolve what it writes itself.
--- Returns how many transfers were new.
+-- Returns how many transfers were new. One transfer alone is posted by ledger_post_one (single.sql),
+-- under the same rules.
 CREATE OR REPLACE FUNCTION ledger_post(ids uuid[], kinds text[], codes text[], ats timestamptz[],
   amounts bigint[], debits bigint[], credits bigint[], currencies text[], pendings uuid[],
   reversals uuid[], scopes uuid[], subjects uuid[], expiries timestamptz[])
@@ -25,6 +25,11 @@ DECLARE
   purpose text;
   takes_earned boolean := false;
 BEGIN
+  IF n = 1 THEN
+    RETURN ledger_post_one(ids[1], kinds[1], codes[1], ats[1], amounts[1], debits[1], credits[1],
+      currencies[1], pendings[1], reversals[1], scopes[1], subjects[1], expiries[1]);
+  END IF;
+
   FOR i IN 1 .. n LOOP
     resolves := kinds[i] IN ('post', 'void', 'expire');
     posted[i] := amounts[i];
@@ -74,30 +79,22 @@ BEGIN
 
   -- Always in the order of the accounts' ids, so that two batches cannot deadlock; and before the
   -- transfers get their numbers, so that those of a guarded account are numbered in its own order.
-  IF n > 1 THEN
-    FOR leg IN
-      SELECT s.account, s.currency, sum(s.dp)::bigint AS dp, sum(s.dh)::bigint AS dh,
-        sum(s.cp)::bigint AS cp, sum(s.ch)::bigint AS ch
-      -- A loop gets its arrays as one piece of text, in which the element i is found by reading
-      -- all before it: so not by number, which would take n * n steps.
-      FROM unnest(debits, credits, currencies, posted, held, is_new)
-          AS t(debit, credit, currency, posted, held, is_new)
-        CROSS JOIN LATERAL (VALUES
-          (t.debit, t.currency, t.posted, t.held, 0, 0),
-          (t.credit, t.currency, 0, 0, t.posted, t.held)
-        ) AS s(account, currency, dp, dh, cp, ch)
-      WHERE t.is_new GROUP BY s.account, s.currency ORDER BY s.account
-    LOOP
-      purpose := ledger_count(leg.account, leg.currency, leg.dp, leg.dh, leg.cp, leg.ch);
-      takes_earned := takes_earned OR (purpose = 'payable' AND (leg.dp <> 0 OR leg.dh <> 0));
-    END LOOP;
-  ELSIF debits[1] < credits[1] THEN
-    takes_earned := ledger_count(debits[1], currencies[1], posted[1], held[1], 0, 0) = 'payable';
-    purpose := ledger_count(credits[1], currencies[1], 0, 0, posted[1], held[1]);
-  ELSE
-    purpose := ledger_count(credits[1], currencies[1], 0, 0, posted[1], held[1]);
-    takes_earned := ledger_count(debits[1], currencies[1], posted[1], held[1], 0, 0) = 'payable';
-  END IF;
+  FOR leg IN
+    SELECT s.account, s.currency, sum(s.dp)::bigint AS dp, sum(s.dh)::bigint AS dh,
+      sum(s.cp)::bigint AS cp, sum(s.ch)::bigint AS ch
+    -- A loop gets its arrays as one piece of text, in which the element i is found by reading
+    -- all before it: so not by number, which would take n * n steps.
+    FROM unnest(debits, credits, currencies, posted, held, is_new)
+        AS t(debit, credit, currency, posted, held, is_new)
+      CROSS JOIN LATERAL (VALUES
+        (t.debit, t.currency, t.posted, t.held, 0, 0),
+        (t.credit, t.currency, 0, 0, t.posted, t.held)
+      ) AS s(account, currency, dp, dh, cp, ch)
+    WHERE t.is_new GROUP BY s.account, s.currency ORDER BY s.account
+  LOOP
+    purpose := ledger_count(leg.account, leg.currency, leg.dp, leg.dh, leg.cp, leg.ch);
+    takes_earned := takes_earned OR (purpose = 'payable' AND (leg.dp <> 0 OR leg.dh <> 0));
+  END LOOP;
 
   -- Earned money leaves a contributor's account towards the bank and nowhere else, whoever posts it
   -- and whatever became of the contributor.
@@ -109,20 +106,17 @@ BEGIN
       USING ERRCODE = 'WL005', CONSTRAINT = 'ledger_earned_money_stays', TABLE = 'ledger_transfer';
   END IF;
 
-  IF n = 1 THEN
-    INSERT INTO ledger_transfer (id, kind, debit_id, credit_id, amount, currency, code, pending_id,
-        reverses_id, scope_id, subject_id, request_hash, expires_at, at)
-      VALUES (ids[1], kinds[1], debits[1], credits[1], amounts[1], currencies[1], codes[1],
-        pendings[1], reversals[1], scopes[1], subjects[1], hashes[1], expiries[1], ats[1]);
-  ELSE
-    INSERT INTO ledger_transfer (id, kind, debit_id, credit_id, amount, currency, code, pending_id,
-        reverses_id, scope_id, subject_id, request_hash, expires_at, at)
-      SELECT ids[i], kinds[i], debits[i], credits[i], amounts[i], currencies[i], codes[i],
-        pendings[i], reversals[i], scopes[i], subjects[i], hashes[i], expiries[i], ats[i]
-      FROM generate_series(1, n) AS i WHERE is_new[i] ORDER BY i;
-  END IF;
+  INSERT INTO ledger_transfer (id, kind, debit_id, credit_id, amount, currency, code, pending_id,
+      reverses_id, scope_id, subject_id, request_hash, expires_at, at)
+    SELECT ids[i], kinds[i], debits[i], credits[i], amounts[i], currencies[i], codes[i],
+      pendings[i], reversals[i], scopes[i], subjects[i], hashes[i], expiries[i], ats[i]
+    FROM generate_series(1, n) AS i WHERE is_new[i] ORDER BY i;
   IF array_remove(reversals, NULL) <> '{}' THEN
     PERFORM ledger_check_reversals(ids, reversals);
   END IF;
   RETURN found;
 END $$;
+
+ALTER FUNCTION ledger_post OWNER TO $LEDGER_OWNER;
+REVOKE ALL ON FUNCTION ledger_post FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger_post TO $APP;

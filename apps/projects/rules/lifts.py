@@ -1,0 +1,123 @@
+"""Lift: what a buyer sets aside for it, what its computing costs, and how the pool is shared.
+
+The published rule: whoever's interval lies above zero shares the pool in proportion to its lower
+bound. Just above zero that is next to nothing, so no bonus hangs on which side of zero a repeated
+run comes out (docs/adr/0010-lift-pool.md).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from decimal import ROUND_FLOOR, Decimal
+
+from apps.core.money import ceiling, half_even, shared
+from apps.projects.rules.terms import Line, LineKind, Terms
+
+# Lower bounds are weighed in units of this; what is below one unit is no lift.
+UNIT = Decimal("0.000000001")
+
+
+@dataclass(frozen=True, slots=True)
+class LiftTerms:
+    """The part of the criteria that is about lift; amounts are minor units, fee included.
+
+    `pool` is what bonuses can take, `compute` what computing can: `seconds_max` at
+    `price_per_hour`. `test_sha256` names the list of the `test_items` that no model is trained on.
+    """
+
+    recipe: str
+    metric: str
+    positive: str
+    method: str
+    rows: str
+    seeds: int
+    chance: int
+    confidence_percent: int
+    minimum_rows: int
+    pool_percent: int
+    pool: int
+    seconds_max: int
+    price_per_hour: int
+    compute: int
+    contest_days: int
+    test_items: int
+    test_sha256: str
+
+    @classmethod
+    def of(cls, body: Mapping) -> "LiftTerms | None":
+        """Of published criteria, or of those that a draft would become; None without lift."""
+        lift = body.get("lift")
+        return cls(**{field.name: lift[field.name] for field in fields(cls)}) if lift else None
+
+
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """What a run says of one contributor: how much better a model is by their answers.
+
+    In units of the metric, with the interval of the whole lift; None where a run gives none.
+    """
+
+    value: Decimal
+    low: Decimal | None
+    high: Decimal | None
+
+    @property
+    def weight(self) -> int:
+        """0 unless the interval lies above zero."""
+        if self.low is None or self.low <= 0:
+            return 0
+        return int((self.low / UNIT).to_integral_value(ROUND_FLOOR))
+
+
+def pool_of(budget: int, percent: int) -> int:
+    return budget * percent // 100
+
+
+def compute_cost(milliseconds: int, price_per_hour: int) -> int:
+    """What so much computing costs, minor units: of a sum of times, never summed up of parts."""
+    return half_even(milliseconds * price_per_hour, 3_600_000)
+
+
+def compute_reserve(seconds: int, price_per_hour: int) -> int:
+    return ceiling(seconds * price_per_hour, 3600)
+
+
+def pool_shares(pool: int, lifts: Sequence[Lift]) -> list[int]:
+    """The gross part of each, in minor units: all of the pool, or nothing when nobody has lift.
+
+    By `core.money.shared`: what is left after rounding goes to those who were cut most, of equals
+    to the earlier one, so the caller's order is part of the rule.
+    """
+    weights = [lift.weight for lift in lifts]
+    return shared(pool, weights) if pool > 0 and any(weights) else [0] * len(weights)
+
+
+def lift_bonus(terms: Terms, lift_terms: LiftTerms, lift: Lift, *, part: int, run: str) -> Line:
+    """The line of one part of the pool: net and fee together are never more than it.
+
+    Of net nothing where the part is none; the sentence says why, either way.
+    """
+    measured = (
+        f"Lift: your answers moved the {lift_terms.metric} by {_signed(lift.value)}, "
+        f"{lift_terms.confidence_percent}% interval {_interval(lift)}"
+    )
+    by = f"run {run}, under criteria v{terms.version}."
+    net = part * 10_000 // (10_000 + terms.fee_bps)
+    if not net:
+        return Line(LineKind.LIFT_BONUS, 0, 0, f"{measured}; no part of the pool, {by}")
+    percent = (Decimal(part * 100) / lift_terms.pool).quantize(Decimal("0.01"))
+    fee = min(terms.fee_on(net), part - net)
+    reason = (
+        f"{measured}, above zero: {percent}% of the pool of {terms.says(lift_terms.pool)}, by the "
+        f"lower bound, {by}"
+    )
+    return Line(LineKind.LIFT_BONUS, net, fee, reason)
+
+
+def _signed(value: Decimal) -> str:
+    return f"{value:+.4f}".replace("-", "−")
+
+
+def _interval(lift: Lift) -> str:
+    if lift.low is None or lift.high is None:
+        return "not known"
+    return f"{_signed(lift.low)} to {_signed(lift.high)}"

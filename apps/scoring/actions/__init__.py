@@ -1,0 +1,16 @@
+"""Runs of `gpu_jobs`, asked for by `work`: `from apps.scoring import actions as scoring`."""
+
+from apps.scoring.actions.lift import cancel_lift, request_lift, run_lift
+from apps.scoring.actions.quality import ATTEMPTS, STALE, check_alpha, claim, request, run
+
+__all__ = [
+    "ATTEMPTS",
+    "STALE",
+    "cancel_lift",
+    "check_alpha",
+    "claim",
+    "request",
+    "request_lift",
+    "run",
+    "run_lift",
+]
