@@ -32,7 +32,10 @@ BETA = 0.1
 _LONGEST = 256
 _BATCH = 16
 _PICTURE_RATE, _ADAPTER_RATE = 1e-3, 5e-3
-_ORDER = "Trainings start from the same weights; the order of rows follows from the coalition."
+_ORDER = (
+    "Trainings start from the same weights; new layers and the order of rows follow from the"
+    " coalition."
+)
 
 
 def image_finetune(name: str = BACKBONE, *, random: bool = False) -> Recipe:

@@ -17,6 +17,16 @@ from gpu_jobs.lift.run import measure
 WORDS = ("good", "fine", "bad", "poor", "film", "book", "song", "play", "the", "a", "is")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    """Tiny products are slower by many threads, and far slower beside other work."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def language_model(tmp_path_factory):
     """Two layers of 32 with random weights, and a tokenizer of whole words."""
@@ -90,7 +100,7 @@ def _problem(recipe, make, *, metric="accuracy", size=24):
 
 def test_lora_finds_whose_labels_are_turned(language_model):
     recipe = adapted(RECIPES["lora"], encoder=language_model, epochs=6)
-    found = measure(_problem(recipe, _texts), Settings(method="loo"))
+    found = measure(_problem(recipe, _texts), Settings(method="loo", chance=0))
     value = {one.name: one.value for one in found.groups}
     assert found.everybody > 0.8
     assert value["turned"] <= min(value["good"], value["more"])
@@ -100,7 +110,9 @@ def test_lora_finds_whose_labels_are_turned(language_model):
 def test_dpo_learns_preferences_against_its_frozen_reference(language_model):
     recipe = adapted(RECIPES["dpo"], encoder=language_model, epochs=6)
     for metric in ("accuracy", "log-loss"):
-        found = measure(_problem(recipe, _comparisons, metric=metric), Settings(method="loo"))
+        found = measure(
+            _problem(recipe, _comparisons, metric=metric), Settings(method="loo", chance=0)
+        )
         value = {one.name: one.value for one in found.groups}
         assert value["turned"] < min(value["good"], value["more"])
         nobody = 0.5 if metric == "accuracy" else np.log(0.5)
@@ -134,10 +146,11 @@ def test_pictures_are_trained_for_each_coalition(tmp_path):
         return paths, [str(each) for each in label]
 
     recipe = adapted(RECIPES["image-finetune"], encoder="resnet10t", random_weights=True, epochs=6)
-    found = measure(_problem(recipe, make, size=20), Settings(method="loo"))
+    found = measure(_problem(recipe, make, size=20), Settings(method="loo", chance=0))
     value = {one.name: one.value for one in found.groups}
-    assert found.everybody > 0.6
-    assert value["turned"] <= min(value["good"], value["more"])
+    # Without the turned labels it is right about nearly all.
+    assert found.everybody - value["turned"] > 0.85
+    assert value["turned"] < min(value["good"], value["more"])
 
 
 class _Counted:
@@ -167,7 +180,7 @@ def _counting(fit):
 
 
 def test_a_killed_run_repeats_no_training(tmp_path):
-    settings = Settings(method="shapley", chance=1)
+    settings = Settings(method="shapley", chance=0)
     whole = _Counted()
     wanted = measure(_counting(whole), settings, workdir=tmp_path / "whole")
     killed = _Counted(most=3)
@@ -185,7 +198,7 @@ def test_a_budget_ends_between_trainings():
     ticks = iter(range(10**6))
     found = measure(
         _counting(_Counted()),
-        Settings(method="shapley", chance=1),
+        Settings(method="shapley", chance=0),
         budget=0.5,
         clock=lambda: float(next(ticks)),
     )

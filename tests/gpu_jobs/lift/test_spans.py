@@ -126,7 +126,7 @@ def test_by_the_words_encoder(monkeypatch, tmp_path):
     train, test = _sets(size=6)
     problem = build(train, test, recipe=RECIPES["spans"], metric="span-f1", resamples=20)
     everybody = Utility(problem).of_groups(np.array([[True] * 3]))
-    assert everybody[0, 0] > 0.6
+    assert everybody[0, 0] > 0.4
 
 
 def test_metrics_and_texts_that_do_not_fit():
