@@ -20,13 +20,28 @@ from gpu_jobs.aggregation import command as aggregation
 from gpu_jobs.agreement import command as agreement
 from gpu_jobs.anomalies import command as anomalies
 from gpu_jobs.contracts import InputError
+from gpu_jobs.diversity import command as diversity
 from gpu_jobs.errors import command as errors
 from gpu_jobs.gold import command as gold
 from gpu_jobs.lift import command as lift
+from gpu_jobs.lift import curve_command as curve
+from gpu_jobs.lift import human_command as human
 from gpu_jobs.ocr import command as ocr
 from gpu_jobs.prelabel import command as prelabel
 
-COMMANDS = (agreement, aggregation, gold, anomalies, errors, prelabel, lift, ocr)
+COMMANDS = (
+    agreement,
+    aggregation,
+    gold,
+    anomalies,
+    errors,
+    prelabel,
+    lift,
+    curve,
+    human,
+    ocr,
+    diversity,
+)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -69,9 +69,10 @@ def fingerprint(folder: Path) -> str:
 
 
 def transformers() -> Any:
-    """The package, without its progress bars."""
+    """The package, without its progress bars and its remarks about new last layers."""
     found = need("transformers")
     found.utils.logging.disable_progress_bar()
+    found.utils.logging.set_verbosity_error()
     return found
 
 

@@ -3,13 +3,16 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from scipy import sparse
 
+from gpu_jobs.contracts import InputError
 from gpu_jobs.lift import heads
 from gpu_jobs.lift.metrics import metric_of
 from gpu_jobs.lift.problem import Problem
+from gpu_jobs.lift.trained import chances_of, rows_of
 
 type Maker = Callable[[], np.ndarray]
 
@@ -35,16 +38,20 @@ def balanced(targets: np.ndarray) -> np.ndarray:
 class Utility:
     """v(coalition) of one problem.
 
-    trained, unsolved: heads trained so far, and how many of them missed the tolerance.
+    trained, unsolved: heads trained so far, and how many of them missed the tolerance. folder:
+    where a recipe without linear heads keeps each model's chances (`trained`).
     """
 
     problem: Problem
     trained: int = 0
     unsolved: int = 0
+    folder: Path | None = None
     _full: heads.Heads | None = field(default=None, repr=False)
 
     def full(self) -> heads.Heads:
         """The head of all rows; where large coalitions start."""
+        if self.problem.recipe.fit is not None:
+            raise InputError(f"the recipe {self.problem.recipe.name} has no linear head")
         if self._full is None:
             everybody = np.ones((1, len(self.problem.groups)), dtype=np.float32)
             targets = self._of_groups(everybody)
@@ -53,10 +60,13 @@ class Utility:
 
     def fresh(self) -> "Utility":
         """Another of the same problem, which counts its own heads; it knows everybody's head."""
-        return Utility(self.problem, _full=self.full())
+        full = None if self.problem.recipe.fit is not None else self.full()
+        return Utility(self.problem, folder=self.folder, _full=full)
 
     def of_groups(self, members: np.ndarray) -> np.ndarray:
         """float64 (K, 1 + R) for members bool or weights (K, G)."""
+        if self.problem.recipe.fit is not None:
+            return self._fitted([rows_of(self.problem, each) for each in members])
         start = self.full().weights[0]
         size = self._size()
         parts = [members[at : at + size] for at in range(0, len(members), size)]
@@ -80,12 +90,33 @@ class Utility:
         """
         problem = self.problem
         labels = [problem.label[each] for each in rows] if labels is None else labels
+        if problem.recipe.fit is not None:
+            return self._fitted(rows, labels, metric=metric, resampled=resampled)
         size = self._size()
         makers = (
             partial(self._of_rows, rows[at : at + size], labels[at : at + size])
             for at in range(0, len(rows), size)
         )
         return self._values(makers, None, None, metric=metric, resampled=resampled)
+
+    def _fitted(
+        self,
+        rows: list[np.ndarray],
+        labels: list[np.ndarray] | None = None,
+        *,
+        metric: str | None = None,
+        resampled: bool = True,
+    ) -> np.ndarray:
+        problem = self.problem
+        score = metric_of(metric or problem.metric, problem.document)
+        resamples = problem.resamples if resampled else problem.resamples[:1]
+        values = [np.zeros((0, len(resamples)))]
+        for number, each in enumerate(rows):
+            label = problem.label[each] if labels is None else labels[number]
+            found = chances_of(problem, each, label, folder=self.folder)
+            values.append(score(found[None], problem.test_label, resamples, problem.positive))
+            self.trained += 1
+        return np.concatenate(values)
 
     def _values(
         self,
@@ -97,7 +128,7 @@ class Utility:
         resampled: bool = True,
     ) -> np.ndarray:
         problem = self.problem
-        score = metric_of(metric or problem.metric)
+        score = metric_of(metric or problem.metric, problem.document)
         resamples = problem.resamples if resampled else problem.resamples[:1]
         values = [np.zeros((0, len(resamples)))]
         for make in makers:

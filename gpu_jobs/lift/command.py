@@ -27,37 +27,8 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 def add(commands: "argparse._SubParsersAction[Any]", _common: argparse.ArgumentParser) -> None:
     lift = commands.add_parser("lift", help="what each group's rows are worth to a model")
     known = Settings()
-    lift.add_argument("train", type=Path, metavar="TRAIN", help="CSV or Parquet, a row an answer")
-    lift.add_argument("--test", type=Path, required=True, help="held-out rows with known labels")
-    lift.add_argument("--test-answer", metavar="COLUMN", help="of TEST; else --answer or gold")
-    lift.add_argument("--test-split", metavar="VALUE", help="rows of TEST with this in split only")
-    lift.add_argument("--items", type=Path, help="item_id and the columns that TRAIN lacks")
-    lift.add_argument("--text", default="text", metavar="COLUMN")
-    lift.add_argument("--text-b", default="text_b", metavar="COLUMN", help="the second, compared")
-    lift.add_argument("--image", default="image", metavar="COLUMN", help="paths of pictures")
-    lift.add_argument(
-        "--encoder", metavar="NAME", help="folder or name of another than the recipe's"
-    )
-    lift.add_argument(
-        "--random-weights", action="store_true", help="of the pictures' encoder: a weak baseline"
-    )
-    lift.add_argument(
-        "--columns", metavar="A,B,C", help="numbers, for the recipes tabular and plain"
-    )
-    lift.add_argument("--answer", default="answer", metavar="COLUMN")
-    lift.add_argument("--group", default="worker_id", metavar="COLUMN")
-    lift.add_argument("--min-rows", type=int, default=1, help="smaller groups become one, 'others'")
-    lift.add_argument("--recipe", choices=RECIPES, default="text-linear")
+    add_inputs(lift)
     lift.add_argument("--method", choices=METHODS, default=known.method)
-    lift.add_argument("--metric", choices=METRICS, default="accuracy")
-    lift.add_argument("--positive", metavar="CLASS", help="for the metric f1")
-    lift.add_argument("--l2", type=float, help="penalty of the head, 1 / C of scikit-learn")
-    lift.add_argument(
-        "--balanced",
-        action=argparse.BooleanOptionalAction,
-        help="classes weigh the same in training, however often each was answered",
-    )
-    lift.add_argument("--dims", type=int, help="the most dimensions that the head sees")
     lift.add_argument("--seeds", type=int, default=known.seeds)
     lift.add_argument("--seed", type=int, default=known.seed)
     lift.add_argument("--base", type=int, default=known.base)
@@ -83,6 +54,41 @@ def add(commands: "argparse._SubParsersAction[Any]", _common: argparse.ArgumentP
     lift.set_defaults(command=run, json=True)
 
 
+def add_inputs(lift: argparse.ArgumentParser) -> None:
+    """The files, the columns, the recipe and the metric: what `question` reads."""
+    lift.add_argument("train", type=Path, metavar="TRAIN", help="CSV or Parquet, a row an answer")
+    lift.add_argument("--test", type=Path, required=True, help="held-out rows with known labels")
+    lift.add_argument("--test-answer", metavar="COLUMN", help="of TEST; else --answer or gold")
+    lift.add_argument("--test-split", metavar="VALUE", help="rows of TEST with this in split only")
+    lift.add_argument("--items", type=Path, help="item_id and the columns that TRAIN lacks")
+    lift.add_argument("--text", default="text", metavar="COLUMN")
+    lift.add_argument("--text-b", default="text_b", metavar="COLUMN", help="the second, compared")
+    lift.add_argument("--image", default="image", metavar="COLUMN", help="paths of pictures")
+    lift.add_argument(
+        "--encoder", metavar="NAME", help="folder or name of another than the recipe's"
+    )
+    lift.add_argument(
+        "--random-weights", action="store_true", help="of the pictures' encoder: a weak baseline"
+    )
+    lift.add_argument("--epochs", type=int, help="of recipes that train a network")
+    lift.add_argument(
+        "--columns", metavar="A,B,C", help="numbers, for the recipes tabular and plain"
+    )
+    lift.add_argument("--answer", default="answer", metavar="COLUMN")
+    lift.add_argument("--group", default="worker_id", metavar="COLUMN")
+    lift.add_argument("--min-rows", type=int, default=1, help="smaller groups become one, 'others'")
+    lift.add_argument("--recipe", choices=RECIPES, default="text-linear")
+    lift.add_argument("--metric", choices=METRICS, default="accuracy")
+    lift.add_argument("--positive", metavar="CLASS", help="for the metric f1")
+    lift.add_argument("--l2", type=float, help="penalty of the head, 1 / C of scikit-learn")
+    lift.add_argument(
+        "--balanced",
+        action=argparse.BooleanOptionalAction,
+        help="classes weigh the same in training, however often each was answered",
+    )
+    lift.add_argument("--dims", type=int, help="the most dimensions that the head sees")
+
+
 def run(options: argparse.Namespace) -> dict[str, Any]:
     settings = Settings(
         method=options.method,
@@ -95,31 +101,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     )
     if options.threads < 1:
         raise InputError("threads must be at least 1")
-    train, test = _read(options)
-    try:
-        problem = build(
-            train.rows,
-            test.rows,
-            recipe=adapted(
-                recipe_of(options.recipe),
-                l2=options.l2,
-                balanced=options.balanced,
-                dims=options.dims,
-                encoder=options.encoder,
-                random_weights=options.random_weights,
-            ),
-            metric=options.metric,
-            positive=options.positive,
-            resamples=options.resamples,
-            seed=options.seed,
-        )
-    except SetError as error:
-        of = train if error.name == "training" else test
-        raise InputError(
-            f"{of.path}: {error.sentence} in {_line(of.path, of.row[error.row])}"
-        ) from (error)
     if options.examples < 0:
         raise InputError("examples must not be below 0")
+    problem, train = question(options)
     result = measure(
         problem,
         settings,
@@ -137,7 +121,36 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def _examples(problem: Problem, train: "_Set", most: int) -> list[dict[str, Any]]:
+def question(options: argparse.Namespace) -> tuple[Problem, "Set"]:
+    """The problem of the files, and the training rows. An InputError names file and line."""
+    train, test = _read(options)
+    try:
+        problem = build(
+            train.rows,
+            test.rows,
+            recipe=adapted(
+                recipe_of(options.recipe),
+                l2=options.l2,
+                balanced=options.balanced,
+                dims=options.dims,
+                encoder=options.encoder,
+                random_weights=options.random_weights,
+                epochs=options.epochs,
+            ),
+            metric=options.metric,
+            positive=options.positive,
+            resamples=options.resamples,
+            seed=options.seed,
+        )
+    except SetError as error:
+        of = train if error.name == "training" else test
+        raise InputError(
+            f"{of.path}: {error.sentence} in {_line(of.path, of.row[error.row])}"
+        ) from (error)
+    return problem, train
+
+
+def _examples(problem: Problem, train: "Set", most: int) -> list[dict[str, Any]]:
     """With the line of the row in its file, its item, answer and input, for a reader to check."""
     rows = train.rows
     return [
@@ -155,7 +168,7 @@ def _examples(problem: Problem, train: "_Set", most: int) -> list[dict[str, Any]
 
 
 @dataclass(frozen=True)
-class _Set:
+class Set:
     """path: of the file whose rows these are. row: of each, from 0, in that file."""
 
     path: Path
@@ -163,7 +176,7 @@ class _Set:
     rows: Rows
 
 
-def _read(options: argparse.Namespace) -> tuple[_Set, _Set]:
+def _read(options: argparse.Namespace) -> tuple[Set, Set]:
     """Training rows and test rows. A row without an answer teaches nothing and is left out; blank
     ids and inputs are faults of the file.
     """
@@ -173,7 +186,7 @@ def _read(options: argparse.Namespace) -> tuple[_Set, _Set]:
     if numbers and not options.columns:
         raise InputError(f"the recipe {options.recipe} needs --columns")
     inputs = options.columns.split(",") if numbers else [named[name] for name in wanted]
-    raw = _table(options.train)
+    raw = _grouped(_table(options.train), options)
     if _is_of_lists(raw, inputs):
         return _read_lists(options, raw, inputs[0])
     own = [] if options.items is not None else inputs
@@ -194,7 +207,7 @@ def _read(options: argparse.Namespace) -> tuple[_Set, _Set]:
     )
     test = _columns(away, options.test, [answer, *inputs]).take(pa.array(tested, pa.int64()))
     return (
-        _Set(
+        Set(
             path=options.train,
             row=answered,
             rows=Rows(
@@ -206,7 +219,7 @@ def _read(options: argparse.Namespace) -> tuple[_Set, _Set]:
                 item=_ids(train),
             ),
         ),
-        _Set(
+        Set(
             path=options.test,
             row=tested,
             rows=Rows(
@@ -226,7 +239,7 @@ def _is_of_lists(table: pa.Table, inputs: Sequence[str]) -> bool:
     return pa.types.is_list(kind) or pa.types.is_large_list(kind)
 
 
-def _read_lists(options: argparse.Namespace, train: pa.Table, name: str) -> tuple["_Set", "_Set"]:
+def _read_lists(options: argparse.Namespace, train: pa.Table, name: str) -> tuple["Set", "Set"]:
     """As `_read`; a table of items or a split has no place beside such files."""
     test = _table(options.test)
     answer = options.test_answer or options.answer
@@ -240,7 +253,7 @@ def _read_lists(options: argparse.Namespace, train: pa.Table, name: str) -> tupl
     tested = list(range(len(test)))
     groups = _column(known, options.group, options.train, answered)
     return (
-        _Set(
+        Set(
             path=options.train,
             row=answered,
             rows=Rows(
@@ -250,7 +263,7 @@ def _read_lists(options: argparse.Namespace, train: pa.Table, name: str) -> tupl
                 item=_ids(known),
             ),
         ),
-        _Set(
+        Set(
             path=options.test,
             row=tested,
             rows=Rows(
@@ -260,6 +273,21 @@ def _read_lists(options: argparse.Namespace, train: pa.Table, name: str) -> tupl
             ),
         ),
     )
+
+
+def _grouped(train: pa.Table, options: argparse.Namespace) -> pa.Table:
+    """With the column of groups from the items, where they have it and the training set has not."""
+    names = ("item_id", options.group)
+    if options.items is None or options.group in train.column_names or names[0] == names[1]:
+        return train
+    items = _table(options.items)
+    if options.group not in items.column_names or "item_id" not in train.column_names:
+        return train
+    kinds = _columns(items, options.items, names)
+    kind_of = dict(zip(*(kinds[name].to_pylist() for name in names), strict=True))
+    ids = train["item_id"].cast(pa.string()).to_pylist()
+    found = pa.array([kind_of.get(name) for name in ids], pa.string())
+    return train.append_column(options.group, found)
 
 
 def _table(path: Path) -> pa.Table:

@@ -25,7 +25,7 @@ def text_minilm(name: str = MINILM) -> Recipe:
     made = partial(sentence_encoder, name)
     return Recipe(
         name="text-minilm",
-        encode=partial(_each, made),
+        encode=partial(each, made),
         says=(
             f"The model is a logistic regression on vectors of whole texts by {name}, which is"
             " not trained further."
@@ -33,7 +33,7 @@ def text_minilm(name: str = MINILM) -> Recipe:
         inputs=("text",),
         # As for TF-IDF, rows have length 1, and much shrinking lets the intercept decide.
         l2=0.3,
-        mark=partial(_mark, made),
+        mark=partial(mark_of, made),
         encoder=name,
     )
 
@@ -56,7 +56,7 @@ def pairwise(name: str = MINILM) -> Recipe:
         ),
         inputs=("text", "text_b"),
         l2=0.3,
-        mark=partial(_mark, made),
+        mark=partial(mark_of, made),
         intercept=False,
         skips=frozenset({"tie"}),
         encoder=name,
@@ -69,33 +69,33 @@ def image_linear(name: str = BACKBONE, *, random: bool = False) -> Recipe:
     origin = "with random weights, which nobody trained" if random else "which is frozen"
     return Recipe(
         name="image-linear",
-        encode=partial(_each_scaled, made),
+        encode=partial(scaled, made),
         says=f"The model is a logistic regression on vectors of pictures by {name}, {origin}.",
         inputs=("image",),
-        keys=_of_files,
-        mark=partial(_mark, made),
+        keys=of_files,
+        mark=partial(mark_of, made),
         encoder=name,
     )
 
 
-def _mark(made: Made) -> str:
+def mark_of(made: Made) -> str:
     return made().key
 
 
-def _each(
+def each(
     made: Made, train: Sequence[object], test: Sequence[object]
 ) -> tuple[np.ndarray, np.ndarray]:
     found = embed(made(), [*train, *test])
     return found[: len(train)], found[len(train) :]
 
 
-def _each_scaled(
+def scaled(
     made: Made, train: Sequence[object], test: Sequence[object]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Centred, and with a mean square length of 1 over the training inputs: backbones give vectors
     of any length, and the penalty is for short ones.
     """
-    rows, others = _each(made, train, test)
+    rows, others = each(made, train, test)
     mean = rows.mean(axis=0)
     length = float(np.sqrt(np.mean(np.square(rows - mean).sum(axis=1)))) or 1.0
     return (rows - mean) / length, (others - mean) / length
@@ -117,6 +117,6 @@ def _pair(value: object) -> tuple[str, str]:
     return str(value[0]), str(value[1])
 
 
-def _of_files(paths: Sequence[object] | np.ndarray) -> list[str]:
+def of_files(paths: Sequence[object] | np.ndarray) -> list[str]:
     """Digests of the pictures' bytes: two copies of one file are one input."""
     return [hashlib.sha256(content(str(path))).hexdigest() for path in paths]

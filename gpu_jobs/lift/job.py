@@ -49,8 +49,8 @@ class Params:
     rounds, base, take, rows, chance: see `methods.Settings`. budget: seconds of computing, over all
     workers, after which no chunk is begun; null for none. l2, balanced, dims: in place of the
     recipe's. encoder: name or folder of another than the recipe's; random_weights: of pictures,
-    those that nobody trained. min_rows: smaller groups become one, "others". confidence: of the
-    intervals.
+    those that nobody trained. epochs: of a recipe that trains a network. min_rows: smaller groups
+    become one, "others". confidence: of the intervals.
     """
 
     recipe: str = "text-linear"
@@ -69,6 +69,7 @@ class Params:
     dims: int | None = None
     encoder: str | None = None
     random_weights: bool = False
+    epochs: int | None = None
     min_rows: int = 1
     resamples: int = RESAMPLES
     confidence: float = LEVEL
@@ -141,6 +142,7 @@ def compute(spec: Spec, workdir: Path, number: int) -> float:
         raise InputError(f"this run has chunks 0 to {most - 1}, not {number}")
     chunk = store.load(number)
     if chunk is None:
+        job.utility.folder = workdir / "models"
         chunk = compute_chunk(job.problem, job.settings, number, utility=job.utility)
         store.save(number, chunk)
     return chunk.seconds
@@ -215,6 +217,7 @@ def _read(path: str, digest: str, params: str, seed: int) -> _Job:
         dims=known.dims,
         encoder=known.encoder,
         random_weights=known.random_weights,
+        epochs=known.epochs,
     )
     raw = tables.read_parquet(Path(path))
     table = tables.clean(raw, required=(*COLUMNS, "group"))
@@ -381,7 +384,8 @@ def _groups(found: LiftResult) -> pa.Table:
 
 
 def _examples(job: _Job) -> pa.Table:
-    found = examples(job.problem, job.utility.full().weights[0])
+    linear = job.problem.recipe.fit is None
+    found = examples(job.problem, job.utility.full().weights[0]) if linear else []
     return pa.table(
         {
             "group": pa.array([one.group for one in found], pa.string()),

@@ -21,6 +21,8 @@ from gpu_jobs.lift.results import Estimate, of_exact, of_replicates
 EXACT_UP_TO = 12
 ROWS = ("given", "drawn")
 _SLICE = 128
+_ALONE = 4
+"""Coalitions of a chunk, or of a step, where each is a training of its own."""
 _TEST_ROWS = 512
 
 
@@ -130,7 +132,8 @@ def _half(rows: int) -> int:
 def _leave_one_out(utility: Utility, _settings: Settings, number: int) -> np.ndarray:
     """(groups of the slice, 1 + R): v(everybody) − v(everybody but the group)."""
     size = len(utility.problem.groups)
-    codes = np.arange(number * _SLICE, min((number + 1) * _SLICE, size))
+    step = _step(utility.problem)
+    codes = np.arange(number * step, min((number + 1) * step, size))
     members = np.ones((len(codes) + 1, size), dtype=bool)
     members[np.arange(len(codes)), codes] = False
     values = utility.of_groups(members)
@@ -151,7 +154,8 @@ def _joined(problem: Problem, arrays: Sequence[np.ndarray]) -> Estimate:
 def _masks(utility: Utility, _settings: Settings, number: int) -> np.ndarray:
     """(coalitions of the slice, 1 + R): v of the coalitions numbered by their bits."""
     size = len(utility.problem.groups)
-    codes = np.arange(number * _SLICE, min((number + 1) * _SLICE, 2**size))
+    step = _step(utility.problem)
+    codes = np.arange(number * step, min((number + 1) * step, 2**size))
     return utility.of_groups((codes[:, None] >> np.arange(size) & 1).astype(bool))
 
 
@@ -219,8 +223,9 @@ def _along(utility: Utility, order: np.ndarray, ends: np.ndarray, near: float) -
     size = len(order)
     values = [ends[:1]]
     reached = 0
+    step = min(_step(utility.problem), _SLICE // 2)
     while reached < size - 1:
-        lengths = np.arange(reached + 1, min(reached + _SLICE // 2, size - 1) + 1)
+        lengths = np.arange(reached + 1, min(reached + step, size - 1) + 1)
         place = np.empty(size, dtype=np.int64)
         place[order] = np.arange(size)
         values.append(utility.of_groups(place[None, :] < lengths[:, None]))
@@ -317,7 +322,7 @@ METHODS: Mapping[str, Method] = {
         ),
     ),
     "shapley-exact": Method(
-        chunks=lambda problem, _settings: -(-(2 ** len(problem.groups)) // _SLICE),
+        chunks=lambda problem, _settings: -(-(2 ** len(problem.groups)) // _step(problem)),
         compute=_masks,
         combine=_exact,
         says=(
@@ -329,7 +334,7 @@ METHODS: Mapping[str, Method] = {
         ),
     ),
     "loo": Method(
-        chunks=lambda problem, _settings: -(-len(problem.groups) // _SLICE),
+        chunks=lambda problem, _settings: -(-len(problem.groups) // _step(problem)),
         compute=_leave_one_out,
         combine=_joined,
         says=(
@@ -387,6 +392,10 @@ METHODS: Mapping[str, Method] = {
 }
 
 
+def _step(problem: Problem) -> int:
+    return _SLICE if problem.recipe.fit is None else _ALONE
+
+
 def chosen(problem: Problem, settings: Settings) -> str:
     """The method that is run: shapley is exact where all coalitions can be trained, and rows are
     not drawn.
@@ -396,6 +405,8 @@ def chosen(problem: Problem, settings: Settings) -> str:
     name = "shapley-exact" if exact else settings.method
     if name == "shapley-exact" and len(problem.groups) > 16:
         raise InputError("shapley-exact trains 2^groups models; it takes at most 16 groups")
+    if name in ("knn", "influence") and problem.recipe.fit is not None:
+        raise InputError(f"{name} needs a recipe with a linear head, not {problem.recipe.name}")
     if name == "with-without" and len(problem.groups) < 2:
         raise InputError("with-without compares a group with the others; there is only one group")
     return name

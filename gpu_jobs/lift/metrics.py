@@ -8,6 +8,7 @@ Undefined ratios (no positive row, none predicted) are 0.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -75,6 +76,50 @@ def calibration(
     return -np.sum(bins, axis=0) / resamples.sum(axis=1, dtype=np.float64)
 
 
+OUTSIDE = "O"
+"""The class of a word in no span."""
+
+
+def span_f1(
+    chances: np.ndarray,
+    label: np.ndarray,
+    resamples: np.ndarray,
+    outside: int,
+    *,
+    document: np.ndarray,
+) -> np.ndarray:
+    """2·hits / (spans found + spans there). A span is a run of words of one class but `outside`
+    within a document; a hit has the same ends and the same class (E. F. Tjong Kim Sang, F. De
+    Meulder, CoNLL 2003). document: int64 (t,), its words in a row.
+    """
+    begins = np.append(True, np.diff(document) != 0)
+    found, found_end = _runs(chances.argmax(axis=1), begins)
+    there, there_end = _runs(label[None, :], begins)
+    named, right = chances.argmax(axis=1) != outside, label[None, :] != outside
+    same = chances.argmax(axis=1) == label[None, :]
+    hit = found & there & named & same & (found_end == there_end)
+    both = _sum(found & named, resamples) + _sum(there & right, resamples)
+    return np.where(both > 0, 2 * _sum(hit, resamples) / np.where(both > 0, both, 1), 0.0)
+
+
+def _runs(code: np.ndarray, begins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of (K, t): where a run begins, and where the next one does after each place."""
+    starts = np.ones(code.shape, dtype=bool)
+    starts[:, 1:] = code[:, 1:] != code[:, :-1]
+    starts |= begins
+    size = code.shape[1]
+    place = np.where(starts, np.arange(size), size)
+    after = np.full(code.shape, size)
+    after[:, :-1] = np.minimum.accumulate(place[:, ::-1], axis=1)[:, ::-1][:, 1:]
+    return starts, after
+
+
+def _unbound(
+    _chances: np.ndarray, _label: np.ndarray, _resamples: np.ndarray, _positive: int
+) -> np.ndarray:
+    raise InputError("metric span-f1 needs to know which words are of one document")
+
+
 METRICS: dict[str, Metric] = {
     "accuracy": accuracy,
     "macro-f1": macro_f1,
@@ -82,10 +127,26 @@ METRICS: dict[str, Metric] = {
     "log-loss": log_loss,
     "brier": brier,
     "ece": calibration,
+    "span-f1": _unbound,
 }
 
 
-def metric_of(name: str) -> Metric:
+BEST: dict[str, float] = {
+    "accuracy": 1.0,
+    "macro-f1": 1.0,
+    "f1": 1.0,
+    "log-loss": 0.0,
+    "brier": 0.0,
+    "ece": 0.0,
+    "span-f1": 1.0,
+}
+"""The most that each can be."""
+
+
+def metric_of(name: str, document: np.ndarray | None = None) -> Metric:
+    """Document: of each test row, for the metrics that look at several rows at once."""
+    if name == "span-f1" and document is not None:
+        return partial(span_f1, document=document)
     if name not in METRICS:
         raise InputError(f"metric must be one of {', '.join(METRICS)}, not {name!r}")
     return METRICS[name]

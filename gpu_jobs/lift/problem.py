@@ -14,7 +14,7 @@ from scipy import sparse
 
 from gpu_jobs.contracts import InputError
 from gpu_jobs.lift.features import Axes, principal
-from gpu_jobs.lift.metrics import draws, metric_of
+from gpu_jobs.lift.metrics import OUTSIDE, draws, metric_of
 from gpu_jobs.lift.recipe import Recipe
 
 RESAMPLES = 200
@@ -48,7 +48,9 @@ class Problem:
     given. counts: for each class how often each
     group gave it to each distinct input, float32 (u, G). starts: int64, the first distinct input
     of each block. test_label: int64 (t,). resamples: float32 (1 + R, t), see `metrics.draws`.
-    digest: of all that enters, in hex.
+    digest: of all that enters, in hex. inputs: of training and test, by the rows of the
+    axes, for a recipe that trains on them. document: int64 (t,), test rows that were one and
+    are drawn together.
     """
 
     axes: Axes
@@ -67,6 +69,8 @@ class Problem:
     l2: float
     recipe: Recipe
     digest: str
+    inputs: tuple[Sequence[object], Sequence[object]] = ((), ())
+    document: np.ndarray | None = None
 
     @property
     def sizes(self) -> np.ndarray:
@@ -89,13 +93,25 @@ def build(
     """
     metric_of(metric)
     _check_sizes(train, test)
-    taught = [i for i, label in enumerate(train.label) if label not in recipe.skips]
-    train, test = _without(train, recipe.skips), _without(test, recipe.skips)
-    _check_sizes(train, test)
     keys_of = recipe.keys
     train_keys = keys_of(train.inputs) if keys_of else _keys(train.inputs, "training")
     test_keys = keys_of(test.inputs) if keys_of else _keys(test.inputs, "test")
     _check_leakage(train, test, train_keys, test_keys)
+    taught = [i for i, label in enumerate(train.label) if label not in recipe.skips]
+    tested = [i for i, label in enumerate(test.label) if label not in recipe.skips]
+    train_keys, test_keys = [train_keys[i] for i in taught], [test_keys[i] for i in tested]
+    train, test = _only(train, taught), _only(test, tested)
+    _check_sizes(train, test)
+    whole = list(range(len(tested)))
+    if recipe.expand is not None:
+        if len(set(test_keys)) < len(test_keys):
+            raise InputError("a test text stands there more than once")
+        train, source, train_keys = recipe.expand(train, train_keys)
+        taught = [taught[i] for i in source]
+        test, whole, test_keys = recipe.expand(test, test_keys)
+        _check_sizes(train, test)
+    elif metric == "span-f1":
+        raise InputError(f"metric span-f1 is for spans, not for the recipe {recipe.name}")
     if resamples < 20:
         raise InputError("at least 20 resamples of the test set are needed for an interval")
     classes = sorted({str(each) for each in (*train.label, *test.label)})
@@ -103,6 +119,8 @@ def build(
         raise InputError(f"all labels are {classes[0]!r}: there is nothing to learn")
     if not recipe.intercept and len(classes) != 2:
         raise InputError(f"a comparison has two answers, not {', '.join(classes)}")
+    if metric == "span-f1":
+        positive = OUTSIDE
     if metric == "f1" and positive is None:
         if len(classes) != 2:
             raise InputError("metric f1 needs the positive class when there are more than two")
@@ -113,13 +131,15 @@ def build(
     place = {name: code for code, name in enumerate(classes)}
     order = sorted(range(len(test_keys)), key=lambda i: (test_keys[i], test.label[i]))
     test_label = np.array([place[test.label[i]] for i in order], dtype=np.int64)
+    # Numbered as they come, so that draws do not depend on the order of the rows given.
+    met: dict[int, int] = {}
+    document = np.array([met.setdefault(whole[i], len(met)) for i in order], dtype=np.int64)
     # Distinct inputs in the order in which groups bring them: blocks of rows follow groups.
     first: dict[str, int] = {}
     feature = np.array([first.setdefault(key, len(first)) for key in keys], dtype=np.int64)
     row_of = {key: place for place, key in enumerate(train_keys)}
-    encoded = recipe.encode(
-        [train.inputs[row_of[key]] for key in first], [test.inputs[i] for i in order]
-    )
+    inputs = [train.inputs[row_of[key]] for key in first], [test.inputs[i] for i in order]
+    encoded = recipe.encode(*inputs)
     starts = np.sort(np.unique(np.minimum.reduceat(feature, _starts(group))))
     return Problem(
         axes=principal(*encoded, dims=recipe.dims, centred=recipe.intercept),
@@ -138,11 +158,13 @@ def build(
         groups=tuple(groups),
         classes=tuple(classes),
         test_label=test_label,
-        resamples=draws(len(test_label), resamples, seed),
+        resamples=draws(int(document.max()) + 1, resamples, seed)[:, document],
+        document=document,
         metric=metric,
         positive=classes.index(positive) if positive is not None else 1,
         l2=recipe.l2,
         recipe=recipe,
+        inputs=inputs if recipe.fit else ((), ()),
         digest=_digest(
             [
                 recipe.name,
@@ -154,6 +176,7 @@ def build(
             ],
             [str(resamples), str(seed)],
             *([[recipe.mark()]] if recipe.mark else []),
+            *([[str(recipe.epochs)]] if recipe.fit else []),
             [f"{key}\x1f{code}\x1f{which}" for key, code, which in zip(keys, label, group)],  # noqa: B905
             [f"{test_keys[i]}\x1f{test.label[i]}" for i in order],
         ),
@@ -195,11 +218,9 @@ def merged(groups: Sequence[str], least: int) -> list[str]:
     return [name if count[name] >= least else OTHERS for name in groups]
 
 
-def _without(rows: Rows, skips: frozenset[str]) -> Rows:
-    """The rows whose label is none of those that teach nothing."""
-    if not skips or skips.isdisjoint(rows.label):
+def _only(rows: Rows, kept: list[int]) -> Rows:
+    if len(kept) == len(rows.label):
         return rows
-    kept = [i for i, label in enumerate(rows.label) if label not in skips]
     parts = {
         name: [getattr(rows, name)[i] for i in kept] if len(getattr(rows, name)) else ()
         for name in ("inputs", "label", "group", "item")

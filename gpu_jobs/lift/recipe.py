@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,8 +22,11 @@ class Recipe:
     keys: texts that are equal for equal inputs, where the inputs themselves do not say so (paths
     of pictures). mark: what decides the features besides inputs and recipe, such as the digest of
     an encoder's weights. intercept: False for comparisons, which have no side. skips: answers
-    that teach this recipe nothing, such as ties. encoder: what its encoder is called, if it
-    has one.
+    that teach this recipe nothing, such as ties. encoder: what its encoder or model is called, if
+    it has one. fit: where there is no linear head: trains one model for a coalition and gives
+    chances float32 (C, t) of the test inputs; epochs: of that training. expand: where an answer
+    is of many parts: rows and their keys to rows of parts, the place of each among the rows, and
+    keys that sort the parts of a row behind each other.
     """
 
     name: str
@@ -37,3 +41,23 @@ class Recipe:
     intercept: bool = True
     skips: frozenset[str] = frozenset()
     encoder: str | None = None
+    fit: "Fit | None" = None
+    epochs: int = 0
+    expand: Callable[[Any, list[str]], tuple[Any, list[int], list[str]]] | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training: inputs (n), label int64 (n,), test inputs (t), how many classes, the passes
+    over the rows, and a seed that follows from the coalition.
+    """
+
+    inputs: Sequence[object]
+    label: np.ndarray
+    test: Sequence[object]
+    classes: int
+    epochs: int
+    seed: int
+
+
+type Fit = Callable[[Task], np.ndarray]

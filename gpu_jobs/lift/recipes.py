@@ -8,7 +8,9 @@ import numpy as np
 from gpu_jobs.contracts import InputError
 from gpu_jobs.lift.encoded import image_linear, pairwise, text_minilm
 from gpu_jobs.lift.features import Matrix
+from gpu_jobs.lift.finetuned import dpo, image_finetune, lora
 from gpu_jobs.lift.recipe import Recipe
+from gpu_jobs.lift.spans import spans
 from gpu_jobs.lift.text import TfIdf
 
 
@@ -62,6 +64,10 @@ RECIPES: dict[str, Recipe] = {
     "text-minilm": text_minilm(),
     "pairwise": pairwise(),
     "image-linear": image_linear(),
+    "image-finetune": image_finetune(),
+    "spans": spans(),
+    "lora": lora(),
+    "dpo": dpo(),
 }
 
 
@@ -79,11 +85,14 @@ def adapted(
     dims: int | None = None,
     encoder: str | None = None,
     random_weights: bool = False,
+    epochs: int | None = None,
 ) -> Recipe:
     """The recipe with what is not None in place of its own. encoder: a name or a folder, see
     `encoders.hub.located`; of pictures a timm name. random_weights: of pictures, those that
-    nobody trained.
+    nobody trained. epochs: of recipes that train a network.
     """
+    if epochs is not None and (epochs < 1 or recipe.fit is None):
+        raise InputError("epochs are at least 1, for a recipe that trains a network")
     if l2 is not None and not 0 < l2 < float("inf"):
         raise InputError("l2 must be above 0")
     if dims is not None and dims < 1:
@@ -95,13 +104,21 @@ def adapted(
         l2=recipe.l2 if l2 is None else l2,
         balanced=recipe.balanced if balanced is None else balanced,
         dims=recipe.dims if dims is None else dims,
+        epochs=recipe.epochs if epochs is None else epochs,
     )
 
 
 def _encoded(recipe: Recipe, name: str, *, random: bool) -> Recipe:
-    if recipe.name == "image-linear":
-        return image_linear(name, random=random)
-    makers = {"text-minilm": text_minilm, "pairwise": pairwise}
+    pictures = {"image-linear": image_linear, "image-finetune": image_finetune}
+    if recipe.name in pictures:
+        return pictures[recipe.name](name, random=random)
+    makers = {
+        "text-minilm": text_minilm,
+        "pairwise": pairwise,
+        "spans": spans,
+        "lora": lora,
+        "dpo": dpo,
+    }
     if recipe.name not in makers:
         raise InputError(f"the recipe {recipe.name} has no encoder that could be another")
     if random:

@@ -102,7 +102,7 @@ def measure(
     if budget is not None and not budget > 0:
         raise InputError("the budget must be above 0 seconds")
     store = Chunks(workdir, canonical({"kind": "lift", "digest": identity(problem, settings)}))
-    utility = Utility(problem)
+    utility = Utility(problem, folder=None if workdir is None else workdir / "models")
     total, start = planned(problem, settings), clock()
 
     def made(number: int) -> Chunk:
@@ -113,7 +113,8 @@ def measure(
         return chunk
 
     # Threads share everybody's head, so it is made before them.
-    utility.full()
+    if problem.recipe.fit is None:
+        utility.full()
     done: list[Chunk] = []
     begun: dict[int, Future[Chunk]] = {}
     pool = ThreadPoolExecutor(threads)

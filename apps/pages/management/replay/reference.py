@@ -1,9 +1,10 @@
 """Figures of a replay that its scoring run need not have: those of fixed methods, to compare."""
 
+from importlib import import_module
+
 from apps.core import blobs
 from apps.scoring.models import ScoringRun
 from gpu_jobs import tables
-from gpu_jobs.aggregation.methods import aggregate
 from gpu_jobs.answers import encode
 
 
@@ -15,7 +16,9 @@ def accuracies(run: ScoringRun) -> dict[str, float | None]:
         optional=("gold",),
     )
     answers = encode(table, repeats=run.params["repeats"], classes=run.params.get("classes"))
-    figures = aggregate(answers, method="dawid-skene", fall_back=True).figures
+    # Imported here, so that nothing that the web imports can reach torch.
+    methods = import_module("gpu_jobs.aggregation.methods")
+    figures = methods.aggregate(answers, method="dawid-skene", fall_back=True).figures
     return {
         "majority_accuracy": figures.get("majority_accuracy", figures["accuracy"]),
         "dawid_skene_accuracy": None if "fallback" in figures else figures["accuracy"],

@@ -1,0 +1,1 @@
+"""Diversity and contamination of what contributors hand in (docs/lift.md, Diversity)."""

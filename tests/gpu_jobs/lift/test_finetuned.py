@@ -1,0 +1,209 @@
+"""A training for each coalition: tiny networks with random weights, no network."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gpu_jobs.contracts import InputError
+from gpu_jobs.lift import trained
+from gpu_jobs.lift.methods import Settings
+from gpu_jobs.lift.problem import Rows, build
+from gpu_jobs.lift.recipe import Recipe
+from gpu_jobs.lift.recipes import RECIPES, adapted
+from gpu_jobs.lift.run import measure
+
+WORDS = ("good", "fine", "bad", "poor", "film", "book", "song", "play", "the", "a", "is")
+
+
+@pytest.fixture(scope="module")
+def language_model(tmp_path_factory):
+    """Two layers of 32 with random weights, and a tokenizer of whole words."""
+    pytest.importorskip("peft")
+    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
+    tokenizers = pytest.importorskip("tokenizers")
+    folder = tmp_path_factory.mktemp("model")
+    names = ["<pad>", "<unk>", "<eos>", *WORDS, *(str(i) for i in range(100))]
+    words = tokenizers.models.WordLevel({name: i for i, name in enumerate(names)}, "<unk>")
+    made = tokenizers.Tokenizer(words)
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=made, pad_token="<pad>", unk_token="<unk>", eos_token="<eos>"
+    ).save_pretrained(folder)
+    config = transformers.LlamaConfig(
+        vocab_size=len(names),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        max_position_embeddings=64,
+        pad_token_id=0,
+        eos_token_id=2,
+        bos_token_id=2,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        transformers.LlamaForCausalLM(config).save_pretrained(folder)
+    return str(folder)
+
+
+def _text(rng, word):
+    return f"the {rng.choice(['film', 'book', 'song', 'play'])} {rng.integers(100)} is {word}"
+
+
+def _texts(seed, size):
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, 2, size)
+    word = [("good", "fine")[rng.integers(2)] if each else ("bad", "poor")[0] for each in label]
+    pairs = [(f"{_text(rng, w)} {seed}", str(each)) for w, each in zip(word, label, strict=True)]
+    # Equal texts in training and test would be a leak.
+    return [text for text, _ in pairs], [each for _, each in pairs]
+
+
+def _comparisons(seed, size):
+    rng = np.random.default_rng(seed)
+    second = rng.integers(0, 2, size)
+    found = []
+    for each in second:
+        words = ("bad", "good") if each else ("good", "bad")
+        found.append(tuple(f"{_text(rng, word)} {seed}" for word in words))
+    return found, ["ab"[each] for each in second]
+
+
+def _turned(labels):
+    names = sorted(set(labels))
+    return [names[1 - names.index(each)] for each in labels]
+
+
+def _problem(recipe, make, *, metric="accuracy", size=24):
+    """Groups good, more and turned, of which the last answers the opposite."""
+    inputs, label = make(1, 3 * size)
+    label = [*label[: 2 * size], *_turned(label[2 * size :])]
+    group = ["good"] * size + ["more"] * size + ["turned"] * size
+    away, truth = make(2, 40)
+    return build(
+        Rows(inputs, label, group), Rows(away, truth), recipe=recipe, metric=metric, resamples=50
+    )
+
+
+def test_lora_finds_whose_labels_are_turned(language_model):
+    recipe = adapted(RECIPES["lora"], encoder=language_model, epochs=6)
+    found = measure(_problem(recipe, _texts), Settings(method="loo"))
+    value = {one.name: one.value for one in found.groups}
+    assert found.everybody > 0.8
+    assert value["turned"] <= min(value["good"], value["more"])
+    assert any("low-rank adapters" in said for said in found.assumptions)
+
+
+def test_dpo_learns_preferences_against_its_frozen_reference(language_model):
+    recipe = adapted(RECIPES["dpo"], encoder=language_model, epochs=6)
+    for metric in ("accuracy", "log-loss"):
+        found = measure(_problem(recipe, _comparisons, metric=metric), Settings(method="loo"))
+        value = {one.name: one.value for one in found.groups}
+        assert value["turned"] < min(value["good"], value["more"])
+        nobody = 0.5 if metric == "accuracy" else np.log(0.5)
+        assert found.nobody == pytest.approx(nobody, abs=1e-6)
+        assert found.everybody > nobody
+
+
+def test_the_same_training_gives_the_same_chances(language_model):
+    recipe = adapted(RECIPES["dpo"], encoder=language_model, epochs=1)
+    problem = _problem(recipe, _comparisons, size=8)
+    rows = np.arange(10)
+    one, two = (
+        trained.chances_of(problem, each, problem.label[each], folder=None)
+        for each in (rows, rows[::-1])
+    )
+    assert (one == two).all()
+
+
+def test_pictures_are_trained_for_each_coalition(tmp_path):
+    pytest.importorskip("timm")
+    rng = np.random.default_rng(0)
+
+    def make(seed, size):
+        label = [int(each) for each in rng.integers(0, 2, size)]
+        paths = []
+        for row, each in enumerate(label):
+            noise = rng.integers(0, 90, (24, 24, 3))
+            noise[..., each] += 150
+            paths.append(str(tmp_path / f"{seed}-{row}.png"))
+            Image.fromarray(noise.astype(np.uint8)).save(paths[-1])
+        return paths, [str(each) for each in label]
+
+    recipe = adapted(RECIPES["image-finetune"], encoder="resnet10t", random_weights=True, epochs=6)
+    found = measure(_problem(recipe, make, size=20), Settings(method="loo"))
+    value = {one.name: one.value for one in found.groups}
+    assert found.everybody > 0.6
+    assert value["turned"] <= min(value["good"], value["more"])
+
+
+class _Counted:
+    """A training that counts, and stops after so many."""
+
+    def __init__(self, most=10**9):
+        self.done, self.most = 0, most
+
+    def __call__(self, task):
+        if self.done == self.most:
+            raise KeyboardInterrupt
+        self.done += 1
+        share = np.array([sum(map(float, task.inputs)), 1.0 + task.seed % 7])
+        return np.repeat((share / share.sum())[:, None], len(task.test), axis=1)
+
+
+def _counting(fit):
+    def none(train, test):
+        return np.zeros((len(train), 1)), np.zeros((len(test), 1))
+
+    recipe = Recipe(name="counted", encode=none, says="Counted.", inputs=("text",), fit=fit)
+    inputs = [str(i) for i in range(12)]
+    train = Rows(inputs, ["a", "b"] * 6, ["x"] * 4 + ["y"] * 4 + ["z"] * 4)
+    return build(
+        train, Rows(["100", "101"], ["a", "b"]), recipe=recipe, metric="log-loss", resamples=20
+    )
+
+
+def test_a_killed_run_repeats_no_training(tmp_path):
+    settings = Settings(method="shapley", chance=1)
+    whole = _Counted()
+    wanted = measure(_counting(whole), settings, workdir=tmp_path / "whole")
+    killed = _Counted(most=3)
+    with pytest.raises(KeyboardInterrupt):
+        measure(_counting(killed), settings, workdir=tmp_path / "work")
+    rest = _Counted()
+    found = measure(_counting(rest), settings, workdir=tmp_path / "work")
+    assert killed.done + rest.done == whole.done
+    assert [(one.name, one.value) for one in found.groups] == [
+        (one.name, one.value) for one in wanted.groups
+    ]
+
+
+def test_a_budget_ends_between_trainings():
+    ticks = iter(range(10**6))
+    found = measure(
+        _counting(_Counted()),
+        Settings(method="shapley", chance=1),
+        budget=0.5,
+        clock=lambda: float(next(ticks)),
+    )
+    assert found.convergence["stopped"] == "budget"
+    assert found.convergence["chunks"] < found.convergence["chunks_at_most"]
+
+
+def test_what_such_recipes_cannot_do(language_model):
+    for method in ("knn", "influence"):
+        with pytest.raises(InputError, match="needs a recipe with a linear head"):
+            measure(_counting(_Counted()), Settings(method=method))
+    with pytest.raises(InputError, match="rows as given, not drawn"):
+        trained.rows_of(_counting(_Counted()), np.array([0.5, 1, 0]))
+    with pytest.raises(InputError, match="needs a language model"):
+        _problem(RECIPES["lora"], _texts)
+    with pytest.raises(InputError, match="epochs are at least 1"):
+        adapted(RECIPES["tabular"], epochs=3)
+    broken = replace(RECIPES["dpo"], fit=lambda task: np.full((2, len(task.test)), np.nan))
+    problem = _problem(replace(broken, mark=None), _comparisons, size=4)
+    with pytest.raises(InputError, match="diverged"):
+        trained.chances_of(problem, np.arange(2), problem.label[:2], folder=None)
