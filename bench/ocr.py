@@ -119,13 +119,15 @@ def lift() -> Found:
     for method, metric in ocr_plan.METHODS:
         start = perf_counter()
         asked = contributors.problems(seen, labelled, new, fresh.codes, names=names, metric=metric)
-        lifts = contributors.lift(asked, Settings(method=method, rounds=100))
+        lifts = contributors.lift(asked, Settings(method=method, rounds=ocr_plan.ROUNDS))
         value = {one.name: one.value for one in lifts}
         found[f"{method}, {metric}"] = {
             "spearman": float(spearmanr([value[name] for name in names], -shares).statistic),
             "seconds": perf_counter() - start,
             "contributors": [asdict(one) for one in lifts],
         }
+        spearman = found[f"{method}, {metric}"]["spearman"]
+        print(f"-> lift: {method}, {metric}: Spearman {spearman:.3f}", flush=True)
     return {
         "wrong": dict(zip(names, shares.tolist(), strict=True)),
         "epochs": [asdict(each) for each in trained.epochs],

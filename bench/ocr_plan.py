@@ -15,15 +15,16 @@ CURVE_TEST = 2_000
 
 CONTRIBUTORS = 20
 WRONGEST = 0.5
-LIFT_EPOCHS = 7
+LIFT_EPOCHS = 10
 LIFT_TEST = 2_000
 METHODS = (
     ("loo", "log-loss"),
-    ("shapley", "log-loss"),
-    ("shapley", "accuracy"),
     ("influence", "log-loss"),
     ("knn", "accuracy"),
+    ("shapley", "log-loss"),
 )
+ROUNDS = 10
+"""Permutation pairs of Shapley, a position."""
 
 DISTORTED_TEST = 1_000
 LEVELS: dict[str, Sequence[float]] = {

@@ -14,10 +14,11 @@ def lines() -> list[str]:
     """What has no result yet says so."""
     return [
         (
-            "This section is written from logged results (docs/ocr/*.json); `python -m bench.ocr"
-            " [step …]` measures what is missing, goes on after a kill, and makes way for other"
-            " work. The days and loads of the measurements stand with them. Intervals are Wilson's,"
-            " 95%. Test pictures are read once, with the mean weights of the last epoch."
+            "The line above is about the writing of this section, which takes its figures from"
+            " logged results (docs/ocr/*.json). `python -m bench.ocr [step …]` measures what is"
+            " missing, goes on after a kill, and makes way for other work. The days and loads of"
+            " the measurements stand with them. Intervals are Wilson's, 95%. Test pictures are read"
+            " once, with the mean weights of the last epoch."
         ),
         "",
         *_digits("digits", "Four digits, 4,000 pictures"),
