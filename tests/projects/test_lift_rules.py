@@ -1,5 +1,6 @@
 """The lift pool: shared whole or not at all, never negative, whatever a run says."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from hypothesis import given
@@ -71,6 +72,15 @@ def test_where_nothing_differs_from_zero_nobody_is_paid(pool, found):
     """An A/A run: every interval holds zero."""
     same = [Lift(value, min(value - half, Decimal(0)), value + half) for value, half in found]
     assert sum(line.gross for line in bonuses(pool, same)) == 0
+
+
+@given(pools, lifts)
+def test_what_shuffled_answers_often_reach_is_paid_to_nobody(pool, found):
+    chance = [replace(lift, beats_chance=False) for lift in found]
+    assert sum(rules.pool_shares(pool, chance)) == 0
+    for line, lift in zip(bonuses(pool, chance), found, strict=True):
+        assert line.gross == 0 and "shuffled answers" in line.reason
+        assert lift.low is None or "not known" not in line.reason
 
 
 @given(pools, lifts, st.randoms())

@@ -1,8 +1,9 @@
 """Lift: what a buyer sets aside for it, what its computing costs, and how the pool is shared.
 
-The published rule: whoever's interval lies above zero shares the pool in proportion to its lower
-bound. Just above zero that is next to nothing, so no bonus hangs on which side of zero a repeated
-run comes out (docs/adr/0010-lift-pool.md).
+The published rule: whoever's interval lies above zero, where the same answers in shuffled order
+seldom do as well (docs/adr/0011-lift-is-held-against-chance.md), shares the pool in proportion to
+its lower bound. Just above zero that is next to nothing, so no bonus hangs on which side of zero a
+repeated run comes out (docs/adr/0010-lift-pool.md).
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,16 +55,18 @@ class Lift:
     """What a run says of one contributor: how much better a model is by their answers.
 
     In units of the metric, with the interval of the whole lift; None where a run gives none.
+    `beats_chance`: what their answers do in shuffled order is seldom as much.
     """
 
     value: Decimal
     low: Decimal | None
     high: Decimal | None
+    beats_chance: bool = True
 
     @property
     def weight(self) -> int:
-        """0 unless the interval lies above zero."""
-        if self.low is None or self.low <= 0:
+        """0 unless the interval lies above zero, and that is hardly chance."""
+        if self.low is None or self.low <= 0 or not self.beats_chance:
             return 0
         return int((self.low / UNIT).to_integral_value(ROUND_FLOOR))
 
@@ -103,7 +106,8 @@ def lift_bonus(terms: Terms, lift_terms: LiftTerms, lift: Lift, *, part: int, ru
     by = f"run {run}, under criteria v{terms.version}."
     net = part * 10_000 // (10_000 + terms.fee_bps)
     if not net:
-        return Line(LineKind.LIFT_BONUS, 0, 0, f"{measured}; no part of the pool, {by}")
+        chance = "" if lift.beats_chance else ", which shuffled answers often reach"
+        return Line(LineKind.LIFT_BONUS, 0, 0, f"{measured}{chance}; no part of the pool, {by}")
     percent = (Decimal(part * 100) / lift_terms.pool).quantize(Decimal("0.01"))
     fee = min(terms.fee_on(net), part - net)
     reason = (

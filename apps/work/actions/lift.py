@@ -230,8 +230,9 @@ class Measured:
         low, high = self.figures["low"], self.figures["high"]
         return Lift(
             value=Decimal(repr(self.figures["value"])),
-            low=None if low is None or self.significant != "positive" else Decimal(repr(low)),
+            low=None if low is None else Decimal(repr(low)),
             high=None if high is None else Decimal(repr(high)),
+            beats_chance=low is None or low <= 0 or self.significant == "positive",
         )
 
     @property
@@ -310,7 +311,10 @@ def _pay(run: LiftRun, found: Sequence[Measured], *, by: Actor, now: dt.datetime
     pool.run, pool.people = run, len(paid)
     pool.net, pool.fee = sum(line.net for _, line in paid), sum(line.fee for _, line in paid)
     if not paid:
-        pool.note = "No contributor's interval lies above zero, so nobody gets a part."
+        pool.note = (
+            "No contributor's interval lies above zero, and above what shuffled answers do, so "
+            "nobody gets a part."
+        )
     _settle_pool(project, pool, terms, by=by, now=now)
     ledger.post(
         [

@@ -52,6 +52,11 @@ class Own:
         return self.score.significant == "negative"
 
     @property
+    def is_chance(self) -> bool:
+        """The interval lies above zero, and shuffled answers often do as well."""
+        return not self.is_above and self.score.low is not None and self.score.low > 0
+
+    @property
     def percent(self) -> Decimal:
         """Of the pool."""
         return (Decimal(100 * self.score.part) / self.terms.pool).quantize(Decimal("0.01"))
