@@ -115,8 +115,9 @@ def test_rows_are_accepted_answers_alone_under_pseudonyms_and_no_test_item(desk,
         Assignment.objects.filter(id=rows[1].id).update(item=known.item)
         Submission.objects.filter(id=taken.id).update(item=known.item)
         gone = GoldAnswer.objects.exclude(item=known.item).order_by("-item")[0]
-        gone.demoted_at = desk.now
-        gone.save(update_fields=["demoted_at"])
+        gone.demoted_at, gone.demoted_by_id = desk.now, people[0].id
+        gone.demoted_reason = "The item shows two things."
+        gone.save(update_fields=["demoted_at", "demoted_by", "demoted_reason"])
     close(desk)
     run = begin(desk)[0]
     found = rows_of(run)

@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.audit.views import Seen, staff_only
-from apps.core.errors import NotThere, WagefileError
+from apps.core.errors import Invalid, NotThere, WagefileError
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
 from apps.projects.models import Project
@@ -90,7 +90,7 @@ def invite(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
 
     def step() -> str:
         if not form.is_valid():
-            raise NotThere("There is no such project.")
+            raise Invalid("Choose the project that they are invited to.", field="to")
         people = work.invite_by_lift(
             project_id=project.id, to_id=form.cleaned_data["to"], by=request.actor, now=request.now
         )

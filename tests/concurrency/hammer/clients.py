@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from django.db import connection
+from django.db.models import Sum
 
 from apps.accounts.models import User
 from apps.cases import actions as cases
@@ -144,7 +145,16 @@ class Client:
 
     def payout(self, now: dt.datetime) -> None:
         amount = self.chance.choice([None, 600, 700])
-        with acting(self._person()) as by:
+        person = self._person()
+        if self.chance.random() < 0.7:
+            # Few have the least that can be withdrawn; most attempts are made by them.
+            with acting(self.world.system):
+                earned = EarningLine.objects.values("contributor_id").annotate(net=Sum("net"))
+                rich = earned.filter(net__gte=600).order_by("contributor_id")
+                person = staging.person(
+                    self._one(list(rich.values_list("contributor_id", flat=True)))
+                )
+        with acting(person) as by:
             payments.request_payout(by=by, now=now, amount=amount)
 
     # ── The buyer ───────────────────────────────────────────────────────────────────────────────

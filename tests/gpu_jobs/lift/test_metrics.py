@@ -35,7 +35,8 @@ def _by_hand(name, chance, label):
     return -gap
 
 
-@pytest.mark.parametrize("name", METRICS)
+# Spans are counted by document: test_spans.
+@pytest.mark.parametrize("name", [name for name in METRICS if name != "span-f1"])
 def test_each_metric_on_the_test_set_and_on_each_resample(made, name):
     chances, label, resamples = made
     found = metric_of(name)(chances, label, resamples, 2)
