@@ -21,9 +21,7 @@ from time import perf_counter
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Sum
-from django.urls import reverse
 
-from apps.accounts.queries import staff_ids
 from apps.audit import actions as audit
 from apps.audit.actions import Event
 from apps.core import blobs, clock
@@ -34,12 +32,9 @@ from apps.core.tenancy import Actor, acting
 from apps.ledger import actions as ledger
 from apps.ledger.enums import Purpose, TransferKind
 from apps.ledger.queries import find_account
-from apps.notices import actions as notices
-from apps.notices.enums import Kind as Notices
-from apps.organizations.enums import Permission
-from apps.organizations.queries import people_with
 from apps.projects.models import Project
 from apps.projects.rules import LiftTerms, compute_cost
+from apps.scoring.actions import failures
 from apps.scoring.actions.quality import ATTEMPTS, STALE
 from apps.scoring.enums import LIFT_TRANSITIONS, Grouping, LiftState, Payer, Reason
 from apps.scoring.models import LiftChunk, LiftRun
@@ -414,21 +409,11 @@ def _fail(run_id: uuid.UUID, error: str, *, by: Actor) -> None:
         run.error, run.finished_at = error[:500], now
         run.save()
         audit.record(Event("lift.failed", ("lift_run", run.id), run.org_id), by=by, now=now)
-        title = "A lift run failed"
-        notices.tell(
-            people_with(Permission.MANAGE_PROJECTS, org_id=run.org_id),
-            kind=Notices.RUN_FAILED,
-            title=title,
-            body=f"{run.error}\n\nYou pay nothing for it.",
-            url=reverse("projects:detail", args=[run.project_id]),
-            now=now,
-        )
-        notices.tell(
-            staff_ids(),
-            kind=Notices.STAFF_RUN,
-            title=title,
-            body=f"Lift run {run.id}: {run.error}",
-            url=reverse("pages:staff"),
+        failures.tell(
+            run,
+            title="A lift run failed",
+            called="Lift run",
+            means="You pay nothing for it.",
             now=now,
         )
     shutil.rmtree(_workdir(run_id), ignore_errors=True)

@@ -20,8 +20,7 @@ from apps.core.tasks import enqueue
 from apps.core.tenancy import Actor, acting
 from apps.notices import actions as notices
 from apps.notices.enums import Kind as Notices
-from apps.organizations.enums import Permission
-from apps.organizations.queries import people_with
+from apps.scoring.actions import failures
 from apps.scoring.enums import RUN_TRANSITIONS, RunState
 from apps.scoring.models import FILES, PARITY, AlphaCheck, ScoringRun
 from apps.scoring.queries import spec_of
@@ -164,21 +163,11 @@ def _fail(run: ScoringRun, error: str, *, by: Actor, now: dt.datetime) -> None:
     run.error = error[:500]
     run.save(update_fields=["state", "error"])
     audit.record(Event("run.failed", ("run", run.id), run.org_id), by=by, now=now)
-    title = "A scoring run failed"
-    notices.tell(
-        people_with(Permission.MANAGE_PROJECTS, org_id=run.org_id),
-        kind=Notices.RUN_FAILED,
-        title=title,
-        body=f"{run.error}\n\nNo deadline moves for it; verdicts say what is not available.",
-        url=reverse("projects:detail", args=[run.project_id]),
-        now=now,
-    )
-    notices.tell(
-        staff_ids(),
-        kind=Notices.STAFF_RUN,
-        title=title,
-        body=f"Run {run.id}: {run.error}",
-        url=reverse("pages:staff"),
+    failures.tell(
+        run,
+        title="A scoring run failed",
+        called="Run",
+        means="No deadline moves for it; verdicts say what is not available.",
         now=now,
     )
 
