@@ -87,13 +87,11 @@ def project(size: Size, seed: int) -> Problem:
 def rates(
     size: Size, projects: int = PROJECTS, methods: Mapping[str, Settings] = METHODS
 ) -> list[Rate]:
-    """By contributor and method. Where rows are drawn, of the first quarter of the projects."""
+    """By contributor and method."""
     seen: dict[tuple[str, str], list[tuple[bool, bool, bool, float]]] = {}
     for seed in range(projects):
         problem = project(size, seed)
         for method, settings in methods.items():
-            if settings.rows == "drawn" and seed >= projects / 4:
-                continue
             for one in measure(problem, settings).groups:
                 if one.name in TURNED and one.value is not None:
                     above, below = (one.low or 0) > 0, (one.high or 0) < 0
@@ -136,8 +134,7 @@ def lines(found: list[Rate]) -> list[str]:
     )
     return [
         (
-            f"Calibration over {PROJECTS} simulated projects of each size ({sizes}; a quarter of"
-            " them where rows are drawn, which trains more models), each"
+            f"Calibration over {PROJECTS} simulated projects of each size ({sizes}), each"
             " with one contributor of coin flips and four with 40 to 10% of their labels turned."
             " Paid: the interval lies above zero, and shuffled answers seldom do as well (the"
             " control of chance). Above: the interval alone. The mean value is the true effect,"

@@ -2,10 +2,12 @@
 
 Geometry: one affine and one perspective map of the whole picture and a smooth displacement
 (P. Simard, D. Steinkraus, J. Platt, "Best practices for convolutional neural networks applied to
-visual document analysis", ICDAR 2003), composed into one resampling. Ink: a power curve, dots
-and an arc on top as the generator's own noise has them, blur, noise, and blank rectangles
-(T. DeVries, G. Taylor, "Improved regularization of convolutional neural networks with cutout",
-2017). Parts of one picture never go into another, so the texts are those of the training set.
+visual document analysis", ICDAR 2003), composed into one resampling. Squeezing: the picture is
+cut in a column that holds hardly any ink, and what stands right of it moves left, until the two
+parts touch or overlap as characters of the generator do. Ink: a power curve, dots and an arc on
+top as the generator's own noise has them, blur, noise, and blank rectangles (T. DeVries,
+G. Taylor, "Improved regularization of convolutional neural networks with cutout", 2017). Parts of
+one picture never go into another, so the texts are those of the training set.
 """
 
 import torch
@@ -15,6 +17,10 @@ from gpu_jobs.ocr.recipe import Strength
 
 # Lengths in pixels of the generator's pictures, so that one strength serves every size.
 _HEIGHT, _WIDTH = 60, 160
+_EMPTY = 0.08
+"""Share of a column's height in ink up to which it counts as a gap: the curve and a few dots."""
+APART, OVER = 3.0, 8.0
+"""Squeezed parts end up at most so far apart, and overlap at most so much."""
 
 
 def channels(amount: torch.Tensor, typical: torch.Tensor) -> torch.Tensor:
@@ -33,6 +39,8 @@ def augmented(
     """Transformed ink (n, H, W) and typical ink (n,) of a batch."""
     count, height, width = amount.shape
     draw = _Draw(source, count)
+    for _ in range(2):
+        amount = _squeezed(amount, draw, strength)
     grid = _grid(draw, strength, height, width)
     moved = functional.grid_sample(
         amount[:, None], grid, mode="bilinear", padding_mode="zeros", align_corners=False
@@ -57,6 +65,30 @@ class _Draw:
     def even(self, low: float, high: float, *shape: int) -> torch.Tensor:
         found = torch.rand((self.count, *shape), generator=self.source)
         return low + (high - low) * found
+
+
+def _squeezed(amount: torch.Tensor, draw: _Draw, strength: Strength) -> torch.Tensor:
+    """Pictures whose right part moved over a gap; those without a gap between ink stay."""
+    _, _, width = amount.shape
+    column = torch.arange(width).expand(len(amount), width)
+    inked = amount.sum(dim=1)
+    before = inked.cumsum(dim=1) / inked.sum(dim=1, keepdim=True).clamp(min=1e-6)
+    full = inked > _EMPTY * amount.shape[1]
+    gap = ~full & (before > 0.08) & (before < 0.92)
+    drawn = draw.even(0, 1, width) * gap
+    cut = drawn.argmax(dim=1, keepdim=True)
+    # The gap's edges: the next full columns to the left and to the right of the cut.
+    left = torch.where(full, column, -1).cummax(dim=1).values.gather(1, cut)
+    after = torch.where(full, column, width).flip(1).cummin(dim=1).values.flip(1).gather(1, cut)
+    over = draw.even(-APART, OVER)[:, None] * width / _WIDTH
+    moved = ((after - left - 1) + over).round().clamp(min=0).long()
+    applied = (draw.even(0, 1) < strength.squeeze)[:, None] & gap.any(dim=1, keepdim=True)
+    moved = torch.where(applied, moved, 0)
+    kept = amount * (column <= cut)[:, None]
+    source = column + moved
+    inside = (source < width) & (source > cut)
+    right = amount.gather(2, source.clamp(max=width - 1)[:, None].expand_as(amount))
+    return torch.maximum(kept, right * inside[:, None])
 
 
 def _grid(draw: _Draw, strength: Strength, height: int, width: int) -> torch.Tensor:

@@ -8,7 +8,8 @@ BACKBONE = "eca_nfnet_l0"
 @dataclass(frozen=True)
 class Strength:
     """rotation: degrees. shear, scale, shift: shares. perspective: change of scale from edge to
-    edge. elastic: pixels of the original. dots: the most. Others: how often, from 0 to 1.
+    edge. elastic: pixels of the original. dots: the most. squeeze: how often, each of two times.
+    Others: how often, from 0 to 1.
     """
 
     rotation: float = 7.0
@@ -23,6 +24,7 @@ class Strength:
     cutout: float = 0.3
     noise: float = 0.03
     power: float = 0.45
+    squeeze: float = 0.0
 
     def weaker(self, share: float) -> "Strength":
         """Everything at this share of itself; scales by their distance from 1."""
@@ -40,6 +42,7 @@ class Strength:
             cutout=self.cutout * share,
             noise=self.noise * share,
             power=self.power * share,
+            squeeze=self.squeeze * share,
         )
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from gpu_jobs.ocr.augment import augmented, channels
+from gpu_jobs.ocr.augment import APART, OVER, augmented, channels
 from gpu_jobs.ocr.recipe import Strength
 
 NONE = Strength().weaker(0.0)
@@ -62,3 +62,24 @@ def test_the_map_moves_text_by_what_it_says():
     moved = (centre - 79.5).abs()
     assert moved.max() <= 0.035 * 160 + 0.01
     assert moved.max() > 4
+
+
+def test_squeezing_moves_the_right_part_until_it_touches_or_overlaps():
+    """Two blocks with 40 columns between them: the left one stays, the right one comes nearer."""
+    amount = torch.zeros(60, 60, 160)
+    amount[:, 20:40, 30:60] = 0.5
+    amount[:, 20:40, 100:130] = 1.0
+    found, _ = augmented(amount, torch.ones(60), replace(NONE, squeeze=1.0), _source())
+    assert torch.allclose(found[:, :, :52], amount[:, :, :52], atol=2e-3)
+    begins = (found.amax(dim=1) > 0.9).float().argmax(dim=1)
+    # Squeezed twice: a gap that the first time left may be closed by the second.
+    assert begins.min() >= 60 - 2 * OVER - 1
+    assert begins.max() <= 60 + APART + 1
+    assert len(begins.unique()) > 5
+
+
+def test_a_picture_without_a_gap_is_not_squeezed():
+    amount = torch.zeros(20, 60, 160)
+    amount[:, 20:40, 30:130] = 1.0
+    found, _ = augmented(amount, torch.ones(20), replace(NONE, squeeze=1.0), _source())
+    assert torch.allclose(found, amount, atol=2e-3)
