@@ -4,10 +4,16 @@ A simulated project has good contributors (15% of their labels turned) and one e
 a coin and with 40, 30, 20 and 10% turned, so that one project gives both curves.
 """
 
+import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from typing import NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from bench import page
 from gpu_jobs.lift.methods import Settings
@@ -63,6 +69,15 @@ class Rate:
     mean: float
 
 
+class Seen(NamedTuple):
+    """Of one contributor in one project."""
+
+    paid: bool
+    above: bool
+    below: bool
+    value: float
+
+
 def project(size: Size, seed: int) -> Problem:
     rng = np.random.default_rng([SEED, seed])
     direction = rng.standard_normal(size.width) / np.sqrt(size.width)
@@ -87,29 +102,44 @@ def project(size: Size, seed: int) -> Problem:
 def rates(
     size: Size, projects: int = PROJECTS, methods: Mapping[str, Settings] = METHODS
 ) -> list[Rate]:
-    """By contributor and method."""
-    seen: dict[tuple[str, str], list[tuple[bool, bool, bool, float]]] = {}
-    for seed in range(projects):
-        problem = project(size, seed)
-        for method, settings in methods.items():
-            for one in measure(problem, settings).groups:
-                if one.name in TURNED and one.value is not None:
-                    above, below = (one.low or 0) > 0, (one.high or 0) < 0
-                    paid = one.significant == "positive"
-                    seen.setdefault((one.name, method), []).append((paid, above, below, one.value))
+    """By contributor and method; projects are simulated side by side, one a core."""
+    seen: dict[tuple[str, str], list[Seen]] = {}
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        for found in pool.map(partial(_measured, size, methods), range(projects), chunksize=5):
+            for key, one in found.items():
+                seen.setdefault(key, []).append(one)
     return [
         Rate(
             size=size.name,
             who=who,
             method=method,
             projects=len(found),
-            paid=sum(each[0] for each in found),
-            above=sum(each[1] for each in found),
-            below=sum(each[2] for each in found),
-            mean=float(np.mean([each[3] for each in found])),
+            paid=sum(each.paid for each in found),
+            above=sum(each.above for each in found),
+            below=sum(each.below for each in found),
+            mean=float(np.mean([each.value for each in found])),
         )
         for (who, method), found in sorted(seen.items(), key=_place)
     ]
+
+
+def _measured(
+    size: Size, methods: Mapping[str, Settings], seed: int
+) -> dict[tuple[str, str], Seen]:
+    """By contributor and method, in one project."""
+    threadpool_limits(1)
+    problem = project(size, seed)
+    return {
+        (one.name, method): Seen(
+            paid=one.significant == "positive",
+            above=(one.low or 0) > 0,
+            below=(one.high or 0) < 0,
+            value=one.value,
+        )
+        for method, settings in methods.items()
+        for one in measure(problem, settings).groups
+        if one.name in TURNED and one.value is not None
+    }
 
 
 def _place(entry: tuple[tuple[str, str], object]) -> tuple[int, int]:

@@ -78,7 +78,9 @@ def _main(name: str, recipe: Recipe, *, seed: int) -> Found:
 
 def letters() -> Found:
     """Five characters of digits and capitals."""
-    recipe = replace(Recipe(), epochs=30, tail=10, tail_size=(48, 128))
+    recipe = replace(
+        Recipe(), epochs=30, tail=10, fade=0.8, shards=1, augment=Strength(squeeze=0.5)
+    )
     return _trained("letters", LETTERS, samples=4_000, recipe=recipe, test=ocr_plan.TEST)
 
 
