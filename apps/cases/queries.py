@@ -241,7 +241,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The known answer that a contest is about, in words."""
+    """The known answer that a contest is about, in words; "" where this reader is not told it."""
 
     answer: str
     explanation: str
@@ -307,7 +307,8 @@ def _known(case: Case) -> Known | None:
         found = cursor.fetchone()
     if found is None:
         return None
-    return Known(gold.in_words(case.assignment, json.loads(found[0])), found[1], found[2])
+    words = gold.in_words(case.assignment, json.loads(found[0])) if found[0] else ""
+    return Known(words, found[1], found[2])
 
 
 def _signals(case: Case) -> list[Signal]:

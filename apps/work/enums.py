@@ -46,8 +46,8 @@ class EnrolmentState(models.TextChoices):
 
 ENROLMENT_TRANSITIONS: dict[str, frozenset[str]] = {
     EnrolmentState.QUALIFYING: frozenset({EnrolmentState.QUALIFIED, EnrolmentState.FAILED}),
-    # A retake after a failed attempt.
-    EnrolmentState.FAILED: frozenset({EnrolmentState.QUALIFYING}),
+    # A retake after a failed attempt; or a known answer that was missed is taken back.
+    EnrolmentState.FAILED: frozenset({EnrolmentState.QUALIFYING, EnrolmentState.QUALIFIED}),
     EnrolmentState.QUALIFIED: frozenset(),
 }
 

@@ -16,6 +16,7 @@ from apps.core.errors import NotThere, WagefileError
 from apps.core.forms import show_refusal, status_of
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
+from apps.projects.rules import Kind
 from apps.work.enums import AssignmentState
 from apps.work.models import Assignment
 from apps.work.queries import gold, lift, scores
@@ -66,7 +67,7 @@ def appeal(request: HttpRequest, assignment_id: uuid.UUID) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def contest_gold(request: HttpRequest, assignment_id: uuid.UUID) -> HttpResponse:
-    """Contest the known answer that one's own reviewed answer has missed."""
+    """Contest the known answer that one's own answer missed: reviewed, or of a qualification."""
     own = Assignment.objects.of_contributor(request.actor)
     row = get_object_or_404(
         own.select_related("project", "criteria", "item").prefetch_related("lines"),
@@ -87,12 +88,19 @@ def contest_gold(request: HttpRequest, assignment_id: uuid.UUID) -> HttpResponse
     context = {
         "form": form,
         "work": queries.work_of(row, has_all_scores=False),
-        "missed": gold.missed(request.actor, request.now, row.project_id).get(row.id),
+        "missed": _missed(row, request),
+        "is_qualification": row.kind == Kind.QUALIFICATION,
         "before": queries.contest_of(row, request.actor),
         "days": windows["appeal_decision_days"],
         "due_at": rules.decision_due(windows, request.now),
     }
     return render(request, "cases/contest_gold.html", context, status=status_of(form))
+
+
+def _missed(row: Assignment, request: HttpRequest) -> gold.Missed | None:
+    if row.kind == Kind.QUALIFICATION:
+        return gold.missed_in_qualification(request.actor, row.project_id).get(row.id)
+    return gold.missed(request.actor, request.now, row.project_id).get(row.id)
 
 
 @login_required

@@ -1,4 +1,4 @@
-"""Dataset releases: JSONL and CSV of answers and labels, with the wage file that adds up."""
+"""Dataset releases: JSONL and CSV of answers and labels, the wage file that adds up, metadata."""
 
 import csv
 import datetime as dt
@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -24,6 +24,7 @@ from apps.core import blobs
 from apps.core.errors import Conflict, IllegalTransition, NotThere
 from apps.core.tasks import enqueue
 from apps.core.tenancy import Actor
+from apps.exports import rules
 from apps.exports.actions.lift_files import lift_files
 from apps.exports.enums import RELEASE_TRANSITIONS, ReleaseState
 from apps.exports.errors import NotReleasable
@@ -127,23 +128,75 @@ def _move(release: Release, to: ReleaseState) -> None:
 
 
 def _fill(release: Release, by: Actor) -> None:
-    project = Project.objects.select_related("criteria").get(id=release.project_id)
+    project = Project.objects.select_related("criteria", "org").get(id=release.project_id)
     key = bytes(release.pseudonym_key.key)
     missing = queries.without_consent(project.id)
     if missing:
         raise NotReleasable(f"{missing} answers have no consent grant; nothing leaves without it.")
     release.files = {}
-    release.files |= _rows("answers", queries.answers(project, key), release)
+    told = _Told()
+    named: set[str] = set()
+
+    def add(name: str, rows: Iterable[dict], *see: Callable[[Mapping], None]) -> None:
+        told.tables[name] = columns = rules.Columns()
+        passing = _passing(rows, columns.add, *see)
+        release.files |= _rows(name, passing, release)
+
+    def names(row: Mapping) -> None:
+        named.add(row["item_id"])
+
+    add("answers", queries.answers(project, key), names, told.answers.add)
     run = scoring.latest_done(project.id, by)
     if run is not None and run.labels_sha256:
-        release.files |= _rows("labels", _labels(project, run), release)
+        add("labels", _labels(project, run, told), names)
     if AnnotatorAnswer.objects.filter(project=project).exists():
-        release.files |= _rows("machine_answers", queries.machine_answers(project), release)
+        add("machine_answers", queries.machine_answers(project), names, told.machine)
+    add("items", queries.items(project, named))
     release.files |= lift_files(project, by)
-    release.files |= _wage_file(project, key, release)
+    release.files |= _wage_file(project, key, release, told)
+    release.files |= _metadata(project, key, release, told)
 
 
-def _labels(project: Project, run: ScoringRun) -> Iterator[dict]:
+class _Told:
+    """What came by while the files were written, for the metadata."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, rules.Columns] = {}
+        self.answers = rules.AnswerTally()
+        self.pay = rules.WageTally()
+        self.machines: set[str] = set()
+        self.method, self.withheld = "", 0
+
+    def machine(self, row: Mapping) -> None:
+        self.machines.add(f"{row['annotator']} ({row['kind']})")
+
+
+def _passing(rows: Iterable[dict], *see: Callable[[Mapping], None]) -> Iterator[dict]:
+    for row in rows:
+        for each in see:
+            each(row)
+        yield row
+
+
+def _metadata(project: Project, key: bytes, release: Release, told: _Told) -> dict:
+    """The Croissant file over all the others; it cannot name itself."""
+    facts = queries.facts(
+        project,
+        release,
+        files=release.files,
+        tables={name: columns.types() for name, columns in told.tables.items()},
+        answers=told.answers,
+        pay=told.pay.told(queries.paid_seconds(project, key)),
+        method=told.method,
+        withheld=told.withheld,
+        machines=told.machines,
+    )
+    content = rules.content(facts)
+    digest = blobs.put(content)
+    return {rules.CROISSANT: {"sha256": digest, "bytes": len(content), "rows": 1}}
+
+
+def _labels(project: Project, run: ScoringRun, told: "_Told") -> Iterator[dict]:
     """Aggregated labels; one that rests on an answer rejected since the run stays here."""
     names = queries.external_ids(project)
     rejected = queries.rejected_answers(project.id)
@@ -152,8 +205,10 @@ def _labels(project: Project, run: ScoringRun) -> Iterator[dict]:
     )
     withheld = {row["item_id"] for row in inside.to_pylist() if row["submission_id"] in rejected}
     table = pq.read_table(io.BytesIO(blobs.read(run.labels_sha256)))
+    told.method = str((run.result or {}).get("labels", {}).get("method", ""))
     for row in table.to_pylist():
         if row["item_id"] in withheld:
+            told.withheld += 1
             continue
         yield {
             "item_id": names[row["item_id"]],
@@ -201,17 +256,26 @@ def _rows(name: str, rows: Iterable[dict], release: Release) -> dict:
     }
 
 
-def _wage_file(project: Project, key: bytes, release: Release) -> dict:
-    """The wage file; written again if the ledger moved meanwhile, refused if it does not add up."""
+def _wage_file(project: Project, key: bytes, release: Release, told: _Told) -> dict:
+    """The wage file, and its lines as a table; written again if the ledger moved meanwhile, refused
+    if it does not add up.
+    """
     for _ in range(TRIES):
         totals = queries.ledger_totals(project.id)
         sums = {"gross": 0, "fee": 0, "net": 0}
         count = 0
-        with _file() as (file, path):
+        columns, pay = rules.Columns(), rules.WageTally()
+        with _file() as (file, path), _file() as (table, table_path):
+            writer = csv.DictWriter(table, fieldnames=rules.WAGE_COLUMNS)
+            writer.writeheader()
             head = json.dumps(queries.header(project, totals), ensure_ascii=False)
             file.write(head[:-1] + ', "lines": [\n')
             for line in queries.wage_lines(project, key):
                 file.write((",\n" if count else "") + json.dumps(line, ensure_ascii=False))
+                row = rules.wage_row(line)
+                writer.writerow(row)
+                columns.add(row)
+                pay.add(line)
                 count += 1
                 for name in sums:
                     sums[name] += line[name]
@@ -220,8 +284,10 @@ def _wage_file(project: Project, key: bytes, release: Release) -> dict:
         if sums == expected:
             release.as_of = totals.as_of
             release.summary |= {"wage_lines": count, **sums, "matches_ledger": True}
-            return {"wage.json": _stored(path, count)}
+            told.tables["wage"], told.pay = columns, pay
+            return {"wage.json": _stored(path, count), "wage.csv": _stored(table_path, count)}
         path.unlink()
+        table_path.unlink()
     raise NotReleasable(
         f"The wage file ({sums['gross']}) does not add up to the ledger ({totals.gross})."
     )

@@ -2,15 +2,19 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models.functions import Least
+from django.urls import reverse
 
 from apps.core.tenancy import Actor
 from apps.exports import rules
 from apps.exports.models import Release
+from apps.projects.enums import Layer
 from apps.projects.models import AnnotatorAnswer, CriteriaVersion, Item, ItemImport, Project
 from apps.projects.rules import Kind, LineKind, Terms
 from apps.tasktypes import registry
@@ -255,6 +259,63 @@ def machine_answers(project: Project) -> Iterator[dict]:
             "is_person": False,
             **task_type.export_row(config, row.item.payload, row.answer),
         }
+
+
+def items(project: Project, named: Collection[str]) -> Iterator[dict]:
+    """The items that answers, labels or machines' answers name, by the buyer's own ids."""
+    rows = Item.objects.filter(project=project).order_by("external_id")
+    for external, payload in rows.values_list("external_id", "payload").iterator(chunk_size=CHUNK):
+        if external in named:
+            yield {"item_id": external, **payload}
+
+
+def paid_seconds(project: Project, key: bytes) -> dict[str, int]:
+    """Paid time of each contributor by pseudonym, in seconds."""
+    rows = (
+        Assignment.objects.filter(project=project, is_time_counted=True)
+        .order_by()
+        .values_list("contributor_id")
+        .annotate(seconds=Sum(Least("active_seconds", "cap_seconds")))
+    )
+    return {rules.pseudonym(key, person): seconds for person, seconds in rows}
+
+
+def facts(
+    project: Project,
+    release: Release,
+    *,
+    files: Mapping[str, Mapping],
+    tables: Mapping[str, Mapping[str, str]],
+    answers: rules.AnswerTally,
+    pay: rules.Pay,
+    method: str,
+    withheld: int,
+    machines: Collection[str],
+) -> rules.Facts:
+    """What the metadata of a release says; dated by when it was asked for, not by when built."""
+    force = project.criteria_in_force
+    bodies = CriteriaVersion.objects.filter(project=project, number__in=answers.versions)
+    return rules.Facts(
+        release=release.number,
+        project=str(project.id),
+        title=project.title,
+        creator=project.org.name,
+        url=settings.SITE_URL + reverse("exports:detail", args=[release.id]),
+        at=release.created_at,
+        task=registry.get(force.body["task"]["type"]).title,
+        layer=Layer(force.body["layer"]).label,
+        bodies=dict(bodies.values_list("number", "body")) or {force.number: force.body},
+        currency=project.currency,
+        is_simulated=project.is_simulated,
+        files=files,
+        tables=tables,
+        as_of=release.as_of or 0,
+        pay=pay,
+        gathering=answers.told(),
+        method=method,
+        withheld=withheld,
+        machines=machines,
+    )
 
 
 def external_ids(project: Project) -> dict[str, str]:

@@ -11,13 +11,19 @@ from apps.core.htmx import render
 from apps.core.http import HttpRequest
 from apps.core.tables import Column, Table
 from apps.exports import actions as exports
+from apps.exports import rules
 from apps.exports.models import Release
 from apps.exports.queries import releases as queries
 from apps.organizations.enums import Permission
 from apps.organizations.permissions import can, check
 from apps.projects.models import Project
 
-CONTENT_TYPES = {"jsonl": "application/x-ndjson", "csv": "text/csv", "json": "application/json"}
+CONTENT_TYPES = {
+    "jsonl": "application/x-ndjson",
+    "csv": "text/csv",
+    "json": "application/json",
+    "parquet": "application/vnd.apache.parquet",
+}
 
 RELEASES = Table(
     Column("release", "Release", "number"),
@@ -56,6 +62,7 @@ def detail(request: HttpRequest, release_id: uuid.UUID) -> HttpResponse:
     context = {
         "release": release,
         "project": release.project,
+        "files": [(name, file, rules.about(name)) for name, file in sorted(release.files.items())],
         "may_release": can(request.actor, Permission.RELEASE, org_id=release.org_id),
     }
     return render(request, "exports/release.html", context, partial="release")
@@ -72,5 +79,7 @@ def download(request: HttpRequest, release_id: uuid.UUID, name: str) -> FileResp
         path.open("rb"),
         as_attachment=True,
         filename=name,
-        content_type=CONTENT_TYPES[name.rsplit(".", 1)[-1]],
+        content_type=rules.MEDIA_TYPE
+        if name == rules.CROISSANT
+        else CONTENT_TYPES[name.rsplit(".", 1)[-1]],
     )

@@ -1,6 +1,7 @@
 """Known answers that are taken back: scores, standing and money follow; nobody is paid less by it.
 
-Locks: the known answer first, then what `cases` needs, then its assignments by id, then the ledger.
+Locks: the known answer first, then what `cases` needs, then its assignments by id, then enrolments
+by id, then the ledger.
 """
 
 import datetime as dt
@@ -26,7 +27,7 @@ from apps.projects import actions as projects
 from apps.projects import rules
 from apps.projects.models import GoldAnswer, Project
 from apps.projects.rules import Kind, Stage
-from apps.work.actions import decide, money, told, verdicts, windows
+from apps.work.actions import decide, money, qualification, told, verdicts, windows
 from apps.work.enums import AssignmentState, VerdictOutcome
 from apps.work.models import Assignment, EarningLine, Enrolment, Score, Submission, Verdict
 
@@ -42,11 +43,13 @@ REOPENED = (
 class Demotion:
     """What a demotion did. `overturned` were rejected and are paid in full now; `owed` are
     rejections that were final: (assignment, net that is missing to the full pay, minor units).
+    `passed` are enrolments whose qualification is passed by it.
     """
 
     gold: GoldAnswer
     overturned: list[Assignment] = field(default_factory=list)
     owed: list[tuple[Assignment, int]] = field(default_factory=list)
+    passed: list[Enrolment] = field(default_factory=list)
 
 
 def contest_gold(
@@ -79,6 +82,7 @@ def demote_gold(
     appealed: Collection[uuid.UUID] = (),
 ) -> Demotion:
     """Take a known answer out of every score, and make good the rejections that rested on it.
+    Of a qualification: who passes without it passes.
 
     `appealed` are assignments with an open appeal: where an administrator demotes, their author is
     paid the time of it. A run is asked for; what settles before it is done corrects the counts.
@@ -115,6 +119,7 @@ def demote_gold(
                 done.overturned.append(row)
             elif row.id in cited and row.state == S.FINAL:
                 done.owed.append((row, _missing(row)))
+        done.passed.extend(qualification.rescore(gold, by=by, now=now))
         _tell(done, by=by, now=now)
         enqueue("work.request_scores")
         return done
@@ -179,6 +184,7 @@ def _tell(done: Demotion, *, by: Actor, now: dt.datetime) -> None:
         kind=Notices.GOLD_DEMOTED,
         title=f"A known answer of {project.title} was demoted",
         body=f"Rejections that rested on it and are paid in full now: {overturns}. "
+        f"Qualifications that are passed by it: {len(done.passed)}. "
         f"The reason: {gold.demoted_reason}",
         url=reverse("pages:project-gold", args=[project.id]),
         now=now,

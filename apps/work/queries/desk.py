@@ -223,13 +223,16 @@ def heartbeat_seconds() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """One item of a qualification with its feedback."""
+    """One item of a qualification with its feedback. `is_left_out`: a miss that does not count,
+    since its known answer was taken back.
+    """
 
     assignment: Assignment
     answer: str
     is_correct: bool
     explanation: str
     net: int
+    is_left_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,4 +282,5 @@ def _marked(row: Assignment, item: dict) -> Marked:
         is_correct=item["correct"],
         explanation=item["explanation"],
         net=sum(line.net for line in row.lines.all()),
+        is_left_out=item.get("is_left_out", False),
     )

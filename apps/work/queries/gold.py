@@ -21,7 +21,7 @@ S = AssignmentState
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """`known` is the answer that was taken for right, in words."""
+    """`known` is the answer that was taken for right, in words; "" where it is not told."""
 
     known: str
     explanation: str
@@ -45,6 +45,17 @@ def missed(
         return {}
     rows = Assignment.objects.of_contributor(actor).filter(id__in=found).select_related("criteria")
     return {row.id: Missed(in_words(row, found[row.id][0]), found[row.id][1]) for row in rows}
+
+
+def missed_in_qualification(actor: Actor, project_id: uuid.UUID) -> dict[uuid.UUID, Missed]:
+    """Own assignment → what can be contested of a qualification that is over. `known` is "": the
+    next attempt may be given the same items.
+    """
+    if actor.user_id is None:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM work_qualification_missed(%s)", [project_id])
+        return {row[0]: Missed("", row[1]) for row in cursor.fetchall()}
 
 
 def in_words(row: Assignment, answer: dict) -> str:

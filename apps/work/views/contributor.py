@@ -19,7 +19,7 @@ from apps.work.enums import EnrolmentState
 from apps.work.forms import EnrolForm
 from apps.work.models import Enrolment
 from apps.work.queries import desk as desks
-from apps.work.queries import earnings, examples, offers
+from apps.work.queries import earnings, examples, gold, offers
 from apps.work.queries.offers import OfferView
 
 BOARD = Table(
@@ -169,5 +169,6 @@ def qualification(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
         "tier": next((tier for tier in view.tiers if tier.key == enrolment.tier), None),
         "attempt": desks.attempt_of(enrolment, request.actor),
         "may_retake": _may_retake(view, request),
+        "contestable": gold.missed_in_qualification(request.actor, project_id),
     }
     return render(request, "work/qualification.html", context)
