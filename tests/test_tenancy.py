@@ -98,6 +98,7 @@ WALLS = {
     "projects.StagedAnswer": Wall(TENANT),
     "projects.StagedItem": Wall(TENANT),
     "scoring.AlphaCheck": Wall(TENANT),
+    "scoring.ErrorRun": Wall(TENANT),
     "scoring.LiftChunk": Wall(TENANT),
     "scoring.LiftRun": Wall(TENANT),
     "scoring.ScoringRun": Wall(TENANT),
@@ -294,6 +295,7 @@ def test_a_contributor_reads_no_gold_no_draft_and_no_key(world, carol):
         "projects.StagedItem",
         "exports.Release",
         "exports.ReleaseKey",
+        "scoring.ErrorRun",
         "scoring.ScoringRun",
         "work.OverlapPlan",
     ]
