@@ -43,6 +43,7 @@ class Wall:
 WALLS = {
     "accounts.ContributorProfile": Wall(PERSON),
     "accounts.Credential": Wall(PERSON),
+    "accounts.Description": Wall(PERSON),
     "accounts.Session": Wall(OPEN, "read to find out who somebody is; its key is the secret"),
     "accounts.TermsAcceptance": Wall(PERSON),
     "accounts.TermsVersion": Wall(OPEN, "published to everybody; only staff adds one"),

@@ -4,12 +4,29 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from apps.accounts.enums import AgeBand, Gender, WorldRegion
+from apps.core.regions import LANGUAGES
 from apps.core.tenancy import Actor
 from apps.projects.models import Item, Project
 from apps.scoring import queries as scoring
 from apps.scoring.models import ErrorRun
 
 PAIRS, EXAMPLES = 6, 3
+OTHERS = "*"
+ATTRIBUTES = {
+    "languages": "Languages of the profile",
+    "first_language": "First language",
+    "gender": "Gender",
+    "age_band": "Age",
+    "world_region": "Part of the world",
+}
+WORDS: dict[str, dict[str, str]] = {
+    "languages": {},
+    "first_language": LANGUAGES,
+    "gender": dict(Gender.choices),
+    "age_band": dict(AgeBand.choices),
+    "world_region": dict(WorldRegion.choices),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +71,21 @@ class Leaning:
 
 
 @dataclass(frozen=True, slots=True)
+class Cells:
+    """Rates by what people say of themselves under one attribute, and the same on each kind of
+    item. Figures are rounded; `people` is the least number.
+    """
+
+    title: str
+    rows: Sequence[Rate]
+    by_kind: Sequence[tuple[str, Sequence[Rate]]]
+
+
+@dataclass(frozen=True, slots=True)
 class Errors:
-    """`is_known`: against known answers; else against labels, which is disagreement."""
+    """`is_known`: against known answers; else against labels, which is disagreement. `hidden` are
+    the attributes of which no cells can be shown.
+    """
 
     id: uuid.UUID
     note: str
@@ -64,6 +94,8 @@ class Errors:
     pairs: Sequence[Pair]
     groups: Sequence[tuple[str, str, Sequence[Rate]]]
     leanings: Sequence[Leaning]
+    cells: Sequence[Cells]
+    hidden: Sequence[str]
 
 
 def errors_of(
@@ -77,6 +109,7 @@ def errors_of(
         return None
     figures = run.result or {}
     wrong, groups = figures.get("wrong") or {}, figures.get("groups") or {}
+    attributes = (figures.get("cells") or {}).get("attributes") or {}
     tiers = {tier["key"]: tier["title"] for tier in project.criteria_in_force.body["tiers"]}
     every = [
         ("tier", "Tier", [rate(row, tiers) for row in groups.get("by_tier", [])]),
@@ -100,7 +133,31 @@ def errors_of(
             for row in groups.get("leaning_by_kind", [])
             if row["apart"]
         ],
+        cells=[_cells(name, about) for name, about in attributes.items()],
+        hidden=[title for name, title in ATTRIBUTES.items() if name not in attributes],
     )
+
+
+def _cells(attribute: str, about: Mapping) -> Cells:
+    names = WORDS[attribute] | {OTHERS: "Others, or not said"}
+    if attribute == "languages":
+        names |= {OTHERS: "Others"} | {
+            row["name"]: ", ".join(LANGUAGES.get(code, code) for code in row["name"].split(","))
+            for row in about["cells"]
+            if row["name"] != OTHERS
+        }
+    of_kind: dict[str, list[Rate]] = {}
+    for row in sorted(about.get("cells_by_kind", []), key=_others_last):
+        of_kind.setdefault(row["kind"], []).append(rate(row, names))
+    return Cells(
+        title=ATTRIBUTES[attribute],
+        rows=[rate(row, names) for row in sorted(about["cells"], key=_others_last)],
+        by_kind=[(kind, rows) for kind, rows in of_kind.items() if len(rows) > 1],
+    )
+
+
+def _others_last(row: Mapping) -> bool:
+    return row["name"] == OTHERS
 
 
 def rate(row: Mapping, names: Mapping[str, str]) -> Rate:

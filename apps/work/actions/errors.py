@@ -8,12 +8,15 @@ import hmac
 import io
 import secrets
 import uuid
+from collections import defaultdict
 from collections.abc import Mapping
+from importlib import import_module
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from apps.accounts.queries import described
 from apps.core import blobs
 from apps.core.tenancy import Actor
 from apps.projects.models import Item
@@ -85,6 +88,7 @@ def _written(table: pa.Table, run: ScoringRun) -> pa.Table:
     an order that says nothing of when they were given.
     """
     beside: dict[str, list] = {"tier": _tiers(table, run), "kind": _kinds(table, run)}
+    beside |= _cells(table, beside["tier"], beside["kind"])
     names = _pseudonyms(table["worker_id"].to_pylist())
     columns = {
         "item_id": table["item_id"],
@@ -95,6 +99,33 @@ def _written(table: pa.Table, run: ScoringRun) -> pa.Table:
     }
     made = pa.table(columns)
     return made.sort_by([("item_id", "ascending"), ("worker_id", "ascending")])
+
+
+def _cells(table: pa.Table, tiers: list, kinds: list) -> dict[str, list[str | None]]:
+    """Columns of what people say of themselves, only as far as at least ten of them stand in every
+    combination that the file holds; none where that cannot be.
+    """
+    rule = import_module("gpu_jobs.errors.cells")
+    judged = pc.and_(pc.is_valid(table["gold"]), pc.is_valid(table["answer"])).to_pylist()
+    places = [place for place, is_judged in enumerate(judged) if is_judged]
+    everybody = table["worker_id"].to_pylist()
+    workers = {name: code for code, name in enumerate(sorted({everybody[i] for i in places}))}
+    blocks: dict[tuple, int] = {}
+    block = [blocks.setdefault((tiers[i], kinds[i]), len(blocks)) for i in places]
+    words: dict[str, dict[str, int]] = defaultdict(dict)
+    said: dict[str, list[int]] = {}
+    for person, attribute, value in sorted(described([uuid.UUID(name) for name in workers])):
+        code = words[attribute].setdefault(value, len(words[attribute]))
+        said.setdefault(attribute, [-1] * len(workers))[workers[str(person)]] = code
+    found = rule.cells_of(block, [workers[everybody[i]] for i in places], said)
+    columns: dict[str, list[str | None]] = {}
+    for attribute, codes in found.values.items():
+        texts = {code: value for value, code in words[attribute].items()}
+        columns[f"cell_{attribute}"] = column = [None] * table.num_rows
+        for place, enters in zip(places, found.enters.tolist(), strict=True):
+            if enters:
+                column[place] = texts.get(int(codes[workers[everybody[place]]]), rule.OTHERS)
+    return columns
 
 
 def _pseudonyms(workers: list[str]) -> list[str]:

@@ -66,7 +66,7 @@ def lines(project: Project) -> Sequence[CitedLine]:
             ),
         )
     )
-    of_line: dict[str, list[dict]] = defaultdict(list)
+    of_line: dict[str, list[Mapping]] = defaultdict(list)
     for row in rows:
         of_line[row["criterion"]].append(row)
     titles = {line["key"]: line["title"] for line in project.criteria_in_force.body["rubric"]}
