@@ -121,10 +121,11 @@ def _cells(table: pa.Table, tiers: list, kinds: list) -> dict[str, list[str | No
     columns: dict[str, list[str | None]] = {}
     for attribute, codes in found.values.items():
         texts = {code: value for value, code in words[attribute].items()}
-        columns[f"cell_{attribute}"] = column = [None] * table.num_rows
+        column: list[str | None] = [None] * table.num_rows
         for place, enters in zip(places, found.enters.tolist(), strict=True):
             if enters:
                 column[place] = texts.get(int(codes[workers[everybody[place]]]), rule.OTHERS)
+        columns[f"cell_{attribute}"] = column
     return columns
 
 
