@@ -43,6 +43,7 @@ class Wall:
 WALLS = {
     "accounts.ContributorProfile": Wall(PERSON),
     "accounts.Credential": Wall(PERSON),
+    "accounts.Description": Wall(PERSON),
     "accounts.Session": Wall(OPEN, "read to find out who somebody is; its key is the secret"),
     "accounts.TermsAcceptance": Wall(PERSON),
     "accounts.TermsVersion": Wall(OPEN, "published to everybody; only staff adds one"),
@@ -98,6 +99,7 @@ WALLS = {
     "projects.StagedAnswer": Wall(TENANT),
     "projects.StagedItem": Wall(TENANT),
     "scoring.AlphaCheck": Wall(TENANT),
+    "scoring.ErrorRun": Wall(TENANT),
     "scoring.LiftChunk": Wall(TENANT),
     "scoring.LiftRun": Wall(TENANT),
     "scoring.ScoringRun": Wall(TENANT),
@@ -294,6 +296,7 @@ def test_a_contributor_reads_no_gold_no_draft_and_no_key(world, carol):
         "projects.StagedItem",
         "exports.Release",
         "exports.ReleaseKey",
+        "scoring.ErrorRun",
         "scoring.ScoringRun",
         "work.OverlapPlan",
     ]

@@ -143,10 +143,12 @@ WALK: dict[str, Rule] = {
     # people/
     "people:credentials": PEOPLE_ONLY,
     "people:decide-credential": STAFF_ONLY,
+    "people:describe": PEOPLE_ONLY,
     "people:profile": PEOPLE_ONLY,
     "people:settings": ANYBODY_SIGNED_IN,
     "people:staff-list": STAFF_ONLY,
     "people:staff-person": STAFF_ONLY,
+    "people:undescribe": PEOPLE_ONLY,
     "people:zone": ANYBODY_SIGNED_IN,
     # terms/
     "terms:accept": ANYBODY_SIGNED_IN,

@@ -8,10 +8,17 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.urls import reverse
 
-from apps.accounts.enums import CREDENTIAL_TRANSITIONS, CredentialState
+from apps.accounts.enums import (
+    CREDENTIAL_TRANSITIONS,
+    AgeBand,
+    CredentialState,
+    Gender,
+    WorldRegion,
+)
 from apps.accounts.models import (
     ContributorProfile,
     Credential,
+    Description,
     TermsAcceptance,
     TermsVersion,
     User,
@@ -60,6 +67,57 @@ def save_profile(
     data = {"region": region, "languages": profile.languages}
     audit.record(Event("profile.saved", ("person", user_id), data=data), by=by, now=now)
     return profile
+
+
+@transaction.atomic
+def describe(
+    *,
+    age_band: str,
+    world_region: str,
+    first_language: str,
+    gender: str,
+    by: Actor,
+    now: dt.datetime,
+) -> Description | None:
+    """Say something of oneself, or nothing: empty is not said, and all empty takes it away.
+
+    That it was changed is written down, and not what it says: evidence outlives a removal.
+    """
+    user_id = check_person(by)
+    said = {
+        "age_band": (age_band, AgeBand.values),
+        "world_region": (world_region, WorldRegion.values),
+        "first_language": (first_language, LANGUAGES),
+        "gender": (gender, Gender.values),
+    }
+    for name, (value, allowed) in said.items():
+        if value and value not in allowed:
+            raise Invalid("Choose one of the list, or nothing.", field=name)
+    if not any(value for value, _ in said.values()):
+        withdraw_description(by=by, now=now)
+        return None
+    _hold(user_id)
+    values = {name: value for name, (value, _) in said.items()}
+    made, _ = Description.objects.update_or_create(
+        user_id=user_id, defaults=values | {"saved_at": now}
+    )
+    audit.record(Event("description.saved", ("person", user_id)), by=by, now=now)
+    return made
+
+
+@transaction.atomic
+def withdraw_description(*, by: Actor, now: dt.datetime) -> None:
+    """Take back what one has said of oneself; later files are written without it."""
+    user_id = check_person(by)
+    _hold(user_id)
+    count, _ = Description.objects.filter(user_id=user_id).delete()
+    if count:
+        audit.record(Event("description.removed", ("person", user_id)), by=by, now=now)
+
+
+def _hold(user_id: uuid.UUID) -> None:
+    """Their row is what their chain of evidence hangs on, and keeps a second click waiting."""
+    User.objects.select_for_update(of=("self",), no_key=True).get(id=user_id)
 
 
 @transaction.atomic
@@ -230,8 +288,7 @@ def accept_terms(*, number: int, by: Actor, now: dt.datetime) -> TermsAcceptance
     current = terms_in_force(now)
     if current is None or current.number != number:
         raise Conflict("Another version of the terms is in force now; please read that one.")
-    # The person's row is what their chain of evidence hangs on, and keeps a second click waiting.
-    User.objects.select_for_update(of=("self",), no_key=True).get(id=user_id)
+    _hold(user_id)
     found = TermsAcceptance.objects.filter(user_id=user_id, version=current).first()
     if found is not None:
         return found

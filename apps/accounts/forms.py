@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from apps.accounts import actions as accounts
+from apps.accounts.enums import AgeBand, Gender, WorldRegion
 from apps.accounts.models import User
 from apps.accounts.queries import terms_in_force
 from apps.core import clock
@@ -145,6 +146,30 @@ class ProfileForm(forms.Form):
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         if is_confirmed:
             del self.fields["is_adult"]
+
+
+class DescriptionForm(forms.Form):
+    """All of it voluntary; not to say is the first choice of each."""
+
+    age_band = forms.ChoiceField(label="Age", required=False)
+    gender = forms.ChoiceField(label="Gender", required=False)
+    world_region = forms.ChoiceField(
+        label="Part of the world you come from",
+        required=False,
+        help_text="It need not be the one in which you work.",
+    )
+    first_language = forms.ChoiceField(label="First language", required=False)
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        lists = {
+            "age_band": AgeBand.choices,
+            "gender": Gender.choices,
+            "world_region": WorldRegion.choices,
+            "first_language": list(LANGUAGES.items()),
+        }
+        for name, choices in lists.items():
+            self.fields[name].choices = [("", "Rather not say"), *choices]  # type: ignore[attr-defined]
 
 
 class CredentialForm(forms.Form):

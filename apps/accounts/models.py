@@ -9,7 +9,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 
-from apps.accounts.enums import CredentialState
+from apps.accounts.enums import AgeBand, CredentialState, Gender, WorldRegion
 from apps.accounts.rules import Section, sections
 from apps.core.ids import uuid7
 from apps.core.models import Row
@@ -101,6 +101,42 @@ class ContributorProfile(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} ({self.region})"
+
+
+class DescriptionQuerySet(models.QuerySet["Description"]):
+    def visible_to(self, actor: Actor) -> "DescriptionQuerySet":
+        return self.filter(user_id=actor.user_id) if actor.kind == "person" else self.none()
+
+
+class Description(models.Model):
+    """What a person says of themselves, if they like; all of it may be empty, and it may go again.
+
+    No page but their own reads it, nothing is decided by it, and staff does not see it. Errors are
+    counted by it in cells of at least ten people, through sql/descriptions.sql alone.
+    """
+
+    user = models.OneToOneField(
+        User, on_delete=models.CASCADE, primary_key=True, related_name="description"
+    )
+    age_band = models.CharField(max_length=8, choices=AgeBand, blank=True)
+    world_region = models.CharField(max_length=20, choices=WorldRegion, blank=True)
+    first_language = models.CharField(max_length=8, blank=True)
+    gender = models.CharField(max_length=12, choices=Gender, blank=True)
+    saved_at = models.DateTimeField()
+
+    objects = DescriptionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="description_says_something",
+                condition=~models.Q(age_band="", world_region="", first_language="", gender=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        # Not what it says: this may stand in a log.
+        return f"description of {self.user_id}"
 
 
 class CredentialQuerySet(models.QuerySet["Credential"]):

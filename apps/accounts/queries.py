@@ -3,16 +3,19 @@
 import datetime as dt
 import time
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
 from django.contrib.auth.models import AnonymousUser
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from apps.accounts.enums import CredentialState
 from apps.accounts.models import (
     ContributorProfile,
     Credential,
+    Description,
     TermsAcceptance,
     TermsVersion,
     User,
@@ -25,6 +28,21 @@ from apps.core.tenancy import Actor
 def own_profile(actor: Actor) -> ContributorProfile | None:
     """The acting person's profile, if they made one."""
     return ContributorProfile.objects.visible_to(actor).filter(user_id=actor.person_id).first()
+
+
+def own_description(actor: Actor) -> Description | None:
+    """What the acting person says of themselves, if anything."""
+    return Description.objects.visible_to(actor).first()
+
+
+def described(people: Collection[uuid.UUID]) -> list[tuple[uuid.UUID, str, str]]:
+    """(person, attribute, value) that at least ten of these people share; for the system alone.
+
+    Attributes are the fields of `Description`, and `languages` of the profile (codes with commas).
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM accounts_described(%s)", [list(people)])
+        return cursor.fetchall()
 
 
 def is_contributor(actor: Actor) -> bool:

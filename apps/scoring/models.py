@@ -98,6 +98,43 @@ class AlphaCheck(Row):
         return self.difference is None or self.difference <= PARITY
 
 
+class ErrorRun(Row):
+    """Where answers of a taken scoring run go wrong.
+
+    `input_sha256` names a Parquet of the same answers, under pseudonyms whose key nobody has.
+    """
+
+    kind, seed = "errors", 0
+
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="error_runs")
+    run = models.OneToOneField(ScoringRun, on_delete=models.PROTECT, related_name="errors")
+    input_sha256 = models.CharField(max_length=64, blank=True)
+    input_rows = models.PositiveIntegerField(default=0)
+    params = models.JSONField(default=dict)
+    version = models.PositiveSmallIntegerField(help_text="Of the kind")
+    code_version = models.CharField(max_length=64, help_text="SHA-256 of the modules of gpu_jobs")
+    environment = models.JSONField(default=dict, help_text="Libraries, processor, threads")
+    result = models.JSONField(null=True)
+    note = models.CharField(max_length=300, blank=True, help_text="Why there is no result")
+    finished_at = models.DateTimeField()
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-finished_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                name="error_run_result_or_note",
+                condition=Q(result__isnull=False, note="") | Q(result=None) & ~Q(note=""),
+            ),
+        ]
+        indexes = [models.Index(fields=["project", "-finished_at"], name="error_run_of_project")]
+
+    def __str__(self) -> str:
+        return f"errors of {self.run_id}"
+
+
 class LiftRun(Row):
     """One lift run. `input_sha256` names a Parquet of accepted answers and the held-out test set.
 

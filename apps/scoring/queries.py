@@ -12,7 +12,7 @@ from apps.core import blobs
 from apps.core.tenancy import Actor
 from apps.scoring import rules
 from apps.scoring.enums import RunState
-from apps.scoring.models import FILES, LiftRun, ScoringRun
+from apps.scoring.models import FILES, ErrorRun, LiftRun, ScoringRun
 from gpu_jobs import runner
 from gpu_jobs.contracts import Spec
 
@@ -40,6 +40,11 @@ def latest_taken(project_id: uuid.UUID) -> ScoringRun | None:
     ).first()
 
 
+def latest_errors(project_id: uuid.UUID, actor: Actor) -> ErrorRun | None:
+    """The newest analysis of errors; one without figures says why in its note."""
+    return ErrorRun.objects.visible_to(actor).filter(project_id=project_id).first()
+
+
 def history(project_id: uuid.UUID, actor: Actor, *, most: int = 120) -> list[dict]:
     """The last finished runs, the newest first: finished_at, input_rows, gold, agreement."""
     return list(
@@ -55,7 +60,7 @@ def history(project_id: uuid.UUID, actor: Actor, *, most: int = 120) -> list[dic
     )
 
 
-def spec_of(run: ScoringRun) -> Spec:
+def spec_of(run: ScoringRun | ErrorRun) -> Spec:
     """What `gpu_jobs` is asked for. Raises NotThere when the input is no longer stored."""
     return Spec(
         kind=run.kind,
@@ -77,7 +82,7 @@ def lift_spec(run: LiftRun) -> Spec:
     )
 
 
-def recompute(run: ScoringRun) -> tuple[rules.Comparison, dict[str, pa.Table]]:
+def recompute(run: ScoringRun | ErrorRun) -> tuple[rules.Comparison, dict[str, pa.Table]]:
     """A finished run computed again from its stored input; nothing is written.
 
     The comparison, and the files that came out by name. Raises NotThere when a file of it is gone
@@ -94,7 +99,7 @@ def recompute(run: ScoringRun) -> tuple[rules.Comparison, dict[str, pa.Table]]:
         if result.files.get(name, {}).get("sha256") == stored
         else rules.compare_tables(name, pq.read_table(blobs.path(stored)), found[name])
         for name, field in FILES.items()
-        if (stored := getattr(run, field)) and name in found
+        if (stored := getattr(run, field, "")) and name in found
     ]
     kept, changed = rules.without_changed(pairs, runner.CHANGED.get((run.kind, run.version), {}))
     return rules.Comparison(kept, files, added, changed), found

@@ -13,6 +13,8 @@ from apps.payments.models import Dispute
 from apps.work import actions as work
 
 BATCH = 200
+# So long after the close of a project its last run is still looked into.
+AFTER_CLOSE = dt.timedelta(days=7)
 
 
 @shared_task(name="work.sweep")
@@ -130,6 +132,20 @@ def plan_all() -> int:
     due = pairs("work_unplanned_runs")
     for run_id, org_id in due:
         enqueue("work.plan_overlap", id=run_id, org_id=org_id)
+    return len(due)
+
+
+@tenant_task("work.analyse_errors")
+def analyse_errors(*, id: uuid.UUID, by: Actor, now: dt.datetime) -> None:  # noqa: A002
+    work.analyse_errors(run_id=id, by=by, now=now)
+
+
+@shared_task(name="work.analyse_all")
+def analyse_all() -> int:
+    """The errors of each last run that nobody has looked into, on the workers that compute."""
+    due = pairs("work_unanalysed_runs", clock.now() - AFTER_CLOSE)
+    for run_id, org_id in due:
+        enqueue("work.analyse_errors", id=run_id, org_id=org_id)
     return len(due)
 
 

@@ -14,6 +14,7 @@ from gpu_jobs.answers import NO_GOLD, Answers
 from gpu_jobs.contracts import InputError
 from gpu_jobs.crowd_files import counted, read_beside, save_plot
 from gpu_jobs.errors import bias, cited, confusion
+from gpu_jobs.errors.figures import coded, leanings, number, pairs, rows
 
 COLUMNS = ("tier", "language", "kind", "group", "described", "cited")
 TRUTHS = ("gold", "labels")
@@ -56,7 +57,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "judged_answers": int(judged.sum()),
         "errors": int(np.nansum(wrong)),
         "error_rate": float(np.nanmean(wrong)) if judged.any() else None,
-        "confused_pairs": _pairs(answers, truth, options.top),
+        "confused_pairs": pairs(answers, truth, options.top),
     }
     if len(answers.classes) <= LARGEST:
         found = confusion.confusion(of_answer, answers.value, classes=len(answers.classes))
@@ -72,10 +73,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         raise InputError(f"a matrix of more than {LARGEST} classes is not drawn")
     for name in ("tier", "language", "kind", "group"):
         if name in beside:
-            codes, names = _codes(beside[name])
-            figures[f"by_{name}"] = _gap(bias.gaps(wrong, codes, answers.worker, len(names)), names)
+            codes, names = coded(beside[name])
+            figures[f"by_{name}"] = rows(bias.gaps(wrong, codes, answers.worker, len(names)), names)
     if "group" in beside and len(answers.classes) <= LARGEST:
-        figures["leaning_by_group"] = _leanings(answers, of_answer, beside["group"])
+        figures["leaning_by_group"] = leanings(answers, of_answer, *coded(beside["group"]))
     if "described" in beside:
         figures["by_description"] = _described(answers, wrong, beside)
     if "cited" in beside:
@@ -91,90 +92,27 @@ def _labels(answers: Answers) -> np.ndarray:
     return np.where(found < 0, NO_GOLD, found)
 
 
-def _codes(texts: list[str | None]) -> tuple[np.ndarray, list[str]]:
-    """Codes into the sorted names, −1 for blank."""
-    names = sorted({text for text in texts if text is not None})
-    place: dict[str | None, int] = {name: code for code, name in enumerate(names)}
-    return np.array([place.get(text, -1) for text in texts], dtype=np.int64), names
-
-
-def _pairs(answers: Answers, truth: np.ndarray, top: int) -> list[dict[str, Any]]:
-    return [
-        {
-            "truth": answers.classes[pair.truth],
-            "answer": answers.classes[pair.answer],
-            "count": pair.count,
-            "rate": pair.rate,
-            "low": pair.low,
-            "high": pair.high,
-            "items": [answers.items[code] for code in pair.items],
-        }
-        for pair in confusion.confused_pairs(answers, truth, top=top)
-    ]
-
-
-def _gap(found: bias.Gap, names: list[str]) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": name,
-            "people": int(found.people[i]),
-            "answers": int(found.answers[i]),
-            "error_rate": _number(found.share[i]),
-            "low": _number(found.low[i]),
-            "high": _number(found.high[i]),
-            "difference": _number(found.difference[i]),
-            "apart": bool(found.apart[i]),
-        }
-        for i, name in enumerate(names)
-        if found.shown[i]
-    ]
-
-
-def _leanings(answers: Answers, truth: np.ndarray, texts: list[str | None]) -> list[dict[str, Any]]:
-    codes, names = _codes(texts)
-    found = bias.leanings(
-        answers.value,
-        truth,
-        codes,
-        answers.worker,
-        classes=len(answers.classes),
-        groups=len(names),
-    )
-    return [
-        {
-            "name": name,
-            "answer": answer,
-            "lean": _number(found.lean[g, c]),
-            "low": float(found.low[g, c]),
-            "high": float(found.high[g, c]),
-            "apart": bool(found.apart[g, c]),
-        }
-        for g, name in enumerate(names)
-        for c, answer in enumerate(answers.classes)
-    ]
-
-
 def _described(
     answers: Answers, wrong: np.ndarray, beside: dict[str, list[str | None]]
 ) -> dict[str, Any]:
-    who, cells = _codes(beside["described"])
+    who, cells = coded(beside["described"])
     found = bias.gaps(wrong, who, answers.worker, len(cells), least_people=bias.LEAST_PEOPLE)
     figures: dict[str, Any] = {
         "least_people": bias.LEAST_PEOPLE,
-        "cells": _gap(found, cells),
+        "cells": rows(found, cells),
         "suppressed": int((~found.shown).sum()),
     }
     if "group" in beside:
-        whom, groups = _codes(beside["group"])
+        whom, groups = coded(beside["group"])
         both = bias.crossed(wrong, who, whom, answers.worker, cells=len(cells), groups=len(groups))
-        figures["cells_by_group"] = _gap(
+        figures["cells_by_group"] = rows(
             both, [f"{cell} × {group}" for cell in cells for group in groups]
         )
     return figures
 
 
 def _citations(answers: Answers, texts: list[str | None]) -> list[dict[str, Any]]:
-    line, names = _codes(texts)
+    line, names = coded(texts)
     found = cited.citations(line, answers.worker, lines=len(names))
     order = np.lexsort((np.arange(len(names)), -found.count))
     return [
@@ -196,8 +134,4 @@ def _workers(answers: Answers, of_answer: np.ndarray) -> pa.Table:
 
 
 def _listed(array: np.ndarray) -> list[list[float | None]]:
-    return [[_number(each) for each in row] for row in array.tolist()]
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+    return [[number(each) for each in row] for row in array.tolist()]

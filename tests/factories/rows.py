@@ -53,6 +53,7 @@ MORE: dict[str, dict] = {
     "projects.ItemImport": {"withdrawn_at": None},
     "projects.Project": {"state": "draft", "criteria": None, "published_at": None},
     "scoring.AlphaCheck": {"alpha": 0.8, "package": 0.8, "answers": 2},
+    "scoring.ErrorRun": {"result": {"wrong": {}}, "note": ""},
     "scoring.LiftRun": {"result": None},
     "work.LiftScore": {
         "reason": "close",

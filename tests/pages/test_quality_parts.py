@@ -298,6 +298,10 @@ def test_cited_lines_question_the_rubric_first(desk, rows, carol, dave, rob, ali
     context, text = page(desk, alice, client_of)
     first = context["cited"][0]
     assert first.people.right == 2 and first.people.n == 2
+    cites = sum(line.count for line in context["cited"])
+    assert (cites, first.answers.n) == (3, 3)
+    # Two of them stand against dave, one against carol: 9 / (1 + 4).
+    assert first.count == 2 or first.spread == pytest.approx(9 / 5)
     assert not first.is_questioned, "two people are too few to question a line by"
     assert "Lines of the rubric that were cited" in text
 
@@ -312,7 +316,9 @@ def has_line(desk, key) -> bool:
 )
 def test_a_line_is_questioned_when_nearly_everybody_gets_it(people, everybody, is_questioned):
     share = cited.share_of(people, everybody, cited.Z_95)
-    line = cited.CitedLine(title="Care", count=people, people=share, overturned=0)
+    line = cited.CitedLine(
+        title="Care", count=people, answers=share, people=share, spread=people, overturned=0
+    )
     assert line.is_questioned is is_questioned
 
 

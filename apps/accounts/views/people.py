@@ -13,7 +13,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from apps.accounts import actions as accounts
 from apps.accounts import permissions, queries
-from apps.accounts.forms import CredentialForm, DecisionForm, NameForm, ProfileForm, ZoneForm
+from apps.accounts.forms import (
+    CredentialForm,
+    DecisionForm,
+    DescriptionForm,
+    NameForm,
+    ProfileForm,
+    ZoneForm,
+)
 from apps.accounts.models import ContributorProfile, Credential
 from apps.accounts.views.lists import PEOPLE, people_asked
 from apps.core import ratelimit
@@ -47,6 +54,7 @@ def show_settings(request: HttpRequest) -> HttpResponse:
         ).count(),
         "profile": queries.own_profile(request.actor),
         "credentials": queries.own_credentials(request.actor).count(),
+        "description": queries.own_description(request.actor),
     }
     return render(request, "accounts/settings.html", context, status=status_of(form))
 
@@ -98,6 +106,31 @@ def profile(request: HttpRequest) -> HttpResponse:
     return render(
         request, "accounts/profile.html", {"form": form, "profile": found}, status=status_of(form)
     )
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def describe(request: HttpRequest) -> HttpResponse:
+    """What one says of oneself, if one likes; read by nobody else."""
+    permissions.check_person(request.actor)
+    found = queries.own_description(request.actor)
+    initial = {name: getattr(found, name) for name in DescriptionForm.base_fields} if found else {}
+    form = DescriptionForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        made = accounts.describe(**form.cleaned_data, by=request.actor, now=request.now)
+        messages.success(request, "Saved." if made else "Nothing is kept of it.")
+        return redirect("people:describe")
+    context = {"form": form, "description": found}
+    return render(request, "accounts/description.html", context, status=status_of(form))
+
+
+@login_required
+@require_POST
+def undescribe(request: HttpRequest) -> HttpResponse:
+    permissions.check_person(request.actor)
+    accounts.withdraw_description(by=request.actor, now=request.now)
+    messages.success(request, "Removed. Files that are written from now on are without it.")
+    return redirect("people:describe")
 
 
 @login_required

@@ -18,7 +18,7 @@ from apps.core.http import HttpRequest
 from apps.core.money import half_even
 from apps.organizations.enums import Permission
 from apps.organizations.permissions import can
-from apps.pages.views import labelling, watched
+from apps.pages.views import labelling, watched, wrong
 from apps.pages.views.buyer import band
 from apps.projects.enums import ProjectState
 from apps.projects.models import Project
@@ -138,6 +138,9 @@ def project_quality(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse
             "since": online.of_project(project, request.actor),
             "complete": _complete(progress.of_project(project).get("completeness")),
             "cited": cited.lines(project),
+            "errors": wrong.errors_of(
+                project, request.actor, names, sees_items=context["sees_gold"]
+            ),
         }
         context["plan_checked"] = _checked(context["plan"])
         context["line"] = _line(context["points"])

@@ -4,6 +4,7 @@ from apps.work.actions.bad_faith import reject_bad_faith, resume_review, stop_re
 from apps.work.actions.claim import claim, enrol
 from apps.work.actions.clock import Clock, beat, clock_of, save_draft
 from apps.work.actions.closing import Owed, begin_close, owed_at_close
+from apps.work.actions.errors import analyse_errors
 from apps.work.actions.figures import refresh_figures
 from apps.work.actions.frozen import tell_frozen
 from apps.work.actions.gold import (
@@ -60,6 +61,7 @@ __all__ = [
     "accept",
     "add_seats",
     "adjust",
+    "analyse_errors",
     "ask_again",
     "ask_lift",
     "ask_rework",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from apps.core.errors import NotThere
 from apps.core.tenancy import Actor
 from apps.scoring.enums import RunState
-from apps.scoring.models import ScoringRun
+from apps.scoring.models import ErrorRun, ScoringRun
 from apps.work.models import EarningLine, Score, Settlement, Submission
 
 
@@ -15,19 +15,25 @@ class Quoted:
     """What an id stands for: a run, and in it perhaps one person's row or one answer's."""
 
     what: str
-    run: ScoringRun
+    run: ScoringRun | ErrorRun
     worker: uuid.UUID | None = None
     submission: uuid.UUID | None = None
 
 
 def find(score_id: uuid.UUID, actor: Actor) -> Quoted:
-    """A run, a person's score, a settlement, one of its earning lines, or a scored answer.
+    """A run, its analysis of errors, a person's score, a settlement, one of its earning lines, or a
+    scored answer.
 
     Raises NotThere with a sentence.
     """
     run = ScoringRun.objects.visible_to(actor).filter(id=score_id).first()
     if run is not None:
         return Quoted("scoring run", _done(run))
+    errors = ErrorRun.objects.visible_to(actor).filter(id=score_id).first()
+    if errors is not None:
+        if errors.note:
+            raise NotThere(f"This analysis of errors has no figures: {errors.note}.")
+        return Quoted("analysis of errors", errors)
     score = Score.objects.visible_to(actor).filter(id=score_id).select_related("run").first()
     if score is not None:
         return Quoted("score of a contributor", _done(score.run), worker=score.contributor_id)

@@ -1,8 +1,9 @@
 """`recompute SCORE_ID`: compute a stored score again from its stored input, and compare.
 
-SCORE_ID is what a page quotes: of a scoring run, of a contributor's score, of a settlement or one
-of its earning lines, or of an answer. Exit code 0: equal to the byte, or each number within 1e-6.
-1: something differs. 2: it cannot be computed (no such id, the input is gone, other code).
+SCORE_ID is what a page quotes: of a scoring run or its analysis of errors, of a contributor's
+score, of a settlement or one of its earning lines, or of an answer. Exit code 0: equal to the byte,
+or each number within 1e-6. 1: something differs. 2: it cannot be computed (no such id, the input
+is gone, other code).
 """
 
 import re
@@ -20,7 +21,7 @@ from apps.core import blobs
 from apps.core.errors import NotThere
 from apps.core.tenancy import Actor, acting
 from apps.scoring import queries as scoring
-from apps.scoring.models import FILES, ScoringRun
+from apps.scoring.models import FILES, ErrorRun, ScoringRun
 from apps.scoring.rules import TOLERANCE, Comparison, Pair
 from apps.work.queries import recomputes
 from apps.work.queries.recomputes import Quoted
@@ -60,7 +61,10 @@ class Command(BaseCommand):
         run, code = quoted.run, provenance.code_version()
         same = "the same as now" if run.code_version == code else f"now {code[:16]}…"
         here = provenance.environment()
-        self.stdout.write(f"A {quoted.what}: run {run.id} of {run.finished_at:%Y-%m-%d %H:%M} UTC")
+        article = "An" if quoted.what[0] in "aeiou" else "A"
+        self.stdout.write(
+            f"{article} {quoted.what}: run {run.id} of {run.finished_at:%Y-%m-%d %H:%M} UTC"
+        )
         self.stdout.write(f"  input       {run.input_sha256} ({run.input_rows:,} answers)")
         self.stdout.write(f"  parameters  {run.params}, seed {run.seed}, {run.kind}/{run.version}")
         self.stdout.write(f"  code        {run.code_version[:16] or 'not written down'}, {same}")
@@ -133,7 +137,7 @@ class Command(BaseCommand):
             raise CommandError(f"It differs: {faults[0]}{more}.", returncode=1)
 
 
-def _older(run: ScoringRun) -> str:
+def _older(run: ScoringRun | ErrorRun) -> str:
     """What this code can and cannot repeat of a run of an older version."""
     names = ", ".join(runner.CHANGED.get((run.kind, run.version), {})) or "nothing"
     return (
@@ -142,7 +146,7 @@ def _older(run: ScoringRun) -> str:
     )
 
 
-def _stored(run: ScoringRun, name: str) -> pa.Table:
+def _stored(run: ScoringRun | ErrorRun, name: str) -> pa.Table:
     return pq.read_table(blobs.path(getattr(run, FILES[name])))
 
 
