@@ -6,6 +6,6 @@ from apps.core.sqlfiles import run
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scoring", "0007_errors"), ("work", "0019_lift")]
+    dependencies = [("scoring", "0007_errors"), ("work", "0020_qualification_contests")]
 
     operations = [run(__file__, "errors")]
