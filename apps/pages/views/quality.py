@@ -139,14 +139,8 @@ def project_quality(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse
             "complete": _complete(progress.of_project(project).get("completeness")),
             "cited": cited.lines(project),
         }
-        context["plan_checked"] = _checked(context["plan"])
         context["line"] = _line(context["points"])
     return render(request, "pages/quality.html", context)
-
-
-def _checked(plan: OverlapPlan | None) -> Share | None:
-    """Labels of known items that the rule takes for sure: how many are wrong, 95% interval."""
-    return share_of(plan.wrong, plan.checked, Z_95) if plan and plan.checked else None
 
 
 def _of(figures: Mapping, name: str, stage: str = "") -> Mapping:
