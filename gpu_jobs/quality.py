@@ -16,7 +16,7 @@ key for each stage. The method pages are the modules named in the imports; docs/
 says what the numbers mean.
 
 Version 1 knew neither times nor machines, and its method was always Dawid–Skene. Version 2 drew the
-items behind an interval otherwise.
+items behind an interval otherwise, and names decided which of equal pairs and classes were told.
 """
 
 from collections.abc import Mapping

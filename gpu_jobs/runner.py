@@ -21,6 +21,10 @@ _SINCE_3 = {
         "agreement.coefficients.gwet_ac1",
     )
     for end in ("low", "high", "resamples")
+} | {
+    "agreement.kappa.highest": "which of equal pairs is told is decided otherwise since version 3",
+    "agreement.kappa.lowest": "which of equal pairs is told is decided otherwise since version 3",
+    "matrices.confusion": "which of equal classes is told is decided otherwise since version 3",
 }
 # Figures of an older version that this code computes by other rules, and why: (kind, version) → the
 # beginning of their names → a sentence. All other figures of it come out as they were.
