@@ -6,6 +6,7 @@ import numpy as np
 
 from bench import page, scoring, simulated
 from gpu_jobs import tables
+from gpu_jobs.agreement.alpha import alpha_of
 from gpu_jobs.anomalies.chance import LEAST
 from gpu_jobs.anomalies.duplicates import near_duplicates
 from gpu_jobs.anomalies.survey import survey
@@ -229,12 +230,19 @@ def _online() -> list[str]:
         cpu = thread_time()
         apart_from_all.add(f"new {number}", f"somebody {number}", answers.classes[number % 4])
         fresh[number] = thread_time() - cpu
+    ordered = Online.start(_kept(answers, ~held), fit=fit, level="ordinal")
+    ranked = np.empty(ADDED)
+    for number, name in enumerate(names):
+        cpu = thread_time()
+        ordered.add(*name)
+        ranked[number] = thread_time() - cpu
     start = perf_counter()
     full = Online.start(answers)
     whole = perf_counter() - start
     apart = difference(state, full)
     middle, late, most = np.quantile(taken, [0.5, 0.99, 1]) * 1000
-    own, new = worked.max() * 1000, fresh.max() * 1000
+    own, new, by_rank = (each.max() * 1000 for each in (worked, fresh, ranked))
+    batch = alpha_of(answers, level="ordinal").alpha
     return [
         (
             f"**Online.** {len(answers):,} answers, {len(answers.items):,} items,"
@@ -248,7 +256,9 @@ def _online() -> list[str]:
             f" beside the full run over the same answers: mean change of an item's probability"
             f" {apart.mean:.1e}, largest {apart.largest:.2f}, labels that differ {apart.labels},"
             f" largest change of a person's accuracy {apart.accuracy:.4f}, alpha"
-            f" {apart.alpha_online:.6f} and {apart.alpha_full:.6f}."
+            f" {apart.alpha_online:.6f} and {apart.alpha_full:.6f}. With the alpha of ordered"
+            f" classes, whose distances all move with each answer: slowest {by_rank:.2f} ms, alpha"
+            f" {ordered.alpha.alpha():.6f}, that of all answers at once {batch:.6f}."
         )
     ]
 

@@ -257,6 +257,14 @@ class Cells:
 
 
 def cells(item: np.ndarray, value: np.ndarray, classes: int) -> Cells:
-    """Counts of (item, class) over n answers; never items × classes."""
-    keys, count = np.unique(item * max(classes, 1) + value, return_counts=True)
+    """Counts of (item, class) over n answers; never items × classes, but where that is no more."""
+    keys = item * max(classes, 1) + value
+    possible = (int(item.max(initial=-1)) + 1) * max(classes, 1)
+    if possible <= 8 * len(keys) + 1000:
+        # Counting is linear, and the table is no longer than the answers.
+        table = np.bincount(keys, minlength=possible)
+        keys = np.flatnonzero(table)
+        count = table[keys]
+    else:
+        keys, count = np.unique(keys, return_counts=True)
     return Cells(item=keys // max(classes, 1), value=keys % max(classes, 1), count=count)

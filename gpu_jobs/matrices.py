@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
-from gpu_jobs.aggregation.fingerprints import fingerprints
+from gpu_jobs.aggregation.fingerprints import fingerprints, of_values
 from gpu_jobs.aggregation.labels import UNDECIDED, Labels
 from gpu_jobs.aggregation.tally import Tally
 from gpu_jobs.answers import Answers
@@ -119,9 +119,12 @@ def _busiest(answers: Answers, people: int) -> _Few:
 
 
 def confusion(answers: Answers, right: np.ndarray, *, classes: int = CLASSES) -> Confusion:
-    """Answers against `right` (I,): a class code an item, below 0 where none is known."""
-    given = np.bincount(answers.value, minlength=len(answers.classes))
-    chosen = np.sort(np.argsort(-given, kind="stable")[:classes])
+    """Answers against `right` (I,): a class code an item, below 0 where none is known.
+
+    Of equally often given classes those come first that are more often right, then more often
+    asked for, then a hash of who gave them to what decides, so that no name does.
+    """
+    chosen = np.sort(_most_given(answers, right)[:classes])
     place = np.full(max(len(answers.classes), 1), len(chosen), dtype=np.int64)
     place[chosen] = np.arange(len(chosen))
     truth = right[answers.item]
@@ -131,6 +134,17 @@ def confusion(answers: Answers, right: np.ndarray, *, classes: int = CLASSES) ->
         place[truth[known]] * size + place[answers.value[known]], minlength=size * size
     )
     return Confusion(chosen, flat.reshape(size, size))
+
+
+def _most_given(answers: Answers, right: np.ndarray) -> np.ndarray:
+    size, value = len(answers.classes), answers.value
+    truth = right[answers.item]
+    given, hits, asked = (
+        np.bincount(which, minlength=size)
+        for which in (value, value[value == truth], truth[truth >= 0])
+    )
+    tally = Tally.of(answers)
+    return np.lexsort((of_values(tally, fingerprints(tally)), -asked, -hits, -given))
 
 
 def reliable(labels: Labels, gold: np.ndarray, *, bar: float = RELIABLE) -> dict[str, float | int]:

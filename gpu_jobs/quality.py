@@ -15,7 +15,8 @@ machines), workers.parquet (a line a person), gold_items.parquet, anomalies.parq
 key for each stage. The method pages are the modules named in the imports; docs/scoring.md
 says what the numbers mean.
 
-Version 1 knew neither times nor machines, and its method was always Dawid–Skene.
+Version 1 knew neither times nor machines, and its method was always Dawid–Skene. Version 2 drew the
+items behind an interval otherwise, and names decided which of equal pairs and classes were told.
 """
 
 from collections.abc import Mapping
@@ -45,7 +46,7 @@ from gpu_jobs.types import typed
 
 COLUMNS = ("submission_id", "item_id", "worker_id", "answer")
 CLOSED = ("nominal", "ordinal")
-METHOD = {1: "dawid-skene", 2: methods.AUTO}
+METHOD = {1: "dawid-skene", 2: methods.AUTO, 3: methods.AUTO}
 """What each version aggregates with, unless the parameters name another."""
 
 
@@ -73,7 +74,7 @@ class Params:
     signals: list[str] | None = None
 
     @classmethod
-    def of(cls, values: Mapping[str, Any], *, version: int = 2) -> Self:
+    def of(cls, values: Mapping[str, Any], *, version: int = 3) -> Self:
         """Raises InputError for a parameter that is unknown or out of range."""
         unknown = sorted(set(values) - {field.name for field in fields(cls)})
         if unknown:

@@ -13,18 +13,34 @@ KINDS: dict[str, str] = {
     "lift": "gpu_jobs.lift.job.run",
     "quality": "gpu_jobs.quality.run",
 }
-VERSIONS: dict[str, int] = {"errors": 1, "lift": 1, "quality": 2}
+VERSIONS: dict[str, int] = {"errors": 1, "lift": 1, "quality": 3}
 # What stored runs of an older version asked for is still computed, so that they can be repeated.
-OLDER: dict[str, frozenset[int]] = {"quality": frozenset({1})}
+OLDER: dict[str, frozenset[int]] = {"quality": frozenset({1, 2})}
+_SINCE_3 = {
+    f"{name}.{end}": "items are drawn otherwise since version 3"
+    for name in (
+        "agreement",
+        "agreement.coefficients.percent_agreement",
+        "agreement.coefficients.fleiss_kappa",
+        "agreement.coefficients.gwet_ac1",
+    )
+    for end in ("low", "high", "resamples")
+} | {
+    "agreement.kappa.highest": "which of equal pairs is told is decided otherwise since version 3",
+    "agreement.kappa.lowest": "which of equal pairs is told is decided otherwise since version 3",
+    "matrices.confusion": "which of equal classes is told is decided otherwise since version 3",
+}
 # Figures of an older version that this code computes by other rules, and why: (kind, version) → the
 # beginning of their names → a sentence. All other figures of it come out as they were.
 CHANGED: dict[tuple[str, int], dict[str, str]] = {
+    ("quality", 2): _SINCE_3,
     ("quality", 1): {
+        **_SINCE_3,
         "anomalies.signals": "the rules of the signals were revised with version 2",
         "anomalies.flagged_workers": "it rests on the signals, whose rules were revised",
         "matrices.people": "who of equally busy people stands in the map is told apart otherwise",
         "gold.suspect_gold": "the rule for doubted gold is revised whenever it finds more",
-    }
+    },
 }
 
 

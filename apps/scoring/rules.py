@@ -154,7 +154,11 @@ def without_changed(
     """Figures that must come out again, and those whose rules changed: beginning of name → why."""
     kept, changed = [], []
     for pair in pairs:
-        found = [why for name, why in rules.items() if f"{pair.name}.".startswith(f"{name}.")]
+        found = [
+            why
+            for name, why in rules.items()
+            if pair.name == name or pair.name.startswith((f"{name}.", f"{name}["))
+        ]
         why = found[0] if found else ""
         if why:
             changed.append((pair, why))

@@ -524,7 +524,7 @@ class OverlapPlan(Row):
     """What was made of a run: which items got another answer, which were closed as sure enough.
 
     `error` is a share of 1. `wrong` of `checked` are labels of known items that the same rule takes
-    for sure: how far the promise can be believed.
+    for sure, `low` and `high` the 95% interval of that share: how far the promise can be believed.
     """
 
     org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
@@ -542,6 +542,12 @@ class OverlapPlan(Row):
     error = models.FloatField(null=True, help_text="Expected, mean over the sure labels")
     wrong = models.PositiveIntegerField()
     checked = models.PositiveIntegerField()
+    low = models.FloatField(null=True, help_text="Of the share that is wrong, 95% interval")
+    high = models.FloatField(null=True)
+    promised = models.FloatField(null=True, help_text="The error at which a label is sure enough")
+    is_too_sure = models.BooleanField(
+        default=False, help_text="The expected error lies below the interval"
+    )
     is_from_gold = models.BooleanField(help_text="Whether known answers calibrated it")
     note = models.CharField(max_length=300, blank=True, help_text="Why there is none")
 
@@ -560,6 +566,11 @@ class OverlapPlan(Row):
 
     def __str__(self) -> str:
         return f"{self.opened} more, {self.closed} fewer"
+
+    @property
+    def is_broken(self) -> bool:
+        """Even the lower end of what was found is more than was promised."""
+        return self.low is not None and self.promised is not None and self.low > self.promised
 
 
 class Score(TwoSided):

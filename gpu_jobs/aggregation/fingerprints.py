@@ -41,6 +41,20 @@ def fingerprints(tally: Tally) -> Fingerprints:
     return Fingerprints(item=item, worker=worker, value=value)
 
 
+def of_values(tally: Tally, prints: Fingerprints) -> np.ndarray:
+    """uint64 (C,): `prints.value`, in which equally frequent classes are alike, with who gave the
+    class to what, and what else the item was given.
+    """
+    cells = tally.cells
+    value, worker = prints.value, mixed(prints.worker)[tally.worker]
+    item = prints.item + _summed(cells.count.astype(np.uint64), cells.owner, tally.items)
+    for _ in range(ROUNDS):
+        each = item[tally.item] + worker + mixed(cells.count.astype(np.uint64))[cells.code]
+        value = mixed(value + _summed(each, tally.value, tally.classes))
+        item = mixed(item + _summed(value[tally.value] + worker, tally.item, tally.items))
+    return value
+
+
 def mixed(values: np.ndarray) -> np.ndarray:
     """splitmix64's finalizer (G. Steele, D. Lea, C. Flood, 2014) on uint64."""
     values = values + _STEP

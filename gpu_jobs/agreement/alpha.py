@@ -31,10 +31,10 @@ from gpu_jobs.agreement.disagreement import (
     MATRIX,
     Intervals,
     Model,
-    Nominal,
-    Ordinal,
     Pairs,
     Sampled,
+    nominal,
+    ordinal,
 )
 from gpu_jobs.answers import Answers, Cells, cells, positions
 from gpu_jobs.contracts import InputError
@@ -129,25 +129,27 @@ def alpha_of_counts(
     pairable = _pairable(counts)
     if pairable is None:
         return _without_pairs(counts, level)
-    if level == "nominal":
-        pairable = _by_frequency(pairable, len(scale))
     if level == "ratio" and len(scale) > RATIO_VALUES:
         raise InputError(
             f"level ratio compares every two of {len(scale):,} distinct answers; "
             f"more than {RATIO_VALUES:,} are refused"
         )
-    make = kinds_of if resamples else each_item
-    kinds = make(pairable, values=len(scale))
+    ordered = level != "nominal"
+    kinds = (
+        kinds_of(pairable, values=len(scale), ordered=ordered)
+        if resamples
+        else each_item(pairable, values=len(scale))
+    )
     models: dict[str, Callable[[], Model]] = {
-        "nominal": lambda: Nominal.of(kinds),
-        "ordinal": lambda: Ordinal.of(kinds),
+        "nominal": lambda: nominal(kinds),
+        "ordinal": lambda: ordinal(kinds),
         "interval": lambda: Intervals.of(kinds, scale),
         "ratio": lambda: Pairs.of(kinds, _Ratio(scale)),
     }
     model = models[level]()
     drawn: tuple[Kinds, Model] = (kinds, model)
     if level == "ratio" and len(scale) > MATRIX and resamples:
-        alone = kinds_of(pairable, values=len(scale), together=False)
+        alone = kinds_of(pairable, values=len(scale), together=False, ordered=True)
         drawn = (alone, Sampled.of(alone, _Ratio(scale), pairs=SAMPLE, seed=seed))
     found = _alpha(kinds, model, level, drawn=drawn, draws=(resamples, seed))
     if found.alpha is None:
@@ -199,22 +201,29 @@ def _alpha(
     sampled: int | None = None,
 ) -> Alpha:
     n, units = int(kinds.times @ kinds.size), int(kinds.times.sum())
-    of_value = kinds.times @ kinds.counts
-    one_only = np.count_nonzero(of_value) < 2
+    one_only = len(kinds.value) == 0 or bool((kinds.value == kinds.value[0]).all())
     observed, expected = (0.0, 0.0) if one_only else _once(model, kinds)
     if one_only or expected <= 0:
         reason = "every answer is the same, so chance agreement is certain and alpha undefined"
         return Alpha(None, reason, level, units, n, 0.0, 0.0, None, sampled=sampled)
+    its_kinds, its_model = drawn
+    features = its_model.features
+    totals = its_model.totals if features is None else its_model.of_sums
 
     def statistic(weights: np.ndarray) -> np.ndarray:
-        found, chance = drawn[1].totals(weights)
+        found, chance = totals(weights)
         # Rounding leaves a little of what should be 0.
         some = chance > 1e-12 * expected
         return np.where(some, 1 - found / np.where(some, chance, 1), np.nan)
 
     resamples, seed = draws
     ends: Interval = interval(
-        statistic, drawn[0].times, resamples=resamples, seed=seed, width=drawn[1].width
+        statistic,
+        its_kinds.times,
+        resamples=resamples,
+        seed=seed,
+        width=its_model.width,
+        features=features,
     )
     return Alpha(
         alpha=1 - observed / expected,
@@ -253,16 +262,6 @@ def _pairable(counts: Cells | None) -> Cells | None:
         return None
     unit = (np.cumsum(size >= 2) - 1)[counts.item[kept]]
     return Cells(item=unit, value=counts.value[kept], count=counts.count[kept])
-
-
-def _by_frequency(counts: Cells, values: int) -> Cells:
-    """Values renumbered by how often they occur, so that draws do not depend on their names."""
-    of_value = np.bincount(counts.value, weights=counts.count, minlength=values)
-    rank = np.empty(values, dtype=np.int64)
-    rank[np.argsort(-of_value, kind="stable")] = np.arange(values)
-    value = rank[counts.value]
-    order = np.lexsort((value, counts.item))
-    return Cells(item=counts.item[order], value=value[order], count=counts.count[order])
 
 
 @dataclass(frozen=True)

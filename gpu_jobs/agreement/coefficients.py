@@ -41,19 +41,15 @@ class Coefficient:
 def kinds_by_class(answers: Answers, *, resamples: int, ordered: bool = False) -> Kinds | None:
     """All answered items, those with one answer, too; None where there is none.
 
-    Unless `ordered`, classes are sorted by how often they occur, not by their names.
+    ordered: classes stand on a scale (`kinds_of`).
     """
     if not len(answers):
         return None
     classes = len(answers.classes)
-    value = answers.value
-    if not ordered:
-        rank = np.empty(classes, dtype=np.int64)
-        often = np.bincount(value, minlength=classes)
-        rank[np.argsort(-often, kind="stable")] = np.arange(classes)
-        value = rank[value]
-    counts = cells(answers.item, value, classes)
-    return kinds_of(counts, values=classes) if resamples else each_item(counts, values=classes)
+    counts = cells(answers.item, answers.value, classes)
+    if not resamples:
+        return each_item(counts, values=classes)
+    return kinds_of(counts, values=classes, ordered=ordered)
 
 
 def pairable(kinds: Kinds | None) -> bool:
@@ -88,7 +84,7 @@ def coefficient(
     defined = not np.isnan(value)
     ends = NO_INTERVAL
     if defined:
-        width = kinds.counts.shape[1]
+        width = kinds.values
         ends = interval(statistic, kinds.times, resamples=resamples, seed=seed, width=width)
     two = kinds.size >= 2
     return Coefficient(

@@ -30,9 +30,8 @@ def fleiss_kappa(answers: Answers, *, resamples: int = RESAMPLES, seed: int = 0)
     def totals(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if kinds is None:
             return np.full(len(weights), np.nan), np.full(len(weights), np.nan)
-        m, c = kinds.size, kinds.counts
-        equal = np.asarray(c.multiply(c).sum(axis=1)).ravel() - m
-        each = np.divide(equal, m * (m - 1), out=np.zeros(len(m)), where=m >= 2)
+        m = kinds.size
+        each = np.divide(kinds.squares - m, m * (m - 1), out=np.zeros(len(m)), where=m >= 2)
         observed = mean_over(weights, each, (m >= 2).astype(np.float64))
         return observed, np.square(shares(kinds, weights)).sum(axis=1)
 

@@ -58,11 +58,13 @@ def gwet_ac(
     places = np.where(steps == 0, q, 2 * (q - steps))
     total = float(places @ _weight(weights, steps, q))
 
+    # Not once a block of draws: it goes over all pairs within items.
+    each = None if kinds is None else 1 - within(kinds, _Apart(weights, q)) / kinds.size
+
     def totals(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        if kinds is None or q < 2:
+        if kinds is None or each is None or q < 2:
             return np.full(len(w), np.nan), np.full(len(w), np.nan)
         m = kinds.size
-        each = 1 - within(kinds, _Apart(weights, q)) / m
         share = shares(kinds, w)
         expected = total / (q * (q - 1)) * (share * (1 - share)).sum(axis=1)
         return mean_over(w, np.where(m >= 2, each, 0), (m >= 2).astype(np.float64)), expected

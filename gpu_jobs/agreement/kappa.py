@@ -20,6 +20,8 @@ import numpy as np
 from scipy import sparse
 
 from gpu_jobs import svg
+from gpu_jobs.aggregation.fingerprints import fingerprints, mixed
+from gpu_jobs.aggregation.tally import Tally
 from gpu_jobs.answers import Answers
 from gpu_jobs.contracts import InputError
 
@@ -37,7 +39,8 @@ class Kappas:
 
     All arrays (pairs,); kappa is NaN where both gave one and the same class throughout. low,
     high: its 95% interval, cut to [−1, 1], NaN with it.
-    min_items: workers with fewer items were left out; workers: how many were in.
+    min_items: workers with fewer items were left out; workers: how many were in. prints: uint64, a
+    hash of what the two answered, which puts equal pairs in an order without names.
     """
 
     first: np.ndarray
@@ -46,6 +49,7 @@ class Kappas:
     kappa: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    prints: np.ndarray
     min_items: int
     workers: int
 
@@ -94,16 +98,24 @@ def kappas(answers: Answers, *, min_shared: int = MIN_SHARED, meetings: int = ME
         kappa=kappa[enough],
         low=np.maximum(kappa - Z * error, -1)[enough],
         high=np.minimum(kappa + Z * error, 1)[enough],
+        prints=_prints(answers, pair[enough]),
         min_items=int(least),
         workers=int((busy >= least).sum()),
     )
 
 
 def summary(found: Kappas, workers: list[str], *, top: int = TOP) -> dict[str, Any]:
-    """Counts, quartiles, and the `top` highest and lowest pairs, as JSON values."""
+    """Counts, quartiles, and the `top` highest and lowest pairs, as JSON values.
+
+    Of equal kappas that of more shared items is the higher one if above 0, else the lower one; what
+    is still equal is put in order by what was answered, not by names.
+    """
     defined = np.flatnonzero(~np.isnan(found.kappa))
     values = found.kappa[defined]
-    order = defined[np.lexsort((found.second[defined], found.first[defined], -values))]
+    # Kappas that differ by rounding only are equal.
+    near = np.round(values, 12)
+    surer = found.shared[defined] * np.where(near > 0, 1, -1)
+    order = defined[np.lexsort((found.prints[defined], -surer, -near))]
     quantiles = np.quantile(values, [0, 0.25, 0.5, 0.75, 1]) if len(values) else [None] * 5
     names = ("minimum", "lower_quartile", "median", "upper_quartile", "maximum")
     return {
@@ -116,6 +128,12 @@ def summary(found: Kappas, workers: list[str], *, top: int = TOP) -> dict[str, A
         "highest": [_row(found, workers, i) for i in order[:top]],
         "lowest": [_row(found, workers, i) for i in order[::-1][:top]],
     }
+
+
+def _prints(answers: Answers, pair: np.ndarray) -> np.ndarray:
+    width = max(len(answers.workers), 1)
+    of = mixed(fingerprints(Tally.of(answers)).worker)
+    return mixed(of[pair // width] + of[pair % width]) if len(pair) else np.empty(0, np.uint64)
 
 
 def _row(found: Kappas, workers: list[str], i: int) -> dict[str, Any]:

@@ -42,8 +42,7 @@ def percent_of(
         return coefficient("percent_agreement", None, _undefined, resamples=0, seed=seed)
     pairs = kinds.size * (kinds.size - 1)
     if typed is None:
-        square = np.asarray(kinds.counts.multiply(kinds.counts).sum(axis=1)).ravel()
-        equal = square - kinds.size
+        equal = kinds.squares - kinds.size
     else:
         equal = pairs - within(kinds, typed.distance) * (kinds.size - 1)
 

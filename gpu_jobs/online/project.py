@@ -47,5 +47,5 @@ def alpha(online: Online, params: Mapping[str, Any]) -> float | None:
 
 def _level(params: Mapping[str, Any]) -> str:
     level = params.get("level", "nominal")
-    # The ordinal distance depends on all answers: items and people go on without that alpha.
+    # Ratios of all pairs are too many to keep: items and people go on without that alpha.
     return level if level in LEVELS else "nominal"

@@ -30,7 +30,7 @@ from gpu_jobs.gold.posterior import K, score_posterior
 from gpu_jobs.online.agreement import RunningAlpha
 from gpu_jobs.online.standing import Standing, drawn, posterior_of, standing
 
-VERSION = 1
+VERSION = 2
 OF_ITEMS = ("evidence", "posterior", "gold")
 OF_WORKERS = ("log_error", "mass", "right", "known")
 SPARE = 65_536
@@ -140,9 +140,7 @@ class Online:
             raise InputError("online repeats are kept, or the last one wins")
         fit = standing(answers) if fit is None else fit
         classes = len(answers.classes)
-        place = (
-            positions(answers, level) if level == "interval" else np.arange(classes, dtype=float)
-        )
+        place = positions(answers, level)
         alpha = RunningAlpha(level=level, place=place, totals=np.zeros(classes))
         n = len(answers)
         counts = sparse.coo_array(
@@ -239,6 +237,7 @@ class Online:
             "about": np.frombuffer(json.dumps(about).encode(), dtype=np.uint8),
             "place": self.alpha.place,
             "totals": self.alpha.totals,
+            "together": self.alpha.together,
         }
         with path.open("wb") as stream:
             np.savez_compressed(stream, **stored)
@@ -250,14 +249,12 @@ class Online:
             with np.load(path, allow_pickle=False) as stored:
                 about = json.loads(stored["about"].tobytes())
                 arrays = {name: stored[name] for name in _ARRAYS}
-                place, totals = stored["place"], stored["totals"]
+                sums = {name: stored[name] for name in ("place", "totals", "together")}
         except (OSError, KeyError, ValueError) as error:
             raise InputError(f"{path.name} holds no online state") from error
         if about.pop("version") != VERSION:
             raise InputError(f"{path.name} holds an online state of another version")
-        alpha = RunningAlpha(
-            level=about.pop("level"), place=place, totals=totals, within=about.pop("within")
-        )
+        alpha = RunningAlpha(level=about.pop("level"), within=about.pop("within"), **sums)
         return cls(**arrays, **about, alpha=alpha)
 
     def _class_of(self, answer: str) -> int:

@@ -8,7 +8,8 @@ cent order them as bits do.
 
 `checked` sets the promise beside the truth where that is known: of items with gold that the rule
 takes for sure, how many labels are wrong. Where the temperature was fitted to the same gold, the
-check flatters it a little; `from_gold` says so.
+check flatters it a little; `from_gold` says so. `too_sure`: the two disagree, since the expected
+error lies below the whole 95% interval of what was found (Wilson).
 """
 
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from gpu_jobs.calibration import tempered
 from gpu_jobs.online.standing import standing
 from gpu_jobs.planning.information import expected_information
 from gpu_jobs.planning.overlap import ENOUGH_GOLD, Rule, temperature_for
+from gpu_jobs.shares import wilson
 
 WORTH = 0.01
 """Bits. An answer that is expected to teach less is not asked for: the crowd tells nothing more."""
@@ -36,7 +38,8 @@ class Plan:
     answers: so far. error: 1 − max T, tempered. sure: error within the rule, from enough answers.
     worth: not sure, below the most answers, and the gain is at least WORTH bits. known: the right
     answer is known, so nothing is asked for. stated: mean error of the sure items that are not
-    known, None without any. wrong of checked: labels of known items that the rule takes for sure.
+    known, None without any. wrong of checked: labels of known items that the rule takes for sure;
+    low, high: the interval of that share, None without any.
     """
 
     items: list[str]
@@ -49,8 +52,14 @@ class Plan:
     stated: float | None
     wrong: int
     checked: int
+    low: float | None
+    high: float | None
     temperature: float
     from_gold: bool
+
+    @property
+    def too_sure(self) -> bool:
+        return self.stated is not None and self.low is not None and self.stated < self.low
 
 
 def plan(answers: Answers, rule: Rule) -> Plan:
@@ -66,6 +75,13 @@ def plan(answers: Answers, rule: Rule) -> Plan:
     asked = sure & ~known
     tested = sure & known
     label = posterior.argmax(axis=1) if posterior.size else np.empty(0, dtype=np.int64)
+    wrong = int((label[tested] != answers.gold[tested]).sum())
+    checked = int(tested.sum())
+    low, high = (
+        (float(end[0]) for end in wilson(np.array([wrong]), np.array([checked])))
+        if checked
+        else (None, None)
+    )
     return Plan(
         items=answers.items,
         answers=given,
@@ -75,8 +91,10 @@ def plan(answers: Answers, rule: Rule) -> Plan:
         worth=~sure & ~known & (given < rule.most) & (gain >= WORTH),
         known=known,
         stated=float(error[asked].mean()) if asked.any() else None,
-        wrong=int((label[tested] != answers.gold[tested]).sum()),
-        checked=int(tested.sum()),
+        wrong=wrong,
+        checked=checked,
+        low=low,
+        high=high,
         temperature=temperature,
         from_gold=int(((answers.gold >= 0) & (given > 0)).sum()) >= ENOUGH_GOLD,
     )

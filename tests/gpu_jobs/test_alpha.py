@@ -3,10 +3,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from gpu_jobs.agreement import alpha, bootstrap, disagreement
 from gpu_jobs.agreement.alpha import alpha_of, alpha_of_typed
-from gpu_jobs.answers import LEVELS, cells
+from gpu_jobs.answers import LEVELS, Cells, cells
 from gpu_jobs.contracts import InputError
 from gpu_jobs.types import typed
 
@@ -148,7 +149,7 @@ def test_the_general_way_gives_the_closed_forms(level, rows):
 
 @settings(max_examples=60, deadline=None)
 @given(
-    level=st.sampled_from((*LEVELS, "sampled")),
+    level=st.sampled_from((*LEVELS, "nominal, many classes", "ordinal, many classes", "sampled")),
     rows=rows_of_items,
     seed=st.integers(0, 1000),
     together=st.booleans(),
@@ -166,8 +167,10 @@ def test_alpha_of_a_draw_is_alpha_of_the_drawn_items(level, rows, seed, together
         cells(unit, value, 6), values=6, together=together and level != "sampled"
     )
     models = {
-        "nominal": lambda: disagreement.Nominal.of(kinds),
-        "ordinal": lambda: disagreement.Ordinal.of(kinds),
+        "nominal": lambda: disagreement.nominal(kinds),
+        "nominal, many classes": lambda: disagreement.Nominal.of(kinds),
+        "ordinal": lambda: disagreement.ordinal(kinds),
+        "ordinal, many classes": lambda: disagreement.Ordinal.of(kinds),
         "interval": lambda: disagreement.Intervals.of(kinds, scale),
         "ratio": lambda: disagreement.Pairs.of(kinds, alpha._Ratio(scale)),
         # So many pairs that the sample misses none: what is left is the algebra.
@@ -181,11 +184,11 @@ def test_alpha_of_a_draw_is_alpha_of_the_drawn_items(level, rows, seed, together
         for each in (models[level]().totals(weights.astype(float)) if weights.any() else (0, 0))
     )
     written = [
-        (f"{kind}-{copy}", index, scale[kinds.counts.indices[cell]])
+        (f"{kind}-{copy}", index, scale[kinds.value[cell]])
         for kind in range(len(kinds.times))
         for copy in range(weights[0, kind])
-        for cell in range(kinds.counts.indptr[kind], kinds.counts.indptr[kind + 1])
-        for index in range(int(kinds.counts.data[cell]))
+        for cell in range(kinds.first[kind], kinds.first[kind + 1])
+        for index in range(int(kinds.count[cell]))
     ]
     if not written:
         return
@@ -196,7 +199,7 @@ def test_alpha_of_a_draw_is_alpha_of_the_drawn_items(level, rows, seed, together
     wanted = alpha.alpha_of_counts(
         cells(copies, code, len(distinct)),
         scale=distinct,
-        level="interval" if level == "sampled" else level,
+        level="interval" if level == "sampled" else level.partition(",")[0],
     )
     if wanted.alpha is None:
         assert expected == pytest.approx(0, abs=1e-9)
@@ -224,6 +227,115 @@ def test_a_sample_of_pairs_is_near_the_whole(crowd):
     assert part.expected == pytest.approx(whole.expected, rel=0.01)
     assert part.low == pytest.approx(whole.low, abs=0.02)
     assert part.high == pytest.approx(whole.high, abs=0.02)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("items", [7, 60, 300])
+@pytest.mark.parametrize("raters", [2, None], ids=["alike", "unlike"])
+def test_interval_of_draws_that_are_written_out(level, items, raters, monkeypatch):
+    """The same items as ours drew, each draw as a crowd of its own and its plain alpha."""
+    draw = np.random.default_rng(items)
+    size = np.full(items, 2) if raters else draw.integers(2, 5, items)
+    unit = np.repeat(np.arange(items), size)
+    truth = draw.integers(0, 4, items)[unit]
+    value = np.where(draw.random(len(unit)) < 0.4, draw.integers(0, 4, len(unit)), truth)
+    scale = np.array([1.0, 2.0, 3.0, 5.0])
+    counts = cells(unit, value, 4)
+    ordered = level != "nominal"
+    kinds = bootstrap.kinds_of(counts, values=4, ordered=ordered)
+    table = kinds.counts.toarray().astype(int)
+    kind_of = np.repeat(np.arange(len(kinds.times)), kinds.times)
+    drawn: list[np.ndarray] = []
+    below, multinomial = bootstrap._below, bootstrap.draws
+
+    def of_items(end, shape, generator):
+        found = below(end, shape, generator)
+        if end == items**2:
+            found_items = np.stack(np.divmod(found, items), axis=-1).reshape(len(found), -1)
+        else:
+            found_items = found
+        drawn.append(found_items.copy())
+        return found
+
+    def of_kinds(*args, **options):
+        for weights in multinomial(*args, **options):
+            if len(kinds.times) * bootstrap._FEW <= items:
+                drawn.append(
+                    np.array([np.repeat(np.arange(len(row)), row.astype(int)) for row in weights])
+                )
+            yield weights
+
+    monkeypatch.setattr(bootstrap, "_below", of_items)
+    monkeypatch.setattr(bootstrap, "draws", of_kinds)
+    found = alpha.alpha_of_counts(counts, scale=scale, level=level, resamples=60, seed=3)
+    by_kinds = len(kinds.times) * bootstrap._FEW <= items
+    if items % 2 and len(drawn) == 2:
+        drawn = [np.concatenate(drawn, axis=1)]
+    plain = []
+    for row in np.concatenate(drawn):
+        chosen = table[row if by_kinds else kind_of[row]]
+        assert len(chosen) == items
+        where, what = np.nonzero(chosen)
+        plain.append(
+            alpha.alpha_of_counts(
+                Cells(item=where, value=what, count=chosen[where, what]), scale=scale, level=level
+            ).alpha
+        )
+    assert len(plain) == 60
+    plain = [each for each in plain if each is not None]
+    assert found.resamples == len(plain)
+    low, high = np.quantile(plain, [0.025, 0.975])
+    assert found.low == pytest.approx(low, abs=1e-9)
+    assert found.high == pytest.approx(high, abs=1e-9)
+
+
+@pytest.mark.parametrize("end", [2, 3, 240, 57_600, 2**20, 2**20 + 8])
+def test_items_are_drawn_with_the_same_chance(end):
+    found = bootstrap._below(end, (400, 251), np.random.default_rng(6))
+    assert (found.shape, found.min() >= 0, found.max() < end) == ((400, 251), True, True)
+    parts = min(end, 8)
+    count = np.bincount(found.ravel() * parts // end, minlength=parts)
+    assert stats.chisquare(count).pvalue > 1e-4
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    columns=st.lists(st.tuples(st.integers(-50, 50), st.integers(0, 300)), min_size=1, max_size=4),
+    items=st.integers(2, 40),
+    seed=st.integers(0, 1000),
+)
+def test_packed_sums_are_the_sums(columns, items, seed):
+    draw = np.random.default_rng(seed)
+    features = np.column_stack(
+        [draw.integers(low, low + wide + 1, items) for low, wide in columns]
+    ).astype(float)
+    packed = bootstrap._Packed.of(features, items)
+    assert packed is not None
+    chosen = draw.integers(0, items, (20, items))
+    total = packed.code[chosen].sum(axis=1, dtype=packed.code.dtype)
+    assert packed.unpacked(total).tolist() == features[chosen].sum(axis=1).tolist()
+
+
+def test_what_is_no_whole_number_or_too_much_is_not_packed():
+    assert bootstrap._Packed.of(np.array([[0.5], [1.0]]), 2) is None
+    assert bootstrap._Packed.of(np.array([[0.0, 0.0], [2.0**32, 2.0**31]]), 2) is None
+
+
+def test_tied_classes_may_change_their_names(crowd):
+    """Each class is given as often as each other one, so that no count puts them in order."""
+    draw = np.random.default_rng(5)
+    given_ = np.concatenate([draw.permutation([0, 1, 2]) if i % 3 else [i // 3 % 3] * 3
+                             for i in range(90)]).reshape(90, 3)  # fmt: skip
+    assert len(set(np.bincount(given_.ravel()))) == 1
+    found = [
+        alpha_of(
+            crowd([(f"i{i}", f"w{w}", names[given_[i, w]]) for i in range(90) for w in range(3)]),
+            level="nominal",
+            resamples=200,
+        )
+        for names in ("abc", "cab", "bac")
+    ]
+    assert len({(each.low, each.high) for each in found}) == 1
 
 
 @pytest.mark.parametrize("level", LEVELS)

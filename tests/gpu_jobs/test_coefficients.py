@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gpu_jobs.agreement import bootstrap
 from gpu_jobs.agreement.bootstrap import each_item, kinds_of
 from gpu_jobs.agreement.fleiss import fleiss_kappa
 from gpu_jobs.agreement.gwet import WEIGHTS, gwet_ac
@@ -226,14 +227,26 @@ def test_percent_is_the_same_by_both_ways(crowd):
 
 
 def test_items_that_are_alike_are_one_kind(crowd):
-    rows = [(f"i{i}", f"w{w}", str((i + w) % 2)) for i in range(40) for w in range(3)]
+    rows = [(f"i{i}", f"w{w}", str((i + w) % 2)) for i in range(400) for w in range(3)]
     answers = crowd(rows)
     counts = cells(answers.item, answers.value, 2)
     kinds = kinds_of(counts, values=2)
-    assert kinds.times.tolist() == [20, 20]
+    assert kinds.times.tolist() == [200, 200]
     assert sorted(kinds.counts.toarray().tolist()) == [[1, 2], [2, 1]]
     apart = each_item(counts, values=2)
-    assert apart.counts.shape == (40, 2)
+    assert apart.counts.shape == (400, 2)
+
+
+def test_unlike_items_of_one_hash_are_not_put_together(monkeypatch):
+    draw = np.random.default_rng(4)
+    item, value = np.repeat(np.arange(400), 3), draw.integers(0, 3, 1200)
+    counts = cells(item, value, 3)
+    wanted = kinds_of(counts, values=3)
+    assert len(wanted.times) < 20
+    monkeypatch.setattr(bootstrap, "_keys", lambda items, _: np.zeros(len(items.times), np.uint64))
+    kinds = kinds_of(counts, values=3)
+    assert kinds.times.tolist() == [1] * 400
+    assert kinds.counts.sum(axis=0).tolist() == (wanted.times @ wanted.counts).tolist()
 
 
 @settings(max_examples=40, deadline=None)
@@ -244,7 +257,10 @@ def test_kinds_are_the_distinct_rows_of_the_dense_table(rows):
     np.add.at(dense, (item, value), 1)
     dense = dense[dense.any(axis=1)]
     wanted, times = np.unique(dense, axis=0, return_counts=True)
-    kinds = kinds_of(cells(item, value, 4), values=4)
+    # Few items are left as they are; here they are not to be.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bootstrap, "_PAIRED", 0)
+        kinds = kinds_of(cells(item, value, 4), values=4)
     found = kinds.counts.toarray().astype(int)
     order = np.lexsort(found.T[::-1])
     assert found[order].tolist() == wanted.tolist()

@@ -1,12 +1,15 @@
 """The tables for the pages, against scikit-learn's kappa and counts made by hand."""
 
+import hypothesis
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score, confusion_matrix
 
 from gpu_jobs import matrices
 from gpu_jobs.aggregation.majority import majority
+from gpu_jobs.agreement.kappa import kappas, summary
 from gpu_jobs.answers import NO_GOLD, encode
 
 CLASSES = ["a", "b", "c"]
@@ -150,3 +153,64 @@ def test_shuffling_changes_nothing():
     one, two = (matrices.kappa_matrix(crowd(each), min_shared=5) for each in (rows, shuffled))
     assert np.array_equal(one.kappa, two.kappa, equal_nan=True)
     assert np.array_equal(one.low, two.low, equal_nan=True)
+
+
+ROWS = st.lists(
+    st.tuples(st.integers(0, 5), st.integers(0, 4), st.integers(0, 6)), min_size=8, max_size=40
+)
+
+
+@hypothesis.settings(max_examples=80, deadline=None)
+@hypothesis.given(rows=ROWS, seed=st.integers(0, 1000))
+def test_no_name_decides_what_is_told(rows, seed):
+    """Other names of classes, workers and items, and another order of rows: the same figures."""
+    draw = np.random.default_rng(seed)
+    once = list({(item, worker): value for item, worker, value in rows}.items())
+    told = []
+    for shuffled in (False, True):
+        items, workers, classes = (
+            draw.permutation(n) if shuffled else np.arange(n) for n in (6, 5, 7)
+        )
+        renamed = [
+            (f"i{items[item]}", f"w{workers[worker]}", f"c{classes[value]}")
+            for (item, worker), value in once
+        ]
+        if shuffled:
+            renamed = [renamed[place] for place in draw.permutation(len(renamed))]
+        answers = crowd(renamed)
+        right = majority(answers).label
+        found = matrices.confusion(answers, right, classes=3)
+        size = len(found.classes)
+        of_classes = [
+            (found.counts[k, k], found.counts[k].sum(), found.counts[:, k].sum())
+            for k in range(size)
+        ]
+        pairs = summary(kappas(answers, min_shared=1), answers.workers, top=3)
+        told.append(
+            (
+                sorted(of_classes),
+                found.counts[size, size],
+                *(
+                    [
+                        (round(row["kappa"], 9), row["shared"], round(row["low"], 9))
+                        for row in pairs[end]
+                    ]
+                    for end in ("highest", "lowest")
+                ),
+            )
+        )
+    assert told[0] == told[1]
+
+
+def test_of_equally_frequent_classes_the_names_in_the_table_are_the_same_ones():
+    rng = np.random.default_rng(1)
+    value = rng.permutation(np.repeat(np.arange(12), 10))
+    rows = [(f"i{n // 4}", f"w{n % 4}") for n in range(len(value))]
+    shown = []
+    for names in (np.arange(12), rng.permutation(12)):
+        answers = crowd([(*row, f"c{names[v]:02}") for row, v in zip(rows, value, strict=True)])
+        found = matrices.confusion(answers, majority(answers).label, classes=5)
+        back = {f"c{name:02}": v for v, name in enumerate(names)}
+        shown.append({back[answers.classes[code]] for code in found.classes})
+    assert len(shown[0]) == 5
+    assert shown[0] == shown[1]

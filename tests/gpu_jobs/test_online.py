@@ -27,7 +27,7 @@ def _named(answers, i):
     )
 
 
-@pytest.mark.parametrize("level", ["nominal", "interval"])
+@pytest.mark.parametrize("level", ["nominal", "ordinal", "interval"])
 @settings(max_examples=50, deadline=None)
 @given(first=rows, then=rows)
 def test_alpha_is_that_of_all_answers(crowd, level, first, then):
@@ -39,6 +39,30 @@ def test_alpha_is_that_of_all_answers(crowd, level, first, then):
         last = state.add(*row)
     whole = alpha_of(crowd(first + then), level=level).alpha
     assert last.alpha == (None if whole is None else pytest.approx(whole, abs=1e-9))
+
+
+@settings(max_examples=50, deadline=None)
+@given(first=rows, then=rows, order=st.permutations(["1", "2", "3", "4"]))
+def test_ordinal_alpha_follows_the_order_given_and_the_last_answer(crowd, first, then, order):
+    """Also with answers that are taken away again because a later one wins."""
+    first = [*first, *(("z", "uvwx"[place], name) for place, name in enumerate(order))]
+    state = Online.start(
+        crowd(first, repeats="last", classes=order), level="ordinal", repeats="last"
+    )
+    for row in [*then, ("y", "u", "4"), ("y", "v", "2")]:
+        state.add(*row)
+    rows = [*first, *then, ("y", "u", "4"), ("y", "v", "2")]
+    whole = alpha_of(crowd(rows, repeats="last", classes=order), level="ordinal").alpha
+    assert state.alpha.alpha() == pytest.approx(whole, abs=1e-9)
+
+
+def test_equal_numbers_are_one_rank(crowd):
+    first = [("a", "w", "1"), ("a", "v", "1.0"), ("b", "w", "2"), ("b", "v", "10"), ("c", "w", "2")]
+    state = Online.start(crowd(first), level="ordinal")
+    for row in [("c", "v", "1.0"), ("b", "u", "2")]:
+        found = state.add(*row)
+    whole = alpha_of(crowd([*first, ("c", "v", "1.0"), ("b", "u", "2")]), level="ordinal")
+    assert found.alpha == pytest.approx(whole.alpha, abs=1e-12)
 
 
 @settings(max_examples=50, deadline=None)
@@ -202,8 +226,10 @@ def test_order_of_arrival_changes_nothing_but_rounding():
     assert one.mass == pytest.approx(two.mass, abs=1e-9)
 
 
-def test_a_stored_state_goes_on_as_if_it_had_never_been_stored(tmp_path, crowd):
-    state = Online.start(crowd([(str(i), w, "xyz"[i % 3]) for i in range(9) for w in "uv"]))
+@pytest.mark.parametrize("level", ["nominal", "ordinal"])
+def test_a_stored_state_goes_on_as_if_it_had_never_been_stored(tmp_path, crowd, level):
+    answers = crowd([(str(i), w, "xyz"[i % 3]) for i in range(9) for w in "uv"])
+    state = Online.start(answers, level=level)
     state.add("new", "newcomer", "x", gold="x")
     state.save(tmp_path / "state.npz")
     again = Online.load(tmp_path / "state.npz")

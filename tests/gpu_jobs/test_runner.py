@@ -51,7 +51,7 @@ def quiet(done, total, message):
     pass
 
 
-def quality(path, version=2, **params):
+def quality(path, version=3, **params):
     return Spec(kind="quality", input=str(path), params=params, version=version)
 
 

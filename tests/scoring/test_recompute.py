@@ -62,7 +62,7 @@ def test_a_run_knows_what_made_it(scored):
     assert scored.code_version == provenance.code_version()
     assert len(scored.code_version) == 64
     assert scored.environment["numpy"] and scored.environment["processor"]
-    assert scored.version == 2
+    assert scored.version == 3
 
 
 def test_a_run_comes_out_the_same_to_the_byte(scored):
@@ -182,7 +182,21 @@ def test_a_run_of_version_1_is_repeated_and_says_what_it_cannot(scored):
         recomputed(scored.id)
 
 
+def test_a_run_of_version_2_may_have_drawn_other_items(scored):
+    result = scored.result
+    result["agreement"]["low"] -= 0.01
+    stored_as(scored, version=2, result=result)
+    text = recomputed(scored.id)
+    assert "quality/2 is an older one" in text and "Equal to the byte." in text
+    assert re.search(r"agreement\.low +-?\d\.\d+ +≠", text)
+    result["agreement"]["alpha"] -= 0.01
+    stored_as(scored, result=result)
+    with pytest.raises(CommandError, match=re.escape("agreement.alpha is stored as")):
+        recomputed(scored.id)
+
+
 def test_in_version_2_the_signals_must_come_out_again(scored):
+    stored_as(scored, version=2)
     scored.result["anomalies"]["flagged_workers"] = 7
     stored_as(scored, result=scored.result)
     with pytest.raises(CommandError, match=re.escape("anomalies.flagged_workers is stored as 7")):
@@ -230,7 +244,7 @@ def test_what_cannot_be_computed_is_said_with_exit_code_2(desk, scored, carol):
     stored_as(scored, version=99)
     with pytest.raises(CommandError, match="quality/99") as other_code:
         recomputed(scored.id)
-    stored_as(scored, version=2, input_sha256="0" * 64)
+    stored_as(scored, version=3, input_sha256="0" * 64)
     with pytest.raises(CommandError, match="no longer stored") as gone:
         recomputed(scored.id)
     assert {each.value.returncode for each in (unknown, other_code, gone)} == {2}

@@ -13,6 +13,7 @@ from apps.work import actions as work
 from apps.work import tasks
 from apps.work.actions import online
 from apps.work.models import OnlineAnswer, OnlineScore, OnlineState
+from tests.factories.projects import BODY
 from tests.work.conftest import STAFF, Desk
 
 pytestmark = pytest.mark.django_db
@@ -115,6 +116,34 @@ def test_it_equals_the_full_state_over_the_same_answers(desk, crowd, carol, dave
     assert 0 <= difference["mean"] <= difference["largest"] < 1
     assert (difference["items"], difference["workers"]) == (11, 2)
     assert state(desk).added == 0
+
+
+def test_ordered_answers_have_their_alpha_at_once(project, acme, now, clock_at, carol, dave):
+    """Yes, no, unclear: in this order, one step apart and two."""
+    config = {**BODY["task"]["config"], "level": "ordinal"}
+    desk = Desk(
+        project(
+            acme, how_many=10, gold=0, gold_percent=0, task={"config": config},
+            limits={"newcomer_share_percent": 100},
+        ),
+        now,
+        clock_at,
+    )  # fmt: skip
+    for user, choices in ((carol, ["yes", "no", "unclear"] * 2), (dave, ["yes", "no", "no"] * 2)):
+        desk.enrol(user)
+        for choice in choices:
+            desk.hand_in(user, choice)
+    run = score(desk)
+    assert run.params["level"] == "ordinal"
+    count(desk)
+    assert state(desk).figures["alpha"] == pytest.approx(run.result["agreement"]["alpha"])
+    desk.hand_in(carol, "yes")
+    desk.hand_in(dave, "unclear")
+    count(desk)
+    found = state(desk).figures
+    assert found["alpha"] < found["alpha_before"]
+    after = score(desk)
+    assert found["alpha"] == pytest.approx(after.result["agreement"]["alpha"], abs=1e-12)
 
 
 def test_an_answer_counts_once_whatever_is_redelivered(desk, crowd, carol):

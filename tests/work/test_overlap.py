@@ -258,6 +258,8 @@ def test_known_items_are_asked_for_nothing_and_check_the_promise(desk_of, projec
     found = plan(desk, score(desk))
     assert found.is_from_gold and found.checked > 10
     assert found.wrong <= found.checked
+    assert found.low <= found.wrong / found.checked <= found.high
+    assert found.promised == 0.2 and not found.is_broken
     with acting(STAFF):
         assert not Item.objects.filter(id__in=known, overlap__gt=2, purpose="work").exists()
     desk.prove()
@@ -282,6 +284,35 @@ def test_the_buyer_reads_what_it_saved(desk, people, alice, client_of):
     assert "54 answers fewer" in page and "3 more" in page
     assert "No known answer says how true that is" in page
     assert "believe them before the model" in page
+
+
+def test_known_answers_that_disagree_with_the_model_are_said(
+    desk_of, project, acme, alice, client_of
+):
+    """Everybody holds the same wrong belief about every other item."""
+    made = project(
+        acme, how_many=40, gold=20, overlap=2, overlap_max=4, label_error_percent=20,
+        gold_percent=0, budget=3_000_00, limits={"newcomer_share_percent": 100},
+    )  # fmt: skip
+    desk = desk_of(made)
+    place = places(desk)
+    for number in range(2):
+        person = accounts.contributor(f"reader{number}", now=desk.now)
+        desk.enrol(person)
+        while True:
+            try:
+                row = desk.claim(person)
+            except NothingToDo:
+                break
+            desk.submit(person, row, ["yes", "no"][place[row.item_id] // 2 % 2])
+    found = plan(desk, score(desk))
+    assert found.checked > 10 and found.low > 0.2
+    assert found.error is None or found.is_too_sure == (found.error < found.low)
+    assert found.is_broken
+    page = client_of(alice).get(reverse("pages:project-quality", args=[made.id])).text
+    assert f"{found.wrong} of {found.checked} such labels are wrong" in page
+    assert "more labels are wrong than promised" in page
+    assert ("The two disagree." in page) == found.is_too_sure
 
 
 def test_extending_by_hand_and_by_plan_go_together(desk, people, alice):
@@ -326,3 +357,58 @@ def score_if_news(desk) -> ScoringRun:
     scoring.run(run_id=run.id, by=desk.system)
     desk.as_system(work.take_scores, run_id=run.id)
     return run
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.concurrency
+def test_of_people_who_want_one_slot_at_once_one_gets_it_and_none_starves(desk, people, together):
+    answered(desk, people, odd={8})
+    assert plan(desk, score(desk)).opened == 1
+    place = places(desk)
+    waiting = [*people[4:], *(accounts.contributor(f"late{n}", now=desk.now) for n in range(2))]
+    for person in waiting[2:]:
+        desk.enrol(person)
+    while waiting:
+        results = together(*[lambda who=who: desk.claim(who) for who in waiting])
+        lost = [each for each in results if isinstance(each, NothingToDo)]
+        won = [each for each in results if not isinstance(each, Exception)]
+        assert (len(won), len(lost)) == (1, len(waiting) - 1), results
+        assert place[won[0].item_id] == 8
+        assert state(desk)[8] == (3, 0)
+        # What the one gives back, the others can have.
+        winner = waiting.pop(results.index(won[0]))
+        desk.give_back(winner, won[0])
+        assert state(desk)[8] == (3, 1)
+    desk.prove()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.concurrency
+def test_plans_and_claims_at_once_never_give_out_more_than_the_most(desk, people, together):
+    answered(desk, people)
+    for turn in range(3):
+        run = score(desk)
+        results = together(
+            lambda run=run: plan(desk, run),
+            *[lambda who=who: desk.claim(who) for who in people[2:]],
+            lambda run=run: plan(desk, run),
+        )
+        made = [each for each in (results[0], results[-1]) if each is not None]
+        assert len(made) == 1 and isinstance(made[0], OverlapPlan), "one plan a run"
+        held = results[1:-1]
+        assert all(isinstance(each, NothingToDo) for each in held if isinstance(each, Exception))
+        # Who came before the plan comes again: what it has opened is there to be had.
+        for who, row in zip(people[2:], held, strict=True):
+            try:
+                got = desk.claim(who) if isinstance(row, Exception) else row
+            except NothingToDo:
+                continue
+            desk.submit(who, got, ["yes", "no", "unclear"][turn])
+        now = state(desk)
+        assert all(slots == 0 for _, slots in now.values()), "four people leave no slot open"
+        desk.later(minutes=2)
+        with acting(STAFF):
+            for item in Item.objects.filter(project=desk.project, purpose="work"):
+                given = item.assignments.exclude(state__in=["given_back", "expired"]).count()
+                assert given + item.open_slots == item.overlap <= 4
+    desk.prove()

@@ -142,14 +142,8 @@ def project_quality(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse
                 project, request.actor, names, sees_items=context["sees_gold"]
             ),
         }
-        context["plan_checked"] = _checked(context["plan"])
         context["line"] = _line(context["points"])
     return render(request, "pages/quality.html", context)
-
-
-def _checked(plan: OverlapPlan | None) -> Share | None:
-    """Labels of known items that the rule takes for sure: how many are wrong, 95% interval."""
-    return share_of(plan.wrong, plan.checked, Z_95) if plan and plan.checked else None
 
 
 def _of(figures: Mapping, name: str, stage: str = "") -> Mapping:

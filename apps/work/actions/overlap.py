@@ -74,14 +74,14 @@ def plan_overlap(*, run_id: uuid.UUID, by: Actor, now: dt.datetime) -> OverlapPl
     try:
         found = _plan(run, overlap)
     except InputError as error:
-        return _written(run, _Counts(), None, note=str(error), by=by, now=now)
+        return _written(run, _Counts(), None, overlap, note=str(error), by=by, now=now)
     with transaction.atomic():
         # One plan at a time; whoever extends or closes the project waits.
         Project.objects.select_for_update(of=("self",), no_key=True).get(id=project.id)
         if OverlapPlan.objects.filter(run=run).exists():
             return None
         counts = _carry_out(project, found, overlap)
-        return _written(run, counts, found, by=by, now=now)
+        return _written(run, counts, found, overlap, by=by, now=now)
 
 
 def _plan(run: ScoringRun, overlap: Overlap) -> "Plan":
@@ -200,6 +200,7 @@ def _written(
     run: ScoringRun,
     counts: _Counts,
     found: "Plan | None",
+    overlap: Overlap,
     *,
     note: str = "",
     by: Actor,
@@ -215,6 +216,10 @@ def _written(
             error=found.stated if found else None,
             wrong=found.wrong if found else 0,
             checked=found.checked if found else 0,
+            low=found.low if found else None,
+            high=found.high if found else None,
+            promised=overlap.error,
+            is_too_sure=found.too_sure if found else False,
             is_from_gold=found.from_gold if found else False,
             note=note[:300],
         )
