@@ -1,5 +1,5 @@
 """From a taken scoring run to the analysis of its errors: the same answers, with what stands beside
-them, under pseudonyms that nobody can turn back.
+them, under pseudonyms whose key is thrown away.
 """
 
 import datetime as dt
