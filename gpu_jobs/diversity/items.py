@@ -120,7 +120,8 @@ def _quiet(_done: int, _total: int, _message: str) -> None:
 class Content:
     """Of one set of items. rows: items; distinct: different contents. vendi: effective number of
     different items, of all rows; vendi_at, with the 2.5% and 97.5% quantiles of the draws: of as
-    many rows as every set is compared at, None with fewer. coverage, tail: of the test set, see
+    many rows as every set is compared at; None with fewer than twice as many, whose draws would be
+    too much alike for an interval. coverage, tail: of the test set, see
     `reference`; None without enough of it. coverage_at: by as many rows as vendi_at, mean of the
     draws. near: rows that are nearly another item of all; test: nearly a test item.
     """
@@ -193,7 +194,7 @@ class Measures:
         rows, n = self.space.vectors[code], len(mine)
         cut = min(rows.shape) > MOST
         kept = rows[np.sort(self._rng.choice(n, MOST, replace=False))] if cut else rows
-        at = rarefied(rows, self.size, self.draws, self._rng) if n >= self.size else None
+        at = rarefied(rows, self.size, self.draws, self._rng) if n >= 2 * self.size else None
         place, tests = self.place, len(np.unique(self.space.test))
         return Content(
             name=name,

@@ -51,7 +51,8 @@ _SAYS = (
 @dataclass(frozen=True, kw_only=True)
 class Params:
     """encoder: name or folder of a sentence encoder; None for TF-IDF. size: items at which batches
-    are compared; None for half of all, at most SIZE, and no more than the second largest batch.
+    are compared; None for half of the second largest batch (of all, where fewer than two have LEAST
+    items), at most SIZE.
     people: different items from which on somebody is counted among the people.
     """
 
@@ -221,8 +222,5 @@ def _space(parts: dict[str, pa.Table], params: Params, seed: int) -> Space:
 
 
 def _size(items: int, batches: np.ndarray) -> int:
-    size = min(SIZE, items // 2)
-    if len(batches) < 2:
-        return size
-    second = int(np.sort(batches)[-2])
-    return max(LEAST // 2, min(size, second))
+    large = np.sort(batches[batches >= LEAST])
+    return min(SIZE, (int(large[-2]) if len(large) > 1 else items) // 2)

@@ -8,6 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
 from django.urls import reverse
+from django.utils.html import escape
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -152,7 +153,7 @@ def test_known_answers_that_are_mixed_in_are_paid_and_teach_nothing(desk, people
 
 
 @pytest.mark.django_db
-def test_what_models_said_stands_beside_what_people_said(desk, people, alice, carol, now):
+def test_what_models_said_stands_beside_what_people_said(desk, people, alice, now):
     with acting(desk.system):
         load = rows.Side(
             org=desk.project.org, project=desk.project, contributor=people[0], now=now
@@ -193,7 +194,7 @@ def test_a_leak_fails_the_curve_for_nothing_and_is_named_in_the_contents(desk, a
     assert curves.state == "failed" and test.external_id in curves.error and not curves.charged
     assert contents.result["leaks"] == [row.item.external_id]
     text = client_of(alice).get(reverse("pages:project-more", args=[desk.project.id])).text
-    assert curves.error.split(":")[0] in text and "You pay nothing for it." in text
+    assert escape(curves.error) in text and "You pay nothing for it." in text
     assert "Figures of models would be too good" in text
 
 
@@ -226,7 +227,7 @@ def test_too_few_answers_a_closed_project_and_a_cap_that_is_used_up(desk, alice)
     with acting(desk.system):
         ids = list(Assignment.objects.values_list("id", flat=True)[:39])
         Assignment.objects.exclude(id__in=ids).update(state="expired")
-    with pytest.raises(Conflict, match="needs 40 accepted answers .* there are 39"):
+    with pytest.raises(Conflict, match="there are 39"):
         ask(desk, alice)
     with acting(desk.system):
         Assignment.objects.update(state="accepted")

@@ -43,9 +43,15 @@ class Drawn:
 class Targeting:
     """The curves of one grouping."""
 
-    title: str
+    grouping: Grouping
     run: LiftRun
     gains: Sequence[Gain]
+
+    @property
+    def title(self) -> str:
+        gain = f"what the next {self.further:,} answers would gain"
+        is_one = all(each.is_whole for each in self.gains)
+        return gain.capitalize() if is_one else f"{TITLES[self.grouping]}: {gain}"
 
     @property
     def result(self) -> Mapping[str, Any]:
@@ -169,7 +175,7 @@ def _targeting(project: Project, run: LiftRun, prices: more.Prices) -> Targeting
     names = {UNNAMED: "Items without a kind"}
     if run.grouping == Grouping.TIER:
         names = {tier["key"]: tier["title"] for tier in project.criteria_in_force.body["tiers"]}
-    return Targeting(TITLES[Grouping(run.grouping)], run, more.gains(run, prices, names))
+    return Targeting(Grouping(run.grouping), run, more.gains(run, prices, names))
 
 
 def _contents(run: LiftRun | None) -> Contents | None:

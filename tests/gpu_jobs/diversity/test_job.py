@@ -80,8 +80,9 @@ def test_a_batch_that_repeats_itself_is_seen_beside_one_that_does_not(spec, tmp_
     found = result.figures["diversity"]
     first, second = found["batches"]
     assert (first["name"], second["name"]) == ("2026-01-05", "2026-01-12")
-    assert found["size"] == 60 and first["rows"] == second["rows"] == 60
+    assert found["size"] == 30 and first["rows"] == second["rows"] == 60
     assert first["vendi_at"] > 4 * second["vendi_at"]
+    assert first["vendi_low"] < first["vendi_at"] < first["vendi_high"]
     assert first["near"]["rows"] == 0 and second["near"]["rows"] == 60
     assert found["everything"]["near"]["share"] == pytest.approx(0.5)
     assert found["everything"]["near"]["low"] < 0.5 < found["everything"]["near"]["high"]
@@ -90,6 +91,16 @@ def test_a_batch_that_repeats_itself_is_seen_beside_one_that_does_not(spec, tmp_
     assert found["leaks"] == [] and found["leaked"] == 0
     table = pq.read_table(tmp_path / "w" / "items.parquet").to_pylist()
     assert sum(line["near"] for line in table) == 60
+
+
+def test_a_small_batch_is_not_compared(tmp_path):
+    rows = made()
+    for each in rows[:45]:
+        each["group"] = "2026-01-12"
+    found = found_in(rows, tmp_path)
+    assert [batch["rows"] for batch in found["batches"]] == [15, 105] and found["size"] == 60
+    assert found["batches"][0]["vendi_at"] is None and found["batches"][0]["coverage_at"] is None
+    assert found["everything"]["vendi_at"] is not None
 
 
 def test_people_are_told_together_or_not_at_all(tmp_path):
