@@ -235,7 +235,7 @@ class Measures:
         of: dict[int, list[int]] = {}
         for place, code in enumerate(self.space.item.tolist()):
             of.setdefault(code, []).append(place)
-        found = []
+        found: list[tuple[int, int]] = []
         for one in np.flatnonzero(self.near).tolist():
             code = self.space.item[one]
             start, end = self.space.pairs.indptr[code : code + 2]

@@ -51,8 +51,8 @@ _SAYS = (
 @dataclass(frozen=True, kw_only=True)
 class Params:
     """encoder: name or folder of a sentence encoder; None for TF-IDF. size: items at which batches
-    are compared; None for half of the second largest batch (of all, where fewer than two have LEAST
-    items), at most SIZE.
+    are compared; None for half of the second largest batch of those with LEAST items, or of
+    the only one, or of all; at most SIZE.
     people: different items from which on somebody is counted among the people.
     """
 
@@ -222,5 +222,5 @@ def _space(parts: dict[str, pa.Table], params: Params, seed: int) -> Space:
 
 
 def _size(items: int, batches: np.ndarray) -> int:
-    large = np.sort(batches[batches >= LEAST])
-    return min(SIZE, (int(large[-2]) if len(large) > 1 else items) // 2)
+    large = np.sort(batches[batches >= LEAST])[-2:]
+    return min(SIZE, (int(large[0]) if len(large) else items) // 2)

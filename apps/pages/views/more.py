@@ -25,7 +25,7 @@ from apps.work.queries import lift, more
 from apps.work.queries.more import UNNAMED, Gain
 
 TITLES = {Grouping.KIND: "By kind of item", Grouping.TIER: "By tier"}
-CURVES = 4  # drawn; the table above them has all
+CURVES = 3  # drawn; the table above them has all
 
 type Point = tuple[str, float, float, float]
 
