@@ -515,6 +515,9 @@ WAGEFILE: dict[str, Any] = {
     "lift_contest_days": 14,
     "lift_rerun_days": 30,
     "lift_workers": 4,
+    # More data: what of the metric is worth having, and how far a curve looks ahead at first.
+    "more_least_gain": 0.001,
+    "more_further": 500,
     "standing_prior_k": "0.5",
     "alpha_reliable": "0.80",
     "alpha_tentative": "0.667",

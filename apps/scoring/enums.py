@@ -39,6 +39,14 @@ LIFT_TRANSITIONS: dict[str, frozenset[str]] = {
 }
 
 
+class Measure(models.TextChoices):
+    """Kinds of `gpu_jobs` that are computed in chunks, metered and capped."""
+
+    LIFT = "lift", "Lift"
+    CURVE = "curve", "Learning curve"
+    DIVERSITY = "diversity", "What is in the items"
+
+
 class Grouping(models.TextChoices):
     """Whose rows are taken together; only that by contributor pays."""
 
@@ -52,6 +60,7 @@ class Reason(models.TextChoices):
     """Why there is a lift run."""
 
     ASKED = "asked", "Asked for by the buyer"
+    MORE = "more", "Before buying more data: asked for by the buyer"
     ROUND = "round", "After a settlement"
     CLOSE = "close", "At the close: it pays the pool"
     CONTEST = "contest", "A contest: repeated by an administrator"

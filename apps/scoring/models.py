@@ -7,7 +7,7 @@ from django.db.models import Q
 from apps.core.models import Row
 from apps.organizations.models import OfOrganizationQuerySet, Organization
 from apps.projects.models import Project
-from apps.scoring.enums import Grouping, LiftState, Payer, Reason, RunState
+from apps.scoring.enums import Grouping, LiftState, Measure, Payer, Reason, RunState
 
 # Result file of gpu_jobs → the field that names its blob.
 FILES = {
@@ -16,6 +16,12 @@ FILES = {
     "workers.parquet": "workers_sha256",
     "gold_items.parquet": "gold_items_sha256",
     "signals.parquet": "signals_sha256",
+}
+# The same of a run in chunks, by its kind.
+CHUNKED_FILES: dict[str, dict[str, str]] = {
+    Measure.LIFT: {"groups.parquet": "groups_sha256", "examples.parquet": "examples_sha256"},
+    Measure.CURVE: {"points.parquet": "groups_sha256"},
+    Measure.DIVERSITY: {"items.parquet": "groups_sha256"},
 }
 # To so much a published alpha equals the package's.
 PARITY = 1e-9
@@ -136,14 +142,18 @@ class ErrorRun(Row):
 
 
 class LiftRun(Row):
-    """One lift run. `input_sha256` names a Parquet of accepted answers and the held-out test set.
+    """One run in chunks: of lift, a learning curve, or what is in the items.
 
-    Groups stand in it under pseudonyms that follow from `key`, so the file can go out as it is.
+    `input_sha256` names a Parquet of accepted answers and the held-out test set. Groups stand in it
+    under pseudonyms that follow from `key`, so the file can go out as it is.
     Runs of one `round` measure the same answers by different groupings.
     """
 
     org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="lift_runs")
+    kind = models.CharField(
+        max_length=9, choices=Measure, default=Measure.LIFT, db_default=Measure.LIFT
+    )
     round = models.UUIDField(help_text="Runs over the same answers")
     grouping = models.CharField(max_length=11, choices=Grouping)
     reason = models.CharField(max_length=8, choices=Reason)
@@ -191,9 +201,14 @@ class LiftRun(Row):
                 name="lift_run_charge",
                 condition=Q(charged=0) | Q(charged__gt=0, payer="buyer"),
             ),
+            # What pays is lift alone, and is asked for by itself.
+            models.CheckConstraint(
+                name="lift_run_kind",
+                condition=Q(kind="lift") & ~Q(reason="more") | ~Q(kind="lift") & Q(reason="more"),
+            ),
             # Two clicks at once ask for one run.
             models.UniqueConstraint(
-                fields=["project", "grouping", "payer"],
+                fields=["project", "kind", "grouping", "payer"],
                 condition=Q(state__in=["queued", "running"]),
                 name="lift_run_one_at_a_time",
             ),
@@ -208,7 +223,7 @@ class LiftRun(Row):
         ]
 
     def __str__(self) -> str:
-        return f"{self.grouping} {self.id} ({self.state})"
+        return f"{self.kind} by {self.grouping} {self.id} ({self.state})"
 
     @property
     def seconds(self) -> float:
@@ -236,3 +251,6 @@ class LiftChunk(Row):
 
     def __str__(self) -> str:
         return f"{self.number} of {self.run_id}"
+
+
+type Run = ScoringRun | LiftRun | ErrorRun

@@ -12,7 +12,7 @@ from apps.core import blobs
 from apps.core.tenancy import Actor
 from apps.scoring import rules
 from apps.scoring.enums import RunState
-from apps.scoring.models import FILES, ErrorRun, LiftRun, ScoringRun
+from apps.scoring.models import CHUNKED_FILES, FILES, LiftRun, Run, ScoringRun
 from gpu_jobs import runner
 from gpu_jobs.contracts import Spec
 
@@ -60,7 +60,7 @@ def history(project_id: uuid.UUID, actor: Actor, *, most: int = 120) -> list[dic
     )
 
 
-def spec_of(run: ScoringRun | ErrorRun) -> Spec:
+def spec_of(run: Run) -> Spec:
     """What `gpu_jobs` is asked for. Raises NotThere when the input is no longer stored."""
     return Spec(
         kind=run.kind,
@@ -71,18 +71,7 @@ def spec_of(run: ScoringRun | ErrorRun) -> Spec:
     )
 
 
-def lift_spec(run: LiftRun) -> Spec:
-    """As `spec_of`, for a lift run."""
-    return Spec(
-        kind="lift",
-        input=str(blobs.path(run.input_sha256)),
-        params=run.params,
-        seed=run.seed,
-        version=run.version,
-    )
-
-
-def recompute(run: ScoringRun | ErrorRun) -> tuple[rules.Comparison, dict[str, pa.Table]]:
+def recompute(run: Run) -> tuple[rules.Comparison, dict[str, pa.Table]]:
     """A finished run computed again from its stored input; nothing is written.
 
     The comparison, and the files that came out by name. Raises NotThere when a file of it is gone
@@ -93,12 +82,15 @@ def recompute(run: ScoringRun | ErrorRun) -> tuple[rules.Comparison, dict[str, p
         workdir = Path(folder)
         result = runner.run(spec_of(run), workdir=workdir, report=lambda *_: None)
         found = {name: pq.read_table(workdir / name) for name in result.files}
-        pairs, added = rules.compare_figures(run.result or {}, result.figures)
+        # A run in chunks keeps its one key without the name of the kind.
+        told = {run.kind: run.result} if isinstance(run, LiftRun) else run.result
+        pairs, added = rules.compare_figures(told or {}, result.figures)
+    known = CHUNKED_FILES[run.kind] if isinstance(run, LiftRun) else FILES
     files = [
         rules.FilePair(name, is_same=True)
         if result.files.get(name, {}).get("sha256") == stored
         else rules.compare_tables(name, pq.read_table(blobs.path(stored)), found[name])
-        for name, field in FILES.items()
+        for name, field in known.items()
         if (stored := getattr(run, field, "")) and name in found
     ]
     kept, changed = rules.without_changed(pairs, runner.CHANGED.get((run.kind, run.version), {}))

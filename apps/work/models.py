@@ -693,6 +693,9 @@ class LiftRound(Row):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
     seed = models.PositiveBigIntegerField(default=0)
+    further = models.PositiveIntegerField(
+        null=True, help_text="Accepted answers that a learning curve looks ahead"
+    )
     begun_at = models.DateTimeField(null=True, help_text="Its runs are queued, or it is refused")
     note = models.CharField(max_length=300, blank=True, help_text="Why nothing was measured")
 

@@ -96,7 +96,7 @@ def diversity(
     code = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     distinct = [str(each) for each in coded.dictionary.to_pylist()]
     of_row, of_test, of_model = np.split(code, np.cumsum([len(texts), len(test)]))
-    vectors = _vectors(distinct, _first(code, [*texts, *test, *model]), encoder, report)
+    vectors = vectors_of(distinct, first_spellings(code, [*texts, *test, *model]), encoder, report)
     pairs = contamination.alike(
         distinct, vectors if isinstance(vectors, np.ndarray) else None, seed=seed
     )
@@ -156,7 +156,7 @@ def diversity(
     )
 
 
-def _vectors(
+def vectors_of(
     distinct: list[str], given: list[str], encoder: Encoder | None, report: Report
 ) -> Rows:
     """Unit rows; the encoder reads texts as they were handed in, one spelling of each."""
@@ -167,7 +167,7 @@ def _vectors(
     return found / np.where(length > 0, length, 1)
 
 
-def _first(code: np.ndarray, texts: list[str]) -> list[str]:
+def first_spellings(code: np.ndarray, texts: list[str]) -> list[str]:
     """For each distinct text the first spelling of it."""
     _, place = np.unique(code, return_index=True)
     return [texts[i] for i in place.tolist()]
@@ -207,16 +207,17 @@ def _contributor(
         vendi_low=low,
         vendi_high=high,
         coverage=coverage if np.isfinite(coverage) else None,
-        tail=_share(tail, n) if np.isfinite(tail) else None,
-        within=_share(found.within.sum(), n),
-        across=_share(found.across.sum(), n),
-        test=_share(found.test.sum(), n),
-        model=_share(found.model.sum(), n),
-        contaminated=_share((found.across | found.test | found.model).sum(), n),
+        tail=share_of(tail, n) if np.isfinite(tail) else None,
+        within=share_of(found.within.sum(), n),
+        across=share_of(found.across.sum(), n),
+        test=share_of(found.test.sum(), n),
+        model=share_of(found.model.sum(), n),
+        contaminated=share_of((found.across | found.test | found.model).sum(), n),
     )
 
 
-def _share(count: float, n: int) -> Share:
+def share_of(count: float, n: int) -> Share:
+    """Count may be fractional, such as a mean over draws."""
     low, high = wilson(np.array(float(count)), np.array(float(n)))
     return Share(rows=int(count), share=float(count) / n, low=float(low), high=float(high))
 

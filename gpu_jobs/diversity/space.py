@@ -65,7 +65,7 @@ def places(
             continue
         inside = np.zeros((len(texts), len(others)), dtype=bool)
         near = np.empty(len(texts))
-        for part, alike in _similarities(rows, texts, chosen[others]):
+        for part, alike in similarities(rows, texts, chosen[others]):
             inside[part] = alike >= radius[others]
             near[part] = np.partition(alike, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS]
         far[mine] = 1 - near[back]
@@ -83,7 +83,7 @@ def _radius(rows: Rows, chosen: np.ndarray) -> np.ndarray:
     """float64 (S,): similarity of each text of the sample to its K-th neighbour in it."""
     found = np.empty(len(chosen))
     wanted = min(NEIGHBOURS, max(len(chosen) - 1, 1))
-    for part, alike in _similarities(rows, chosen, chosen):
+    for part, alike in similarities(rows, chosen, chosen):
         places = np.arange(part.start, part.start + len(alike))
         alike[np.arange(len(alike)), places] = -np.inf
         found[part] = np.partition(alike, -wanted, axis=1)[:, -wanted]
@@ -101,7 +101,7 @@ def _covered(inside: np.ndarray, size: int, draws: int, rng: np.random.Generator
     return float(np.mean(shares))
 
 
-def _similarities(
+def similarities(
     rows: Rows, first: np.ndarray, second: np.ndarray
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Slices of `first` and their cosines with all of `second`."""

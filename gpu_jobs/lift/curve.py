@@ -15,6 +15,7 @@ The next N answers gain v(n + N) − v(n). That a curve bends as it has bent so 
 assumption: `held` fits without the last size and says whether the last value lay inside.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,10 +31,20 @@ LEAST = 40
 SMALLEST = 10
 FAR = 4.0
 """An extrapolation to more than this many times the rows there are is called far."""
+SAYS = (
+    (
+        "A curve adds a group's rows to everybody else's; the gain is of the same kind of answers"
+        " in the same mix as those that are there."
+    ),
+    (
+        "Intervals are 95%, over bootstrap draws of nested samples and of test rows; that the curve"
+        " goes on as a power law is assumed, and `held` says whether it did at the last step."
+    ),
+)
 _HALVINGS = 6
 _EXPONENTS = np.geomspace(0.1, 2.0, 14)
 _SHIFTS = np.array([0.0, 0.25, 1.0, 4.0])
-_ALL = "everything"
+EVERYTHING = "everything"
 
 
 @dataclass(frozen=True)
@@ -48,15 +59,16 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """points: what was measured. gain: by the next `next` answers, with its 95% interval.
-    exponent: α of the fit. cents_per_point: price of a hundredth of the metric at that gain;
-    low from the gain's upper end, high None where its lower end is not above 0. says: see
-    `verdict`, or "too few rows". held: whether the value at all rows lay within what was foretold
-    without it; None with fewer than four sizes. far: the extrapolation goes beyond four times the
-    rows there are.
+    """whole: of all rows, not of a group. points: what was measured. gain: by the next `next`
+    answers, with its 95% interval. exponent: α of the fit. cents_per_point: price of a hundredth of
+    the metric at that gain; low from the gain's upper end, high None where its lower end is not
+    above 0. says: see `verdict`, or "too few rows", "not reached". held: whether the value at all
+    rows lay within what was foretold without it; None with fewer than four sizes. far: the
+    extrapolation goes beyond four times the rows there are.
     """
 
     group: str
+    whole: bool
     rows: int
     points: tuple[Point, ...]
     next: int
@@ -91,27 +103,91 @@ def curves(
 
     Raises InputError for numbers that are too small.
     """
-    if further < 1 or replicates < 3:
-        raise InputError("a curve looks at least one answer ahead, by at least three replicates")
+    check_numbers(further, replicates)
     if price is not None and not 0 < price < float("inf"):
         raise InputError("the price of an answer must be above 0")
     utility = Utility(problem)
-    names = [_ALL, *problem.groups] if len(problem.groups) > 1 else [_ALL]
+    names = names_of(problem)
     found = []
     for number, name in enumerate(names):
-        rng = np.random.default_rng([seed, 5, number])
-        inside = np.full(len(problem.group), True) if not number else problem.group == number - 1
-        mine, others = np.flatnonzero(inside), np.flatnonzero(~inside)
-        sizes = _sizes(len(mine))
-        curve = _empty(name, len(mine), further)
-        if len(mine) >= LEAST and len(sizes) >= 3:
-            values = _measured(utility, mine, others, sizes, replicates, rng)
-            curve = _fitted(
-                curve, sizes, values, len(others), problem.metric, price, least_gain, rng
+        values = measured(problem, utility, number, replicates=replicates, seed=seed)
+        found.append(
+            fitted(
+                problem,
+                number,
+                values,
+                further=further,
+                price=price,
+                least_gain=least_gain,
+                replicates=replicates,
+                seed=seed,
             )
-        found.append(curve)
+        )
         report(number + 1, len(names), f"curve of {name}")
+    return ranked(found)
+
+
+def check_numbers(further: int, replicates: int) -> None:
+    if further < 1 or replicates < 3:
+        raise InputError("a curve looks at least one answer ahead, by at least three replicates")
+
+
+def names_of(problem: Problem) -> list[str]:
+    """What there is a curve of: everything, and each group where there are several."""
+    return [EVERYTHING, *problem.groups] if len(problem.groups) > 1 else [EVERYTHING]
+
+
+def ranked(found: Iterable[Curve]) -> tuple[Curve, ...]:
+    """The largest gain first."""
     return tuple(sorted(found, key=lambda one: (one.gain is None, -(one.gain or 0.0), one.group)))
+
+
+def _asked(problem: Problem, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of name `number` of `names_of`, and everybody else's."""
+    inside = np.full(len(problem.group), True) if not number else problem.group == number - 1
+    return np.flatnonzero(inside), np.flatnonzero(~inside)
+
+
+def _is_measurable(rows: int) -> bool:
+    return rows >= LEAST and len(_sizes(rows)) >= 3
+
+
+def measured(
+    problem: Problem, utility: Utility, number: int, *, replicates: int, seed: int
+) -> np.ndarray:
+    """Values of the models of one curve, float64 (replicates, sizes, 1 + R); all of length 0 where
+    it has too few rows.
+    """
+    mine, others = _asked(problem, number)
+    if not _is_measurable(len(mine)):
+        return np.zeros((0, 0, 0))
+    rng = np.random.default_rng([seed, 5, number])
+    return _measured(utility, mine, others, _sizes(len(mine)), replicates, rng)
+
+
+def fitted(
+    problem: Problem,
+    number: int,
+    values: np.ndarray,
+    *,
+    further: int,
+    price: float | None = None,
+    least_gain: float,
+    replicates: int,
+    seed: int,
+) -> Curve:
+    """The curve through what `measured` gave for the same number, replicates and seed."""
+    mine, others = _asked(problem, number)
+    curve = unreached(problem, number, further=further, says="too few rows")
+    if not values.size:
+        return curve
+    rng = np.random.default_rng([seed, 5, number])
+    for _ in range(replicates):
+        # Drawn by `measured` already: what follows is drawn after it.
+        rng.permutation(mine)
+    return _fitted(
+        curve, _sizes(len(mine)), values, len(others), problem.metric, price, least_gain, rng
+    )
 
 
 def _sizes(rows: int) -> np.ndarray:
@@ -177,6 +253,7 @@ def _fitted(
     cents = price * curve.next / 100 if price is not None else None
     return Curve(
         group=curve.group,
+        whole=curve.whole,
         rows=curve.rows,
         points=points,
         next=curve.next,
@@ -202,10 +279,13 @@ def verdict(low: float, high: float, least_gain: float) -> str:
     return "helps" if low > 0 else "cannot tell"
 
 
-def _empty(name: str, rows: int, further: int) -> Curve:
+def unreached(problem: Problem, number: int, *, further: int, says: str = "not reached") -> Curve:
+    """Without figures: as if a budget had ended before its models were trained."""
+    mine, _ = _asked(problem, number)
     return Curve(
-        group=name,
-        rows=rows,
+        group=names_of(problem)[number],
+        whole=not number,
+        rows=len(mine),
         points=(),
         next=further,
         gain=None,
@@ -215,7 +295,7 @@ def _empty(name: str, rows: int, further: int) -> Curve:
         cents_per_point=None,
         cents_low=None,
         cents_high=None,
-        says="too few rows",
+        says=says,
         held=None,
         far=False,
     )

@@ -8,20 +8,10 @@ from typing import Any
 from gpu_jobs import crowd_files, svg, tables
 from gpu_jobs.contracts import canonical
 from gpu_jobs.lift.command import add_inputs, question
-from gpu_jobs.lift.curve import REPLICATES, Curve, curves
+from gpu_jobs.lift.curve import REPLICATES, SAYS, Curve, curves
 from gpu_jobs.lift.problem import RESAMPLES
 
 _SHOWN = 6
-SAYS = (
-    (
-        "A curve adds a group's rows to everybody else's; the gain is of the same kind of answers"
-        " in the same mix as those that are there."
-    ),
-    (
-        "Intervals are 95%, over bootstrap draws of nested samples and of test rows; that the curve"
-        " goes on as a power law is assumed, and `held` says whether it did at the last step."
-    ),
-)
 
 
 def add(commands: "argparse._SubParsersAction[Any]", _common: argparse.ArgumentParser) -> None:

@@ -22,11 +22,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, Self
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from gpu_jobs import tables
 from gpu_jobs.contracts import InputError, Report, Result, Spec, canonical
@@ -34,13 +32,11 @@ from gpu_jobs.lift.chunks import Chunk, Chunks
 from gpu_jobs.lift.coalitions import Utility
 from gpu_jobs.lift.examples import examples
 from gpu_jobs.lift.methods import Settings
-from gpu_jobs.lift.problem import RESAMPLES, Problem, Rows, build, merged
+from gpu_jobs.lift.problem import RESAMPLES, Problem, build
 from gpu_jobs.lift.recipes import adapted, recipe_of
 from gpu_jobs.lift.results import LEVEL, GroupLift, LiftResult
 from gpu_jobs.lift.run import compute_chunk, conclude, ended, planned
-
-COLUMNS = ("split", "row_id", "item_id", "answer")
-TRAIN, TEST = "train", "test"
+from gpu_jobs.lift.table import check_params, read_sets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,12 +73,7 @@ class Params:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
         """Raises InputError for a parameter that is unknown or out of range."""
-        types = {field.name: field.type for field in fields(cls)}
-        unknown = sorted(set(values) - set(types))
-        if unknown:
-            raise InputError(f"lift has no parameter {unknown[0]!r}")
-        for name, value in values.items():
-            _check_type(name, value, types[name])
+        check_params("lift", cls, values)
         params = cls(**values)
         if params.budget is not None and not 0 < params.budget < float("inf"):
             raise InputError("budget must be above 0 seconds")
@@ -96,18 +87,6 @@ class Params:
     def settings(self, seed: int) -> Settings:
         names = {field.name for field in fields(Settings)} & {field.name for field in fields(self)}
         return Settings(seed=seed, **{name: getattr(self, name) for name in names})
-
-
-_TOLD = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
-
-
-def _check_type(name: str, value: Any, wanted: Any) -> None:
-    kinds = get_args(wanted) or (wanted,)
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if type(value) in kinds or (float in kinds and whole):
-        return
-    told = _TOLD[kinds[0]] + (" or null" if len(kinds) > 1 else "")
-    raise InputError(f"{name} must be {told}, not {value!r}")
 
 
 @dataclass(frozen=True)
@@ -219,39 +198,10 @@ def _read(path: str, digest: str, params: str, seed: int) -> _Job:
         random_weights=known.random_weights,
         epochs=known.epochs,
     )
-    raw = tables.read_parquet(Path(path))
-    table = tables.clean(raw, required=(*COLUMNS, "group"))
-    _check_ids(table)
-    inputs = _inputs(raw, recipe.inputs)
-    split = np.asarray(table["split"].to_pylist(), dtype=object)
-    odd = np.flatnonzero((split != TRAIN) & (split != TEST))
-    if len(odd):
-        raise InputError(f"split must be {TRAIN} or {TEST}, not {split[odd[0]]!r}")
-    answered = table["answer"].is_valid().to_numpy()
-    grouped = table["group"].is_valid().to_numpy()
-    train = np.flatnonzero((split == TRAIN) & answered)
-    test = np.flatnonzero(split == TEST)
-    ids = table["row_id"].to_pylist()
-    for rows, there, column in ((train, grouped, "group"), (test, answered, "answer")):
-        lacking = rows[~there[rows]]
-        if len(lacking):
-            raise InputError(f"row {ids[lacking[0]]!r} has no {column}")
-
-    def taken(name: str, rows: np.ndarray) -> list[str]:
-        return table[name].take(pa.array(rows)).to_pylist()
-
-    sets = {
-        name: Rows(
-            inputs=inputs[rows] if isinstance(inputs, np.ndarray) else [inputs[i] for i in rows],
-            label=taken("answer", rows),
-            group=merged(taken("group", rows), known.min_rows) if name == TRAIN else (),
-            item=taken("item_id", rows),
-        )
-        for name, rows in ((TRAIN, train), (TEST, test))
-    }
+    given = read_sets(Path(path), recipe, min_rows=known.min_rows)
     problem = build(
-        sets[TRAIN],
-        sets[TEST],
+        given.train,
+        given.test,
         recipe=recipe,
         metric=known.metric,
         positive=known.positive,
@@ -263,46 +213,10 @@ def _read(path: str, digest: str, params: str, seed: int) -> _Job:
         settings=known.settings(seed),
         params=known,
         utility=Utility(problem),
-        row_id=taken("row_id", train),
-        item_id=taken("item_id", train),
+        row_id=given.row_id,
+        item_id=list(given.train.item),
         digest=digest,
     )
-
-
-def _check_ids(table: pa.Table) -> None:
-    counts = table["row_id"].value_counts()
-    for each in counts.filter(pc.greater(counts.field("counts"), 1)).to_pylist()[:1]:
-        raise InputError(f"row_id {each['values']!r} is there more than once")
-
-
-def _inputs(raw: pa.Table, names: tuple[str, ...]) -> np.ndarray | list[Any]:
-    missing = [name for name in names if name not in raw.column_names]
-    if missing:
-        raise InputError(f"column {missing[0]} is missing; the recipe takes {', '.join(names)}")
-    if names == ("features",):
-        return _features(raw["features"])
-    columns = []
-    for name, column in tables.clean(raw.select(names), required=names).to_pydict().items():
-        if None in column:
-            row = raw["row_id"][column.index(None)].as_py()
-            raise InputError(f"row {row!r} has no {name}")
-        columns.append(column)
-    return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
-
-
-def _features(column: pa.ChunkedArray) -> np.ndarray:
-    """float64 (rows, columns)."""
-    try:
-        lists = column.cast(pa.list_(pa.float64())).combine_chunks()
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise InputError("column features does not hold lists of numbers") from error
-    sizes = pc.list_value_length(lists)
-    if lists.null_count or len(pc.unique(sizes)) != 1:
-        raise InputError("column features must hold a list of the same length in every row")
-    flat = lists.flatten()
-    if flat.null_count:
-        raise InputError("column features holds a list with a null in it")
-    return flat.to_numpy(zero_copy_only=False).reshape(len(lists), -1)
 
 
 def _chunks(job: _Job, spec: Spec, workdir: Path) -> Chunks:

@@ -89,3 +89,30 @@ def test_a_map_has_a_square_for_everybody_with_everybody():
 @pytest.mark.parametrize("names", [[], ["ann"]])
 def test_a_map_of_nobody_is_no_error(names):
     assert "<svg" in drawn("{% heat_map 'Kappa' names pairs %}", names=names, pairs=[])
+
+
+def test_a_curve_is_drawn_in_its_own_range_with_what_is_foretold():
+    points = [("10", 0.70, 0.65, 0.74), ("20", 0.74, 0.70, 0.78), ("40", 0.76, 0.73, 0.79)]
+    page = drawn(
+        "{% curve_chart 'Kind' points ahead 'accuracy' %}",
+        points=points,
+        ahead=("+40", 0.775, 0.76, 0.80),
+    )
+    heights = [float(y) for y in re.findall(r'<circle[^>]* cy="([\d.]+)"', page)]
+    assert len(heights) == 2 and heights[1] < heights[0]
+    low, high = (
+        float(y) for y in re.search(r'class="error" .*y1="([\d.]+)".*y2="([\d.]+)"', page).groups()
+    )
+    assert high < heights[1] < low
+    # The axis begins near the lowest figure, and every figure is inside the picture.
+    assert all(0 <= y <= 220 for y in heights)
+    assert ">0.0<" not in page and 'class="marker"' in page
+    assert "0.7000 at 10, 0.7750 at +40" in page
+
+
+@pytest.mark.parametrize(
+    "points",
+    [[], [("1", -0.7, -0.8, -0.6)], [("1", 0.5, 0.5, 0.5), ("2", 0.5, 0.5, 0.5)]],
+)
+def test_a_curve_of_nothing_of_losses_or_without_a_bend_is_no_error(points):
+    assert "<svg" in drawn("{% curve_chart 'Curve' points %}", points=points)

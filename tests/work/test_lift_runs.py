@@ -175,7 +175,7 @@ def test_two_workers_by_turns_say_what_one_says(desk, now, monkeypatch):
     # Two leases are out at once, and come back in the other order.
     scoring_lift._begin(second.id, by=desk.system)
     job = scoring_lift.import_module("gpu_jobs.lift.job")
-    spec, workdir = scoring_lift.lift_spec(second), scoring_lift._workdir(second.id)
+    spec, workdir = scoring_lift.spec_of(second), scoring_lift._workdir(second.id)
     scoring_lift._planned(second.id, job.plan(spec, workdir), 1, by=desk.system)
     numbers = [scoring_lift._lease(second.id, by=desk.system) for _ in range(2)]
     assert numbers == [0, 1]

@@ -194,6 +194,77 @@ def line_chart(
     }  # fmt: skip
 
 
+@register.inclusion_tag("components/chart.html")
+def curve_chart(
+    title: str,
+    points: Sequence[tuple[str, float, float, float]],
+    ahead: tuple[str, float, float, float] | None = None,
+    unit: str = "Value",
+) -> dict:
+    """A measured curve with its band, and behind a dashed line what is foretold, with an error bar.
+
+    Points are (label, value, low, high), as is `ahead`. The axis begins near the lowest of them: a
+    curve is read by its bend, and its numbers stand below. Values may be negative.
+    """
+    drawing = Drawing(WIDTH, 220)
+    every = [*points, *([ahead] if ahead else [])]
+    ends = [end for point in every for end in point[1:]]
+    start, step, digits = _span(min(ends, default=0.0), max(ends, default=1.0))
+    foot = drawing.height - BOTTOM
+
+    def y(value: float) -> float:
+        return foot - (foot - TOP) * (value - start) / (TICKS * step)
+
+    for tick in range(TICKS + 1):
+        value = start + tick * step
+        drawing.rule("axis" if tick == 0 else "rule", LEFT, y(value), WIDTH - RIGHT, y(value))
+        drawing.text(_signless(value, digits), LEFT - 8, y(value) + 4, anchor="end")
+    wide = (WIDTH - LEFT - RIGHT - 44) / max(len(every) - 1, 1)
+    places = [LEFT + 16 + wide * index for index in range(len(every))]
+    seen = list(zip(places, points, strict=False))
+    if seen:
+        upper = [(x, y(high)) for x, (_, _, _, high) in seen]
+        lower = [(x, y(low)) for x, (_, _, low, _) in reversed(seen)]
+        drawing.paths.append(Path("band", _path([*upper, *lower]) + "Z"))
+        drawing.paths.append(Path("line", _path([(x, y(value)) for x, (_, value, _, _) in seen])))
+        drawing.dots.append(Dot(_at(seen[-1][0]), _at(y(seen[-1][1][1]))))
+    if seen and ahead:
+        x, (_, value, low, high) = places[-1], ahead
+        drawing.rule("marker", seen[-1][0] + 5, y(seen[-1][1][1]), x, y(value))
+        drawing.rule("error", x, y(low), x, y(high))
+        for end in (low, high):
+            drawing.rule("error", x - 5, y(end), x + 5, y(end))
+        drawing.dots.append(Dot(_at(x), _at(y(value))))
+    for x, point in zip(places, every, strict=True):
+        drawing.text(point[0], x, drawing.height - 8, anchor="middle")
+    rows = [(label, *(f"{number:.4f}" for number in numbers)) for label, *numbers in every]
+    summary = f"{title}: "
+    summary += f"{rows[0][1]} at {rows[0][0]}, {rows[-1][1]} at {rows[-1][0]}" if rows else "empty"
+    return {
+        "title": title, "drawing": drawing, "summary": summary, "rows": rows,
+        "columns": ("Answers", unit, "Low", "High"),
+    }  # fmt: skip
+
+
+def _span(low: float, high: float) -> tuple[float, float, int]:
+    """Start and step of an axis that holds both, and the digits that its numbers need."""
+    room = max(high - low, 1e-6) / TICKS
+    digits = 0
+    while room * 10**digits < 1:
+        digits += 1
+    for more in range(3):
+        for factor in (1, 2, 2.5, 5, 10):
+            step = factor * 10 ** (more - digits)
+            start = step * (low // step)
+            if start + TICKS * step >= high:
+                return start, step, digits + (factor == 2.5)
+    return low, room, digits + 1
+
+
+def _signless(value: float, digits: int) -> str:
+    return f"{value + 0.0:.{digits}f}".replace("-", "−")
+
+
 BARS = 92  # the column of an interval chart's figures
 
 

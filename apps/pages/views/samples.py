@@ -56,6 +56,8 @@ def context(*, now: dt.datetime) -> dict:
             ("Accepted by silence", 412.0), ("Accepted by a person", 96.0), ("Rework", 31.0),
             ("Rejected", 9.0),
         ],
+        "curve": [("50", 0.62, 0.58, 0.66), ("100", 0.7, 0.67, 0.73), ("200", 0.75, 0.73, 0.77)],
+        "ahead": ("+200", 0.78, 0.76, 0.81),
         "line": [(week, value / 50, value / 50 - 0.08, value / 50 + 0.07) for week, value in WEEKS],
         "bins": [(f"${low}", float(count)) for low, count in
                  zip(itertools.count(8, 2), [1, 3, 9, 21, 34, 28, 15, 6, 2], strict=False)],

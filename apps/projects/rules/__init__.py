@@ -22,8 +22,10 @@ from apps.projects.rules.lifts import (
     compute_cost,
     compute_reserve,
     lift_bonus,
+    point_cost,
     pool_of,
     pool_shares,
+    price_ahead,
 )
 from apps.projects.rules.lines import Outcome, case_time, earn, royalty, wind_down
 from apps.projects.rules.replays import (
@@ -107,8 +109,10 @@ __all__ = [
     "overlap_of",
     "paid_seconds_max",
     "pay_of",
+    "point_cost",
     "pool_of",
     "pool_shares",
+    "price_ahead",
     "replay",
     "royalty",
     "seat_cost",

@@ -94,6 +94,23 @@ def pool_shares(pool: int, lifts: Sequence[Lift]) -> list[int]:
     return shared(pool, weights) if pool > 0 and any(weights) else [0] * len(weights)
 
 
+def price_ahead(gross: int, trained: int, further: int) -> int:
+    """What `further` more accepted answers cost, minor units, fee included: as those that cost
+    `gross` in all and among which `trained` teach a model; the others are known answers.
+    """
+    return half_even(gross * further, trained)
+
+
+def point_cost(price: int, gain: Decimal) -> int | None:
+    """Minor units for a hundredth of the metric, rounded up, where `price` buys a gain of so much
+    of it; None where nothing is gained.
+    """
+    if gain <= 0:
+        return None
+    top, bottom = (gain * 100).as_integer_ratio()
+    return ceiling(price * bottom, top)
+
+
 def lift_bonus(terms: Terms, lift_terms: LiftTerms, lift: Lift, *, part: int, run: str) -> Line:
     """The line of one part of the pool: net and fee together are never more than it.
 

@@ -1,4 +1,5 @@
-"""Lift runs: many workers of queue `gpu` take their chunks; what is computed is metered and paid.
+"""Runs of lift, and of what more data would do: many workers of queue `gpu` take their chunks;
+what is computed is metered and paid.
 
 The rows are the queue of record. A worker leases one chunk, renews the lease from a thread while it
 computes, and rings for the next one; a lease that is not renewed is free for another. What a run
@@ -36,9 +37,9 @@ from apps.projects.models import Project
 from apps.projects.rules import LiftTerms, compute_cost
 from apps.scoring.actions import failures
 from apps.scoring.actions.quality import ATTEMPTS, STALE
-from apps.scoring.enums import LIFT_TRANSITIONS, Grouping, LiftState, Payer, Reason
-from apps.scoring.models import LiftChunk, LiftRun
-from apps.scoring.queries import lift_spec
+from apps.scoring.enums import LIFT_TRANSITIONS, Grouping, LiftState, Measure, Payer, Reason
+from apps.scoring.models import CHUNKED_FILES, LiftChunk, LiftRun
+from apps.scoring.queries import spec_of
 from gpu_jobs import provenance, runner
 from gpu_jobs.contracts import InputError, Result
 
@@ -47,6 +48,18 @@ log = logging.getLogger(__name__)
 RENEW_SECONDS = 10
 OPEN = frozenset({LiftState.QUEUED, LiftState.RUNNING})
 CODE = "compute"
+# What a person can ask for, and take back.
+CANCELLED = frozenset({Reason.ASKED, Reason.MORE})
+_JOBS: dict[str, str] = {
+    Measure.LIFT: "gpu_jobs.lift.job",
+    Measure.CURVE: "gpu_jobs.lift.curve_job",
+    Measure.DIVERSITY: "gpu_jobs.diversity.job",
+}
+_CALLED: dict[str, str] = {
+    Measure.LIFT: "lift run",
+    Measure.CURVE: "learning curve",
+    Measure.DIVERSITY: "look at what is in the items",
+}
 
 
 def request_lift(
@@ -64,10 +77,11 @@ def request_lift(
     seed: int,
     by: Actor,
     now: dt.datetime,
+    kind: Measure = Measure.LIFT,
 ) -> LiftRun:
     """Write the row and ring for workers. `rows` are those of training and of the test set.
 
-    Raises Conflict when a run of this grouping is not over yet.
+    Raises Conflict when a run of this kind and grouping is not over yet.
     """
     with transaction.atomic():
         try:
@@ -75,6 +89,7 @@ def request_lift(
                 run = LiftRun.objects.create(
                     org_id=project.org_id,
                     project=project,
+                    kind=kind,
                     round=round_id,
                     grouping=grouping,
                     reason=reason,
@@ -85,19 +100,25 @@ def request_lift(
                     groups=groups,
                     params=params,
                     seed=seed,
-                    version=runner.VERSIONS["lift"],
+                    version=runner.VERSIONS[kind],
                     key=key,
                     created_at=now,
                     created_by_id=by.user_id,
                 )
         except IntegrityError as error:
-            raise Conflict("Lift is being measured already; wait for it or cancel it.") from error
+            raise Conflict("This is being measured already; wait for it or cancel it.") from error
         audit.record(
             Event(
                 "lift.requested",
                 ("lift_run", run.id),
                 run.org_id,
-                {"project": project.id, "input": input_sha256, "rows": rows[0], "reason": reason},
+                {
+                    "project": project.id,
+                    "input": input_sha256,
+                    "rows": rows[0],
+                    "reason": reason,
+                    "kind": kind,
+                },
             ),
             by=by,
             now=now,
@@ -113,7 +134,7 @@ def cancel_lift(*, run_id: uuid.UUID, by: Actor, now: dt.datetime) -> LiftRun:
         run = _locked(run_id)
         if run is None:
             raise NotThere("There is no such run.")
-        if run.reason != Reason.ASKED:
+        if run.reason not in CANCELLED:
             raise Conflict("Only a run that was asked for can be cancelled.")
         if run.state not in OPEN:
             raise Conflict("This run is over.")
@@ -138,9 +159,9 @@ def run_lift(*, run_id: uuid.UUID, by: Actor) -> bool:
     run = _begin(run_id, by=by)
     if run is None:
         return False
-    job, workdir = import_module("gpu_jobs.lift.job"), _workdir(run.id)
+    job, workdir = import_module(_JOBS[run.kind]), _workdir(run.id)
     try:
-        spec = lift_spec(run)
+        spec = spec_of(run)
         if not run.total:
             start = perf_counter()
             total = job.plan(spec, workdir)
@@ -310,15 +331,21 @@ def budget_left(run: LiftRun) -> int:
     Runs before the close leave the share for it that the settings keep; the platform's own repeats
     have the whole cap once more.
     """
-    terms = LiftTerms.of(run.project.criteria_in_force.body)
+    if run.payer == Payer.PLATFORM:
+        terms = LiftTerms.of(run.project.criteria_in_force.body)
+        return terms.seconds_max * 1000 - run.milliseconds if terms else 0
+    return budget_of(run.project, is_close=run.reason == Reason.CLOSE)
+
+
+def budget_of(project: Project, *, is_close: bool = False) -> int:
+    """Of the buyer's cap for this project, as `budget_left`."""
+    terms = LiftTerms.of(project.criteria_in_force.body)
     if terms is None:
         return 0
     most = terms.seconds_max * 1000
-    if run.payer == Payer.PLATFORM:
-        return most - run.milliseconds
-    if run.reason != Reason.CLOSE:
+    if not is_close:
         most = most * (100 - settings.WAGEFILE["lift_kept_percent"]) // 100
-    used = LiftRun.objects.filter(project_id=run.project_id, payer=Payer.BUYER).aggregate(
+    used = LiftRun.objects.filter(project_id=project.id, payer=Payer.BUYER).aggregate(
         sum=Sum("milliseconds")
     )
     return most - (used["sum"] or 0)
@@ -371,16 +398,14 @@ def _charge(run: LiftRun, *, now: dt.datetime) -> list[ledger.Entry]:
 def _finish(run_id: uuid.UUID, result: Result, workdir: Path, *, by: Actor) -> None:
     stored = {
         field: blobs.put((workdir / name).read_bytes())
-        for name, field in (
-            ("groups.parquet", "groups_sha256"), ("examples.parquet", "examples_sha256"),
-        )
-    }  # fmt: skip
+        for name, field in CHUNKED_FILES[result.kind].items()
+    }
     with acting(by):
         now, run = clock.now(), _locked(run_id)
         if run is None or run.state != LiftState.RUNNING:
             return
         _move(run, LiftState.DONE)
-        run.result, run.finished_at = result.figures["lift"], now
+        run.result, run.finished_at = result.figures[run.kind], now
         for field, digest in stored.items():
             setattr(run, field, digest)
         entries = _charge(run, now=now)
@@ -411,8 +436,8 @@ def _fail(run_id: uuid.UUID, error: str, *, by: Actor) -> None:
         audit.record(Event("lift.failed", ("lift_run", run.id), run.org_id), by=by, now=now)
         failures.tell(
             run,
-            title="A lift run failed",
-            called="Lift run",
+            title=f"A {_CALLED[run.kind]} failed",
+            called=_CALLED[run.kind].capitalize(),
             means="You pay nothing for it.",
             now=now,
         )

@@ -26,6 +26,7 @@ from apps.work.actions.lift import (
 )
 from apps.work.actions.lift_contests import pay_lift_difference, repeat_for_contest, repeated
 from apps.work.actions.lift_invitations import invite_by_lift
+from apps.work.actions.more import ask_more
 from apps.work.actions.online import count_online
 from apps.work.actions.overlap import plan_overlap
 from apps.work.actions.reminders import due_reminders, next_reminder, remind
@@ -64,6 +65,7 @@ __all__ = [
     "analyse_errors",
     "ask_again",
     "ask_lift",
+    "ask_more",
     "ask_rework",
     "beat",
     "begin_close",

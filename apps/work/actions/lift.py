@@ -14,14 +14,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from apps.audit import actions as audit
 from apps.audit.actions import Event
 from apps.core import blobs
 from apps.core.errors import Conflict, IllegalTransition, NotThere
 from apps.core.ids import derived
-from apps.core.tasks import enqueue
 from apps.core.tenancy import Actor
 from apps.ledger import actions as ledger
 from apps.ledger.enums import Purpose
@@ -35,7 +34,8 @@ from apps.projects.rules import Kind, Lift, LiftTerms, Line
 from apps.scoring import actions as scoring
 from apps.scoring.enums import Grouping, LiftState, Payer, Reason
 from apps.scoring.models import LiftRun
-from apps.work.actions import lift_rows, money, told
+from apps.work.actions import lift_rows, money, more, told
+from apps.work.actions.lift_rounds import ask
 from apps.work.enums import PAID_AS_ACCEPTED, POOL_TRANSITIONS, PoolState
 from apps.work.models import Assignment, EarningLine, LiftPool, LiftRound, LiftScore
 
@@ -66,7 +66,7 @@ def follow_settlement(*, project: Project, by: Actor, now: dt.datetime) -> LiftR
     """After a settlement of a running project: measure what was accepted since the last time."""
     if lift_rows.terms_of(project) is None or project.state == ProjectState.CLOSED:
         return None
-    last = LiftRound.objects.filter(project=project).first()
+    last = LiftRound.objects.filter(project=project).exclude(reason=Reason.MORE).first()
     news = Assignment.objects.filter(project=project, kind=Kind.WORK, state__in=PAID_AS_ACCEPTED)
     if last is not None:
         news = news.filter(ended_at__gt=last.asked_at)
@@ -99,34 +99,6 @@ def ask_again(*, project_id: uuid.UUID, seed: int, by: Actor, now: dt.datetime) 
         return made
 
 
-def ask(
-    project: Project, reason: Reason, *, by: Actor, now: dt.datetime, seed: int = 0
-) -> LiftRound | None:
-    """A round for this reason; None when one waits already."""
-    try:
-        with transaction.atomic():
-            made = LiftRound.objects.create(
-                org_id=project.org_id,
-                project=project,
-                reason=reason,
-                asked_at=now,
-                asked_by_id=by.user_id,
-                seed=seed,
-            )
-    except IntegrityError:
-        return None
-    audit.record(
-        Event(
-            "project.lift_asked", ("project", project.id), project.org_id,
-            {"round": made.id, "reason": reason, "seed": seed},
-        ),
-        by=by,
-        now=now,
-    )  # fmt: skip
-    enqueue("work.begin_lift", id=made.id, org_id=made.org_id)
-    return made
-
-
 def begin_lift(*, round_id: uuid.UUID, by: Actor, now: dt.datetime) -> list[LiftRun]:
     """Write the rows of a round and queue its runs; one by contributor, and by what else differs.
 
@@ -152,7 +124,8 @@ def begin_lift(*, round_id: uuid.UUID, by: Actor, now: dt.datetime) -> list[Lift
             return []
         asked.begun_at = now
         try:
-            made = _runs(asked, terms, payer, by=by, now=now)
+            make = more.runs if reason == Reason.MORE else _runs
+            made = make(asked, terms, payer, by=by, now=now)
         except Conflict as error:
             asked.note = error.sentence[:300]
             made = []
@@ -196,14 +169,16 @@ def _runs(
     return made
 
 
-def cancel_lift(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> int:
+def cancel_lift(
+    *, project_id: uuid.UUID, by: Actor, now: dt.datetime, reason: Reason = Reason.ASKED
+) -> int:
     """Cancel what the buyer asked for and is not over; how many runs. What was computed is paid."""
     with transaction.atomic():
         project = locked(project_id, by=by)
         permissions.check_can_manage(by, project)
-        waiting = LiftRound.objects.filter(project=project, reason=Reason.ASKED, begun_at=None)
+        waiting = LiftRound.objects.filter(project=project, reason=reason, begun_at=None)
         count = waiting.update(begun_at=now, note="Cancelled before it began.")
-        runs = LiftRun.objects.filter(project=project, reason=Reason.ASKED, state__in=OPEN)
+        runs = LiftRun.objects.filter(project=project, reason=reason, state__in=OPEN)
         with ledger.last():
             for run in runs.order_by("id"):
                 with ledger.kept():
@@ -252,6 +227,8 @@ def take_lift(*, run_id: uuid.UUID, by: Actor, now: dt.datetime) -> bool:
             return False
         run.handled_at = now
         run.save(update_fields=["handled_at"])
+        if run.reason == Reason.MORE:
+            return True
         if run.grouping != Grouping.CONTRIBUTOR or run.state != LiftState.DONE:
             return True
         if run.reason in TOLD:

@@ -17,6 +17,7 @@ from apps.projects.queries import funds
 from apps.projects.rules import Line, LineKind
 from apps.scoring.enums import Reason
 from apps.work.actions import lift, lift_rows, money
+from apps.work.actions.lift_rounds import ask
 from apps.work.models import EarningLine, LiftPool, LiftRound, LiftScore
 
 
@@ -35,7 +36,7 @@ def repeat_for_contest(
             project_id=project_id
         )
         seed = pool.run.seed if pool.run else 0
-        asked = lift.ask(pool.project, Reason.CONTEST, by=by, now=now, seed=seed)
+        asked = ask(pool.project, Reason.CONTEST, by=by, now=now, seed=seed)
         return asked is not None
 
 

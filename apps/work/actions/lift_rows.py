@@ -9,7 +9,8 @@ import hmac
 import io
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -20,18 +21,19 @@ import pyarrow.parquet as pq
 
 from apps.core import blobs
 from apps.core.errors import Conflict, NotThere
-from apps.projects.models import Asset, GoldAnswer, Item, Project
+from apps.projects.enums import AnnotatorKind
+from apps.projects.models import AnnotatorAnswer, Asset, GoldAnswer, Item, Project
 from apps.projects.rules import Kind, LiftTerms
 from apps.scoring.enums import Grouping
 from apps.tasktypes import registry
 from apps.work.actions import money
 from apps.work.enums import PAID_AS_ACCEPTED
 from apps.work.models import Submission
+from apps.work.queries.more import UNNAMED
 from apps.work.queries.scores import monday
 
 SIDE = 8  # of a picture in grey: few answers can teach few numbers
 CHUNK = 5_000
-UNNAMED = "(none)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,45 @@ class Rows:
         buffer = io.BytesIO()
         pq.write_table(pa.table(columns), buffer, compression="zstd")
         return Written(blobs.put(buffer.getvalue()), len(names), len(self.test), len(set(names)))
+
+    def items_file(self, key: bytes) -> Written:
+        """Each item once, in the week in which its first answer was accepted, and who answered it.
+
+        `machine` is what the imported models say of an item, by the most of them.
+        """
+        batch: dict[int, str] = {}
+        for row in self.rows:
+            week = row.groups[Grouping.BATCH]
+            batch[row.item] = min(batch.get(row.item, week), week)
+        name = {row.item: row.item_id for row in self.rows}
+        said = _machine(self.project, batch)
+        lines: list[dict[str, Any]] = [
+            {
+                "split": "item", "row_id": f"item:{name[item]}", "item_id": name[item],
+                "group": week, **self._inputs[item],
+            }
+            for item, week in batch.items()
+        ] + [
+            {"split": "test", "row_id": f"test:{item_id}", "item_id": item_id, **self._inputs[item]}
+            for item, item_id, _ in self.test
+        ] + [
+            {
+                "split": "answer", "row_id": str(row.id), "item_id": row.item_id,
+                "person": pseudonym(key, row.contributor_id), "answer": row.answer,
+                "machine": said.get(row.item),
+            }
+            for row in self.rows
+        ]  # fmt: skip
+        names = ("split", "row_id", "item_id", "group", "person", "answer", "machine")
+        kinds = dict.fromkeys(names, pa.string()) | self._kinds
+        columns = {
+            column: pa.array([line.get(column) for line in lines], kind)
+            for column, kind in kinds.items()
+        }
+        buffer = io.BytesIO()
+        pq.write_table(pa.table(columns), buffer, compression="zstd")
+        sha256 = blobs.put(buffer.getvalue())
+        return Written(sha256, len(batch), len(self.test), len(set(batch.values())))
 
     @staticmethod
     def _name(row: Row, grouping: Grouping, key: bytes) -> str:
@@ -175,6 +216,19 @@ class Rows:
 
 def _first(project: Project) -> dict:
     return Item.objects.filter(project=project).values_list("payload", flat=True)[0]
+
+
+def _machine(project: Project, items: Collection[int]) -> dict[int, str]:
+    """Item → the answer that most imported models give; of equally many, the first by its name."""
+    rows = AnnotatorAnswer.objects.filter(
+        project=project, kind=AnnotatorKind.MODEL, item_id__in=items
+    ).values_list("item_id", "answer_key")
+    votes: dict[int, Counter[str]] = defaultdict(Counter)
+    for item, key in rows:
+        votes[item][key] += 1
+    return {
+        item: min(counts, key=lambda key: (-counts[key], key)) for item, counts in votes.items()
+    }
 
 
 def _pixels(project: Project, names: set[str]) -> dict[str, list[float]]:

@@ -12,7 +12,7 @@ from apps.core.tenancy import Actor
 from apps.projects.models import Project
 from apps.projects.queries import criteria
 from apps.projects.rules import LiftTerms
-from apps.scoring.enums import Grouping, LiftState, Reason
+from apps.scoring.enums import Grouping, LiftState, Measure, Reason
 from apps.scoring.models import LiftRun
 from apps.tasktypes import registry
 from apps.work.models import LiftPool, LiftRound, LiftScore, Submission
@@ -205,7 +205,12 @@ def groups_of(run: LiftRun, names: Mapping[str, str]) -> list[Group]:
 
 
 def runs(project: Project, actor: Actor) -> QuerySet[LiftRun]:
-    """The latest first."""
+    """Of lift, the latest first."""
+    return every_run(project, actor).filter(kind=Measure.LIFT)
+
+
+def every_run(project: Project, actor: Actor) -> QuerySet[LiftRun]:
+    """Whatever is computed, metered and capped together."""
     return LiftRun.objects.visible_to(actor).filter(project=project)
 
 
@@ -229,7 +234,8 @@ def open_runs(project: Project, actor: Actor) -> list[LiftRun]:
 
 
 def rounds(project: Project, actor: Actor) -> QuerySet[LiftRound]:
-    return LiftRound.objects.visible_to(actor).filter(project=project)
+    """Of lift, the latest first."""
+    return LiftRound.objects.visible_to(actor).filter(project=project).exclude(reason=Reason.MORE)
 
 
 def pool(project: Project, actor: Actor) -> LiftPool | None:
@@ -239,7 +245,7 @@ def pool(project: Project, actor: Actor) -> LiftPool | None:
 
 def spent(project: Project, terms: LiftTerms, actor: Actor) -> Spent:
     rows: Sequence[tuple[int, int]] = list(
-        runs(project, actor).filter(payer="buyer").values_list("milliseconds", "charged")
+        every_run(project, actor).filter(payer="buyer").values_list("milliseconds", "charged")
     )
     return Spent(
         seconds=sum(milliseconds for milliseconds, _ in rows) / 1000,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from apps.core.errors import NotThere
 from apps.core.tenancy import Actor
 from apps.scoring.enums import RunState
-from apps.scoring.models import ErrorRun, ScoringRun
+from apps.scoring.models import ErrorRun, LiftRun, Run, ScoringRun
 from apps.work.models import EarningLine, Score, Settlement, Submission
 
 
@@ -15,7 +15,7 @@ class Quoted:
     """What an id stands for: a run, and in it perhaps one person's row or one answer's."""
 
     what: str
-    run: ScoringRun | ErrorRun
+    run: Run
     worker: uuid.UUID | None = None
     submission: uuid.UUID | None = None
 
@@ -34,6 +34,9 @@ def find(score_id: uuid.UUID, actor: Actor) -> Quoted:
         if errors.note:
             raise NotThere(f"This analysis of errors has no figures: {errors.note}.")
         return Quoted("analysis of errors", errors)
+    chunked = LiftRun.objects.visible_to(actor).filter(id=score_id).first()
+    if chunked is not None:
+        return Quoted(f"run of kind {chunked.kind}", _done(chunked))
     score = Score.objects.visible_to(actor).filter(id=score_id).select_related("run").first()
     if score is not None:
         return Quoted("score of a contributor", _done(score.run), worker=score.contributor_id)
@@ -63,7 +66,7 @@ def _run(run_id: str | None, actor: Actor) -> ScoringRun:
     return _done(run)
 
 
-def _done(run: ScoringRun) -> ScoringRun:
+def _done[Run: (ScoringRun, LiftRun)](run: Run) -> Run:
     if run.state != RunState.DONE:
         raise NotThere(f"This run is {run.state}; only a finished one has figures to compare.")
     return run

@@ -65,6 +65,7 @@ def seed(stage: Stage) -> None:
         say(f"early verdicts: {course.accept_some()}")
         say(f"silence and settlement: {course.end_week()}")
     say(f"lift: {course.measure()}")
+    say(f"more data: {course.look_ahead()}")
     say(f"payout: {course.pay_out()}")
     say(f"second week: {course.work(weeks=2)}")
     say(f"scores: {course.score()}")

@@ -23,7 +23,7 @@ from apps.payments.models import Payout
 from apps.projects.models import Item, Project
 from apps.projects.rules import Kind
 from apps.scoring import actions as scoring
-from apps.scoring.enums import Grouping, LiftState, RunState
+from apps.scoring.enums import Grouping, LiftState, Measure, Reason, RunState
 from apps.scoring.models import LiftRun, ScoringRun
 from apps.work import actions as work
 from apps.work.enums import AssignmentState, EnrolmentState, VerdictOutcome
@@ -42,6 +42,7 @@ TIER = "readers"
 UNDO = dt.timedelta(minutes=2)  # more than a person has to take an answer back
 ACCEPTED_EARLY = 40
 DISPUTED = 10  # cents
+AHEAD = 300  # answers that the learning curve looks ahead
 
 S = AssignmentState
 
@@ -177,6 +178,23 @@ class Course:
         groups = (run.result or {})["groups"] if run else []
         above = sum(row["significant"] == "positive" for row in groups)
         return f"{above} of {len(groups)} contributors lie above zero"
+
+    def look_ahead(self) -> str:
+        """The manager asks what more answers would gain, and what is in those that are there."""
+        with acting(self.stage.system):
+            is_asked = LiftRound.objects.filter(project=self.project, reason=Reason.MORE).exists()
+        if not is_asked:
+            with self.stage.as_("manager") as actor:
+                work.ask_more(project_id=self.project.id, further=AHEAD, by=actor, now=clock.now())
+        wait("the curves", self._is_measured, instead=self._measure_here)
+        with acting(self.stage.system):
+            run = LiftRun.objects.filter(
+                project=self.project, kind=Measure.CURVE, state=LiftState.DONE
+            ).first()
+        curves = (run.result or {})["curves"] if run else []
+        whole = next((row for row in curves if row["whole"]), None)
+        said = whole["says"] if whole else "not reached"
+        return f"{AHEAD} more answers: {said}"
 
     def _is_measured(self) -> bool:
         take_lift_all(now=clock.now())

@@ -1,9 +1,9 @@
 """`recompute SCORE_ID`: compute a stored score again from its stored input, and compare.
 
-SCORE_ID is what a page quotes: of a scoring run or its analysis of errors, of a contributor's
-score, of a settlement or one of its earning lines, or of an answer. Exit code 0: equal to the byte,
-or each number within 1e-6. 1: something differs. 2: it cannot be computed (no such id, the input
-is gone, other code).
+SCORE_ID is what a page quotes: of a scoring run or its analysis of errors, of a run of lift or of
+more data, of a contributor's score, of a settlement or one of its earning lines, or of an answer.
+Exit code 0: equal to the byte, or each number within 1e-6. 1: something differs. 2: it cannot be
+computed (no such id, the input is gone, other code).
 """
 
 import re
@@ -21,7 +21,7 @@ from apps.core import blobs
 from apps.core.errors import NotThere
 from apps.core.tenancy import Actor, acting
 from apps.scoring import queries as scoring
-from apps.scoring.models import FILES, ErrorRun, ScoringRun
+from apps.scoring.models import FILES, Run
 from apps.scoring.rules import TOLERANCE, Comparison, Pair
 from apps.work.queries import recomputes
 from apps.work.queries.recomputes import Quoted
@@ -137,7 +137,7 @@ class Command(BaseCommand):
             raise CommandError(f"It differs: {faults[0]}{more}.", returncode=1)
 
 
-def _older(run: ScoringRun | ErrorRun) -> str:
+def _older(run: Run) -> str:
     """What this code can and cannot repeat of a run of an older version."""
     names = ", ".join(runner.CHANGED.get((run.kind, run.version), {})) or "nothing"
     return (
@@ -146,7 +146,7 @@ def _older(run: ScoringRun | ErrorRun) -> str:
     )
 
 
-def _stored(run: ScoringRun | ErrorRun, name: str) -> pa.Table:
+def _stored(run: Run, name: str) -> pa.Table:
     return pq.read_table(blobs.path(getattr(run, FILES[name])))
 
 
