@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from django.db.models import QuerySet
 from django.db.models.fields.json import KeyTransform
 
 from apps.core import blobs
@@ -18,17 +19,23 @@ from gpu_jobs.contracts import Spec
 
 
 def latest(project_id: uuid.UUID, actor: Actor) -> ScoringRun | None:
-    """The newest run, whatever its state."""
-    return ScoringRun.objects.visible_to(actor).filter(project_id=project_id).first()
+    """The newest run of quality, whatever its state."""
+    rows = ScoringRun.objects.visible_to(actor).filter(project_id=project_id, kind="quality")
+    return rows.first()
 
 
 def latest_done(project_id: uuid.UUID, actor: Actor) -> ScoringRun | None:
-    """The newest finished run: the figures to show while a later one computes."""
+    """The newest finished run of quality: the figures to show while a later one computes."""
     return (
         ScoringRun.objects.visible_to(actor)
-        .filter(project_id=project_id, state=RunState.DONE)
+        .filter(project_id=project_id, kind="quality", state=RunState.DONE)
         .first()
     )
+
+
+def of_kind(project_id: uuid.UUID, kind: str, actor: Actor) -> QuerySet[ScoringRun]:
+    """Runs of a kind, the newest first."""
+    return ScoringRun.objects.visible_to(actor).filter(project_id=project_id, kind=kind)
 
 
 def latest_taken(project_id: uuid.UUID) -> ScoringRun | None:
@@ -44,7 +51,7 @@ def history(project_id: uuid.UUID, actor: Actor, *, most: int = 120) -> list[dic
     """The last finished runs, the newest first: finished_at, input_rows, gold, agreement."""
     return list(
         ScoringRun.objects.visible_to(actor)
-        .filter(project_id=project_id, state=RunState.DONE)
+        .filter(project_id=project_id, kind="quality", state=RunState.DONE)
         .order_by("-created_at")
         .values(
             "finished_at",
@@ -67,11 +74,11 @@ def spec_of(run: ScoringRun) -> Spec:
 
 
 def lift_spec(run: LiftRun) -> Spec:
-    """As `spec_of`, for a lift run."""
+    """As `spec_of`, for a lift run. Its rows name pictures by their place among the blobs."""
     return Spec(
         kind="lift",
         input=str(blobs.path(run.input_sha256)),
-        params=run.params,
+        params={**run.params, "pictures": str(blobs.root())},
         seed=run.seed,
         version=run.version,
     )

@@ -17,11 +17,15 @@ from apps.projects.rules.bounds import (
     seat_cost,
 )
 from apps.projects.rules.lifts import (
+    EFFORTS,
+    Effort,
     Lift,
     LiftTerms,
     compute_cost,
     compute_reserve,
     lift_bonus,
+    lift_milliseconds,
+    models_of,
     pool_of,
     pool_shares,
 )
@@ -60,6 +64,7 @@ from apps.projects.rules.triggers import ALWAYS, TRIGGERS, Source, Trigger, hold
 __all__ = [
     "ALWAYS",
     "BESIDE_THE_CLOCK",
+    "EFFORTS",
     "ENGINES",
     "FEE_BEARING",
     "MEANINGS",
@@ -69,6 +74,7 @@ __all__ = [
     "Amount",
     "Answered",
     "Change",
+    "Effort",
     "Exposure",
     "Facts",
     "GoldScore",
@@ -101,8 +107,10 @@ __all__ = [
     "holding",
     "kept_under",
     "lift_bonus",
+    "lift_milliseconds",
     "max_cost",
     "max_remaining",
+    "models_of",
     "of_layer",
     "overlap_of",
     "paid_seconds_max",

@@ -32,6 +32,7 @@ from apps.work.queries.scores import monday
 SIDE = 8  # of a picture in grey: few answers can teach few numbers
 CHUNK = 5_000
 UNNAMED = "(none)"
+BY_PIXELS = frozenset({"tabular"})  # recipes that read numbers; the others open the picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,7 @@ class Rows:
                 assignment__state__in=PAID_AS_ACCEPTED,
             )
             .exclude(item__gold__isnull=False, item__gold__demoted_at=None)
+            .exclude(answer_key__in=self.task_type.lift_skips)
             .order_by("id")
             .values_list(
                 "id", "item_id", "item__external_id", "item__kind", "contributor_id", "answer_key",
@@ -159,10 +161,14 @@ class Rows:
             item: self.task_type.lift_input(self.config, payload)
             for item, payload in Item.objects.filter(id__in=items).values_list("id", "payload")
         }
-        if "image" in self.task_type.lift_input(self.config, _first(self.project)):
-            pixels = _pixels(self.project, {each["image"] for each in found.values()})
+        if not any("image" in each for each in found.values()):
+            return dict(found)
+        names = {each["image"] for each in found.values()}
+        if self.terms.recipe in BY_PIXELS:
+            pixels = _pixels(self.project, names)
             return {item: {"features": pixels[each["image"]]} for item, each in found.items()}
-        return dict(found)
+        places = _places(self.project, names)
+        return {item: {"image": places[each["image"]]} for item, each in found.items()}
 
     @property
     def _kinds(self) -> dict[str, pa.DataType]:
@@ -173,8 +179,16 @@ class Rows:
         }
 
 
-def _first(project: Project) -> dict:
-    return Item.objects.filter(project=project).values_list("payload", flat=True)[0]
+def _places(project: Project, names: set[str]) -> dict[str, str]:
+    """Of each picture its place among the blobs. Raises Conflict for a lost one."""
+    assets = Asset.objects.filter(project=project, name__in=names)
+    found = dict(assets.values_list("name", "sha256"))
+    for name in sorted(names):
+        try:
+            blobs.path(found[name])
+        except (KeyError, NotThere) as error:
+            raise Conflict(f"The picture {name} is no longer stored.") from error
+    return {name: blobs.place(digest) for name, digest in found.items()}
 
 
 def _pixels(project: Project, names: set[str]) -> dict[str, list[float]]:
@@ -196,6 +210,7 @@ def params(terms: LiftTerms) -> dict[str, Any]:
     """Of `gpu_jobs.lift.job`, from the criteria."""
     return {
         "recipe": terms.recipe,
+        **({"encoder": terms.encoder} if terms.encoder else {}),
         "metric": terms.metric,
         **({"positive": terms.positive} if terms.positive else {}),
         "method": terms.method,
