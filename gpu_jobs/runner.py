@@ -8,8 +8,12 @@ from pathlib import Path
 
 from gpu_jobs.contracts import InputError, Report, Result, Spec
 
-KINDS: dict[str, str] = {"lift": "gpu_jobs.lift.job.run", "quality": "gpu_jobs.quality.run"}
-VERSIONS: dict[str, int] = {"lift": 1, "quality": 2}
+KINDS: dict[str, str] = {
+    "human": "gpu_jobs.lift.human_job.run",
+    "lift": "gpu_jobs.lift.job.run",
+    "quality": "gpu_jobs.quality.run",
+}
+VERSIONS: dict[str, int] = {"human": 1, "lift": 1, "quality": 2}
 # What stored runs of an older version asked for is still computed, so that they can be repeated.
 OLDER: dict[str, frozenset[int]] = {"quality": frozenset({1})}
 # Figures of an older version that this code computes by other rules, and why: (kind, version) → the

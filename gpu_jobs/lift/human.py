@@ -173,6 +173,20 @@ def finding(both_over_model: Figure, people_over_model: Figure) -> str:
     return "It cannot be told from these items whether people were needed."
 
 
+def at_equal_cost(equal_over_people: Figure | None) -> str:
+    """One sentence on both together against people alone, for the same money."""
+    if equal_over_people is None:
+        return (
+            "One answer of the model costs more than all answers of people to an item, so there is"
+            " no equal cost to compare at."
+        )
+    if equal_over_people.low > 0:
+        return "For the same money, people with the model are better than people alone."
+    if equal_over_people.high < 0:
+        return "For the same money, people alone are better than people with the model."
+    return "For the same money, people with the model and people alone cannot be told apart."
+
+
 @dataclass(frozen=True)
 class _Thin:
     """credit: float64 (items,), the mean of the draws. answers: of people, an item."""

@@ -14,6 +14,7 @@ from apps.work.actions.gold import (
     pay_contest_time,
     pay_missing,
 )
+from apps.work.actions.human import ask_human
 from apps.work.actions.lift import (
     ask_again,
     ask_lift,
@@ -61,6 +62,7 @@ __all__ = [
     "add_seats",
     "adjust",
     "ask_again",
+    "ask_human",
     "ask_lift",
     "ask_rework",
     "beat",
