@@ -106,7 +106,7 @@ def test_the_wizard_says_what_each_model_takes(draft, load, owner, now, alice, c
     switched_on(made, owner, now)
     text = client_of(alice).get(reverse("projects:draft", args=[made.id, "terms"])).text
     assert "Sentence vectors: an encoder that is not trained further" in text
-    assert "1,024 and 320 against chance" in text
+    assert '"Trained to measure">1,024<' in text and '"Against chance">320<' in text
     assert "a training of its own" not in text and "over the cap" not in text
 
 

@@ -113,6 +113,7 @@ def lift_estimates(
         milliseconds = rules.lift_milliseconds(
             effort, models, method=method, items=items, rows=(items - known) * overlap
         )
+        seconds = -(-milliseconds // 1000)
         found.append(
             Estimate(
                 recipe=recipe,
@@ -121,8 +122,8 @@ def lift_estimates(
                 models=models[0],
                 controls=models[1],
                 is_trained=effort.is_trained,
-                seconds=-(-milliseconds // 1000),
-                cost=rules.compute_cost(milliseconds, price),
+                seconds=seconds,
+                cost=rules.compute_reserve(seconds, price),
                 sure_of=cap * numbers["lift_kept_percent"] // 100,
             )
         )
