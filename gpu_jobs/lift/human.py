@@ -126,7 +126,9 @@ def human_need(
     both = arms.credit(by_person | by_model)
     mean = float(by_person[np.isin(answers.item, items)].sum()) / len(items)
     worth = model_cents / price
-    fair = _thinned(arms, mean - worth, draws, rng, with_model=True) if mean >= worth else None
+    fair = None
+    if mean >= worth:
+        fair = _thinned(arms, (mean - worth) / mean, draws, rng, with_model=True, is_share=True)
     curve = []
     for count in _steps(mean):
         thin = None if count == 0 else _thinned(arms, count, draws, rng, with_model=False)
@@ -251,20 +253,34 @@ class _Arms:
 
 
 def _thinned(
-    arms: _Arms, mean: float, draws: int, rng: np.random.Generator, *, with_model: bool
+    arms: _Arms,
+    mean: float,
+    draws: int,
+    rng: np.random.Generator,
+    *,
+    with_model: bool,
+    is_share: bool = False,
 ) -> _Thin:
-    """People's answers thinned to `mean` an item (fewer where there are not as many)."""
+    """People's answers thinned to `mean` an item (fewer where there are not as many), or to that
+    share of each item's, so that the money which is left is spent also where items have unlike
+    numbers of answers.
+    """
     answers = arms.answers
     rows = np.flatnonzero(arms.by_person)
     parts, given = [], []
     inside = np.isin(answers.item, arms.items)
+    wanted = np.full(len(answers.items), mean)
+    if is_share:
+        given_to = np.bincount(answers.item[rows], minlength=len(answers.items))
+        # Two thirds of three are two.
+        wanted = np.round(mean * given_to, 9)
+    whole = np.floor(wanted)
     for _ in range(draws):
         mixed = rows[rng.permutation(len(rows))]
         order = mixed[np.argsort(answers.item[mixed], kind="stable")]
         item = answers.item[order]
         first = np.searchsorted(item, item)
-        whole = int(mean)
-        quota = whole + (rng.random(len(answers.items)) < mean - whole)
+        quota = whole + (rng.random(len(answers.items)) < wanted - whole)
         kept = np.zeros(len(answers), dtype=bool)
         kept[order[np.arange(len(order)) - first < quota[item]]] = True
         given.append(float((kept & inside).sum()) / len(arms.items))
