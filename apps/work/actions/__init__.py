@@ -24,7 +24,13 @@ from apps.work.actions.lift import (
     sweep_pool,
     take_lift,
 )
-from apps.work.actions.lift_contests import pay_lift_difference, repeat_for_contest, repeated
+from apps.work.actions.lift_contests import (
+    has_lift_difference,
+    is_repeated,
+    pay_lift_difference,
+    repeat_for_contest,
+    repeated,
+)
 from apps.work.actions.lift_invitations import invite_by_lift
 from apps.work.actions.online import count_online
 from apps.work.actions.overlap import plan_overlap
@@ -78,9 +84,11 @@ __all__ = [
     "due_reminders",
     "enrol",
     "give_back",
+    "has_lift_difference",
     "hold_pool",
     "hold_until",
     "invite_by_lift",
+    "is_repeated",
     "lapse",
     "next_reminder",
     "overturn",
