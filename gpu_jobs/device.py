@@ -27,15 +27,22 @@ class Device:
         return "bfloat16" if self.half else "float32"
 
 
+class MissingPackage(InputError):
+    """This machine lacks a package; another worker may have it."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__(
+            f"this needs the package {package}, which is not installed: `make dev GPU=1` brings it"
+        )
+        self.package = package
+
+
 def need(name: str) -> Any:
-    """The module, which stands in the dependency group gpu. Raises InputError without it."""
+    """The module, which stands in the dependency group gpu. Raises MissingPackage without it."""
     try:
         return import_module(name)
     except ImportError as error:
-        missing = (error.name or name).partition(".")[0]
-        raise InputError(
-            f"this needs the package {missing}, which is not installed: `make dev GPU=1` brings it"
-        ) from error
+        raise MissingPackage((error.name or name).partition(".")[0]) from error
 
 
 @cache

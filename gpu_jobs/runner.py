@@ -12,10 +12,18 @@ KINDS: dict[str, str] = {
     "curve": "gpu_jobs.lift.curve_job.run",
     "diversity": "gpu_jobs.diversity.job.run",
     "errors": "gpu_jobs.errors.job.run",
+    "human": "gpu_jobs.lift.human_job.run",
     "lift": "gpu_jobs.lift.job.run",
     "quality": "gpu_jobs.quality.run",
 }
-VERSIONS: dict[str, int] = {"curve": 1, "diversity": 1, "errors": 1, "lift": 1, "quality": 3}
+VERSIONS: dict[str, int] = {
+    "curve": 1,
+    "diversity": 1,
+    "errors": 1,
+    "human": 1,
+    "lift": 1,
+    "quality": 3,
+}
 # What stored runs of an older version asked for is still computed, so that they can be repeated.
 OLDER: dict[str, frozenset[int]] = {"quality": frozenset({1, 2})}
 _SINCE_3 = {

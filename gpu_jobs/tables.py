@@ -147,10 +147,10 @@ def lines_of(path: Path) -> Callable[[int], int] | None:
     return found.get(_kind(path))
 
 
-def read_parquet(path: Path) -> pa.Table:
-    """Raises InputError when it is not there or no Parquet."""
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """The named columns, or all. Raises InputError when it is not there or no Parquet."""
     try:
-        return pyarrow.parquet.read_table(path)
+        return pyarrow.parquet.read_table(path, columns=columns)
     except FileNotFoundError as error:
         raise InputError(f"there is no file {path}") from error
     except (OSError, pa.ArrowInvalid) as error:

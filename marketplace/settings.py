@@ -506,6 +506,17 @@ WAGEFILE: dict[str, Any] = {
     "lift_seeds": 5,
     "lift_chance": 16,
     "lift_minimum_rows": 20,
+    # Whose vectors a recipe learns on: a name that a worker of queue gpu has, or can fetch.
+    "lift_encoders": {
+        "pairwise": "all-MiniLM-L6-v2",
+        "text-minilm": "all-MiniLM-L6-v2",
+        "image-linear": "eca_nfnet_l0",
+        "image-finetune": "eca_nfnet_l0",
+    },
+    # Where each model is a training of its own: pairs of trainings, not all coalitions.
+    "lift_trained_method": "with-without",
+    # For so many contributors the wizard estimates what computing takes.
+    "lift_estimate_people": 10,
     "lift_test_minimum": 30,
     "lift_seconds_max": 1800,
     # What a second of computing costs, as minor units an hour.

@@ -223,6 +223,7 @@ WALK: dict[str, Rule] = {
     "work:give-back": CAROL,
     "work:history": ANYBODY_SIGNED_IN,
     "work:lift": CAROL,
+    "work:human-ask": MANAGERS,
     "work:lift-again": STAFF_ONLY,
     "work:lift-ask": MANAGERS,
     "work:lift-cancel": MANAGERS,

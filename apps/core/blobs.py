@@ -11,15 +11,25 @@ from django.conf import settings
 from apps.core.errors import NotThere
 
 
+def root() -> Path:
+    """The folder below which every file stands at its `place`."""
+    return Path(settings.DATA_DIR) / "blobs"
+
+
+def place(digest: str) -> str:
+    """Where a file of these bytes stands below the root."""
+    return f"{digest[:2]}/{digest}"
+
+
 def _path(digest: str) -> Path:
-    return Path(settings.DATA_DIR) / "blobs" / digest[:2] / digest
+    return root() / place(digest)
 
 
 def put(chunks: Iterable[bytes] | bytes) -> str:
     """Store bytes; their SHA-256 in hex. Written beside, synced and renamed: whole or absent."""
     if isinstance(chunks, bytes):
         chunks = (chunks,)
-    folder = Path(settings.DATA_DIR) / "blobs"
+    folder = root()
     folder.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
     with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:

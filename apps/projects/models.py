@@ -292,6 +292,10 @@ class ItemImport(Row):
     annotators = models.CharField(
         max_length=8, choices=AnnotatorKind, blank=True, db_default="", help_text="Empty: items"
     )
+    tokens_per_answer = models.PositiveIntegerField(null=True, help_text="Of a model, on average")
+    price_per_million = models.PositiveBigIntegerField(
+        null=True, help_text="Minor units for a million tokens"
+    )
     state = models.CharField(max_length=9, choices=ImportState, default=ImportState.QUEUED)
     name = models.CharField(max_length=200)
     sha256 = models.CharField(max_length=64)
@@ -319,7 +323,24 @@ class ItemImport(Row):
                 name="import_withdrawn_of_answers",
                 condition=Q(withdrawn_at=None) | ~Q(annotators="") & Q(state="done"),
             ),
+            models.CheckConstraint(
+                name="import_price_of_model",
+                condition=Q(tokens_per_answer=None, price_per_million=None)
+                | Q(
+                    annotators="model",
+                    tokens_per_answer__gt=0,
+                    tokens_per_answer__isnull=False,
+                    price_per_million__isnull=False,
+                ),
+            ),
         ]
+
+    @property
+    def answer_micros(self) -> int | None:
+        """What one answer costs, in millionths of a minor unit; None where nobody said."""
+        if self.tokens_per_answer is None or self.price_per_million is None:
+            return None
+        return self.tokens_per_answer * self.price_per_million
 
 
 class StagedItem(models.Model):

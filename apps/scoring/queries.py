@@ -6,29 +6,36 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from django.db.models import QuerySet
 from django.db.models.fields.json import KeyTransform
 
 from apps.core import blobs
 from apps.core.tenancy import Actor
 from apps.scoring import rules
-from apps.scoring.enums import RunState
-from apps.scoring.models import CHUNKED_FILES, FILES, LiftRun, Run, ScoringRun
+from apps.scoring.enums import Measure, RunState
+from apps.scoring.models import CHUNKED_FILES, FILES, ErrorRun, LiftRun, Run, ScoringRun
 from gpu_jobs import runner
 from gpu_jobs.contracts import Spec
 
 
 def latest(project_id: uuid.UUID, actor: Actor) -> ScoringRun | None:
-    """The newest run, whatever its state."""
-    return ScoringRun.objects.visible_to(actor).filter(project_id=project_id).first()
+    """The newest run of quality, whatever its state."""
+    rows = ScoringRun.objects.visible_to(actor).filter(project_id=project_id, kind="quality")
+    return rows.first()
 
 
 def latest_done(project_id: uuid.UUID, actor: Actor) -> ScoringRun | None:
-    """The newest finished run: the figures to show while a later one computes."""
+    """The newest finished run of quality: the figures to show while a later one computes."""
     return (
         ScoringRun.objects.visible_to(actor)
-        .filter(project_id=project_id, state=RunState.DONE)
+        .filter(project_id=project_id, kind="quality", state=RunState.DONE)
         .first()
     )
+
+
+def of_kind(project_id: uuid.UUID, kind: str, actor: Actor) -> QuerySet[ScoringRun]:
+    """Runs of a kind, the newest first."""
+    return ScoringRun.objects.visible_to(actor).filter(project_id=project_id, kind=kind)
 
 
 def latest_taken(project_id: uuid.UUID) -> ScoringRun | None:
@@ -49,7 +56,7 @@ def history(project_id: uuid.UUID, actor: Actor, *, most: int = 120) -> list[dic
     """The last finished runs, the newest first: finished_at, input_rows, gold, agreement."""
     return list(
         ScoringRun.objects.visible_to(actor)
-        .filter(project_id=project_id, state=RunState.DONE)
+        .filter(project_id=project_id, kind="quality", state=RunState.DONE)
         .order_by("-created_at")
         .values(
             "finished_at",
@@ -61,11 +68,15 @@ def history(project_id: uuid.UUID, actor: Actor, *, most: int = 120) -> list[dic
 
 
 def spec_of(run: Run) -> Spec:
-    """What `gpu_jobs` is asked for. Raises NotThere when the input is no longer stored."""
+    """What `gpu_jobs` is asked for. Raises NotThere when the input is no longer stored.
+
+    Rows to train on name pictures by their place among the blobs.
+    """
+    places = {"pictures": str(blobs.root())} if run.kind in (Measure.LIFT, Measure.CURVE) else {}
     return Spec(
         kind=run.kind,
         input=str(blobs.path(run.input_sha256)),
-        params=run.params,
+        params={**run.params, **places},
         seed=run.seed,
         version=run.version,
     )

@@ -33,6 +33,7 @@ class TaskType(Protocol):
     distance: str  # how far two answers are apart: a level of `gpu_jobs`
     level: str
     editor_template: str
+    lift_skips: frozenset[str]  # answers, as `answer_key` gives them, that teach a model nothing
     config_form: ConfigForm
 
     def check_config(self, config: Mapping) -> dict:

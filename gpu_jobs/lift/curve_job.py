@@ -45,9 +45,9 @@ from gpu_jobs.lift.table import check_params, read_sets
 
 @dataclass(frozen=True, kw_only=True)
 class Params:
-    """recipe, metric, positive, l2, balanced, dims, encoder, epochs, min_rows: as in `job.Params`.
-    further: answers to look ahead. least_gain: of the metric, that is worth having. everything:
-    also a curve of all rows together; always where there is one group.
+    """recipe, metric, positive, l2, balanced, dims, encoder, epochs, min_rows, pictures: as in
+    `job.Params`. further: answers to look ahead. least_gain: of the metric, that is worth having.
+    everything: also a curve of all rows together; always where there is one group.
     """
 
     recipe: str = "text-linear"
@@ -64,6 +64,7 @@ class Params:
     epochs: int | None = None
     min_rows: int = 1
     resamples: int = RESAMPLES
+    pictures: str | None = None
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
@@ -194,7 +195,7 @@ def _read(path: str, digest: str, params: str, seed: int) -> _Job:
         encoder=known.encoder,
         epochs=known.epochs,
     )
-    given = read_sets(Path(path), recipe, min_rows=known.min_rows)
+    given = read_sets(Path(path), recipe, min_rows=known.min_rows, pictures=known.pictures)
     if len(given.train.label) < LEAST:
         raise InputError(
             f"a learning curve needs at least {LEAST} answers to train on; there are"

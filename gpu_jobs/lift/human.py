@@ -126,7 +126,9 @@ def human_need(
     both = arms.credit(by_person | by_model)
     mean = float(by_person[np.isin(answers.item, items)].sum()) / len(items)
     worth = model_cents / price
-    fair = _thinned(arms, mean - worth, draws, rng, with_model=True) if mean >= worth else None
+    fair = None
+    if mean >= worth:
+        fair = _thinned(arms, (mean - worth) / mean, draws, rng, with_model=True, is_share=True)
     curve = []
     for count in _steps(mean):
         thin = None if count == 0 else _thinned(arms, count, draws, rng, with_model=False)
@@ -171,6 +173,20 @@ def finding(both_over_model: Figure, people_over_model: Figure) -> str:
     if both_over_model.high < 0:
         return "The model alone is better than the model with people."
     return "It cannot be told from these items whether people were needed."
+
+
+def at_equal_cost(equal_over_people: Figure | None) -> str:
+    """One sentence on both together against people alone, for the same money."""
+    if equal_over_people is None:
+        return (
+            "One answer of the model costs more than all answers of people to an item, so there is"
+            " no equal cost to compare at."
+        )
+    if equal_over_people.low > 0:
+        return "For the same money, people with the model are better than people alone."
+    if equal_over_people.high < 0:
+        return "For the same money, people alone are better than people with the model."
+    return "For the same money, people with the model and people alone cannot be told apart."
 
 
 @dataclass(frozen=True)
@@ -237,20 +253,34 @@ class _Arms:
 
 
 def _thinned(
-    arms: _Arms, mean: float, draws: int, rng: np.random.Generator, *, with_model: bool
+    arms: _Arms,
+    mean: float,
+    draws: int,
+    rng: np.random.Generator,
+    *,
+    with_model: bool,
+    is_share: bool = False,
 ) -> _Thin:
-    """People's answers thinned to `mean` an item (fewer where there are not as many)."""
+    """People's answers thinned to `mean` an item (fewer where there are not as many), or to that
+    share of each item's, so that the money which is left is spent also where items have unlike
+    numbers of answers.
+    """
     answers = arms.answers
     rows = np.flatnonzero(arms.by_person)
     parts, given = [], []
     inside = np.isin(answers.item, arms.items)
+    wanted = np.full(len(answers.items), mean)
+    if is_share:
+        given_to = np.bincount(answers.item[rows], minlength=len(answers.items))
+        # Two thirds of three are two.
+        wanted = np.round(mean * given_to, 9)
+    whole = np.floor(wanted)
     for _ in range(draws):
         mixed = rows[rng.permutation(len(rows))]
         order = mixed[np.argsort(answers.item[mixed], kind="stable")]
         item = answers.item[order]
         first = np.searchsorted(item, item)
-        whole = int(mean)
-        quota = whole + (rng.random(len(answers.items)) < mean - whole)
+        quota = whole + (rng.random(len(answers.items)) < wanted - whole)
         kept = np.zeros(len(answers), dtype=bool)
         kept[order[np.arange(len(order)) - first < quota[item]]] = True
         given.append(float((kept & inside).sum()) / len(arms.items))

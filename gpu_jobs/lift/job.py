@@ -2,7 +2,8 @@
 
 Input: Parquet with split ("train" or "test"), row_id (unique), item_id, group (null in test),
 answer (the label), and the columns that the recipe takes (`Recipe.inputs`): text, text_b,
-features (a list of numbers, equally long in all rows), image. Parameters (`Params`) have the
+features (a list of numbers, equally long in all rows), image (a path, below the folder `pictures`
+if that is given). Parameters (`Params`) have the
 defaults shown. Training rows without an answer teach nothing and are left out; a test item that
 also stands in training is an InputError that names it.
 
@@ -46,7 +47,7 @@ class Params:
     workers, after which no chunk is begun; null for none. l2, balanced, dims: in place of the
     recipe's. encoder: name or folder of another than the recipe's; random_weights: of pictures,
     those that nobody trained. epochs: of a recipe that trains a network. min_rows: smaller groups
-    become one, "others". confidence: of the intervals.
+    become one, "others". confidence: of the intervals. pictures: the folder that they lie in.
     """
 
     recipe: str = "text-linear"
@@ -69,6 +70,7 @@ class Params:
     min_rows: int = 1
     resamples: int = RESAMPLES
     confidence: float = LEVEL
+    pictures: str | None = None
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
@@ -198,7 +200,7 @@ def _read(path: str, digest: str, params: str, seed: int) -> _Job:
         random_weights=known.random_weights,
         epochs=known.epochs,
     )
-    given = read_sets(Path(path), recipe, min_rows=known.min_rows)
+    given = read_sets(Path(path), recipe, min_rows=known.min_rows, pictures=known.pictures)
     problem = build(
         given.train,
         given.test,

@@ -2,7 +2,7 @@
 
 Columns: split ("train" or "test"), row_id (unique), item_id, group (null in test), answer (the
 label), and those that the recipe takes (`Recipe.inputs`): text, text_b, features (a list of
-numbers, equally long in all rows), image.
+numbers, equally long in all rows), image (a path, below a folder of pictures if one is given).
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ class Sets:
     row_id: list[str]
 
 
-def read_sets(path: Path, recipe: Recipe, *, min_rows: int) -> Sets:
+def read_sets(path: Path, recipe: Recipe, *, min_rows: int, pictures: str | None = None) -> Sets:
     """Training rows without an answer teach nothing and are left out. Raises InputError for what
     is missing or wrong, with the row's id.
     """
@@ -40,6 +40,8 @@ def read_sets(path: Path, recipe: Recipe, *, min_rows: int) -> Sets:
     table = tables.clean(raw, required=(*COLUMNS, "group"))
     check_ids(table)
     inputs = inputs_of(raw, recipe.inputs)
+    if recipe.inputs == ("image",) and pictures is not None:
+        inputs = [str(Path(pictures) / name) for name in inputs]
     split = np.asarray(table["split"].to_pylist(), dtype=object)
     odd = np.flatnonzero((split != TRAIN) & (split != TEST))
     if len(odd):

@@ -99,7 +99,7 @@ def finish(desk, run: LiftRun, figures: dict, *, milliseconds: int = 30_000) -> 
             ],
             "metric": "accuracy", "recipe": "text-linear", "method": "with-without",
             "everybody": 0.9, "nobody": 0.5, "stopped": "complete", "assumptions": [],
-            "controls": [], "convergence": {"chunks": 4}, "digest": "0",
+            "controls": [], "convergence": {"chunks": 4, "advice": ""}, "digest": "0",
         }  # fmt: skip
         entries = scoring_lift._charge(row, now=desk.now)
         row.save()

@@ -75,19 +75,22 @@ def repeat_lift(*, case_id: uuid.UUID, by: Actor, now: dt.datetime) -> bool:
 
 
 def is_repeated(case: Case) -> bool:
-    return work.repeated(_project_of(case), case.contributor_id, since=case.opened_at) is not None
+    """Whether the run that settles it is over, also where it has no figure of this person."""
+    return work.is_repeated(_project_of(case), since=case.opened_at)
 
 
 def carry_out(case: Case, *, is_granted: bool, by: Actor, now: dt.datetime) -> uuid.UUID | None:
     """Pay the difference of the repeated run. Raises Conflict while it is not there, or when a
     decision says something else than it does.
     """
-    again = work.repeated(_project_of(case), case.contributor_id, since=case.opened_at)
-    if again is None:
+    if not is_repeated(case):
         raise Conflict("The repeated run is not there yet; it settles the contest.")
+    again = work.repeated(_project_of(case), case.contributor_id, since=case.opened_at)
     if not is_granted:
+        if again is not None and work.has_lift_difference(again):
+            raise Conflict("The repeated run gives more than was paid, so the contest is granted.")
         return None
-    paid = work.pay_lift_difference(again, base=case.id, by=by, now=now)
+    paid = work.pay_lift_difference(again, base=case.id, by=by, now=now) if again else None
     if paid is None:
         raise Conflict("The repeated run gives no more than was paid, so the figure stands.")
     return paid

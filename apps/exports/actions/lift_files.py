@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from apps.core import blobs
 from apps.core.errors import NotThere
 from apps.core.tenancy import Actor
-from apps.projects.models import Project
+from apps.projects.models import Asset, Project
 from apps.scoring.enums import Grouping
 from apps.scoring.models import LiftRun
 from apps.work.queries import lift
@@ -31,6 +31,7 @@ def lift_files(project: Project, by: Actor) -> dict[str, dict]:
         rows = pq.read_table(blobs.path(run.input_sha256))
     except NotThere:
         return {}
+    rows = _with_names(rows, project)
     of = rows["split"]
     files = {
         TRAIN: _written(rows.filter(pc.equal(of, "train")).drop_columns("split")),
@@ -61,6 +62,21 @@ def _run(project: Project, by: Actor) -> LiftRun | None:
     if pool is not None and pool.run_id is not None:
         return LiftRun.objects.get(id=pool.run_id)
     return lift.latest_done(project, by).get(Grouping.CONTRIBUTOR)
+
+
+def _with_names(rows: pa.Table, project: Project) -> pa.Table:
+    """Pictures under the names that the buyer gave them, which a reader of the release has."""
+    if "image" not in rows.column_names:
+        return rows
+    names = {
+        blobs.place(digest): name
+        for digest, name in Asset.objects.filter(project=project)
+        .order_by("-name")
+        .values_list("sha256", "name")
+    }
+    places = rows["image"].to_pylist()
+    column = pa.array([names.get(place, place) for place in places], pa.string())
+    return rows.set_column(rows.column_names.index("image"), "image", column)
 
 
 def _written(table: pa.Table) -> dict:

@@ -458,7 +458,7 @@ def _scores(submission: Submission, side: str) -> Step:
         if name in submission.scores
     ]
     run = ScoringRun.objects.filter(
-        project_id=submission.project_id, handled_at=submission.scored_at
+        project_id=submission.project_id, kind="quality", handled_at=submission.scored_at
     ).first()
     if run:
         facts.append(Fact("Run", f"{str(run.id)[:8]} over {run.input_rows} answers"))

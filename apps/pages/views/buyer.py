@@ -145,7 +145,8 @@ def _funds(project: Project, counts: dict) -> Funds:
 
 def _scores(project: Project) -> dict:
     """The latest run as it stands, and the figures of the last one that finished."""
-    runs = ScoringRun.objects.filter(project=project).order_by("-created_at", "-id")
+    runs = ScoringRun.objects.filter(project=project, kind="quality")
+    runs = runs.order_by("-created_at", "-id")
     latest = runs.first()
     done = (
         latest

@@ -20,6 +20,7 @@ from apps.organizations.enums import Permission
 from apps.organizations.permissions import can
 from apps.pages.views import labelling, watched, wrong
 from apps.pages.views.buyer import band
+from apps.projects import permissions
 from apps.projects.enums import ProjectState
 from apps.projects.models import Project
 from apps.projects.rules import overlap_of
@@ -27,7 +28,7 @@ from apps.projects.views.gates import seen
 from apps.scoring import queries as scoring
 from apps.scoring.rules import Z_95, Share, share_of
 from apps.work.models import OverlapPlan
-from apps.work.queries import cited, online, progress
+from apps.work.queries import cited, human, online, progress
 from apps.work.views.buyer import pseudonym
 
 POINTS = 12
@@ -108,6 +109,8 @@ def project_quality(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse
         return redirect("projects:detail", project.id)
     run = scoring.latest_done(project.id, request.actor)
     context: dict = {"project": project, "currency": project.currency, "run": run}
+    context["human"] = human.of_project(project, request.actor)
+    context["can_manage"] = permissions.can_manage(request.actor, project)
     context["sees_gold"] = can(request.actor, Permission.SEE_ANSWERS, org_id=project.org_id)
     if run is not None:
         figures = run.result or {}

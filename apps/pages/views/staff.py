@@ -16,7 +16,7 @@ from apps.accounts.models import ContributorProfile, User
 from apps.accounts.views.lists import PEOPLE, people_asked
 from apps.audit.views import Seen, staff_only
 from apps.cases import queries as cases
-from apps.cases.enums import CaseKind
+from apps.cases.enums import CaseKind, CaseState
 from apps.cases.models import Case
 from apps.core.errors import WagefileError
 from apps.core.htmx import render
@@ -33,7 +33,7 @@ from apps.projects.models import Project
 from apps.scoring.enums import Grouping, Reason, RunState
 from apps.scoring.models import PARITY, AlphaCheck, LiftRun, ScoringRun
 from apps.work import actions as work
-from apps.work.enums import VerdictOutcome
+from apps.work.enums import PoolState, VerdictOutcome
 from apps.work.models import Assignment, LiftPool, Verdict
 
 SHOWN = 25
@@ -228,6 +228,9 @@ def lift_pools(request: HttpRequest, seen: Seen) -> HttpResponse:
     pools = LiftPool.objects.select_related("project").order_by(
         F("returned_at").asc(nulls_first=True), "-closed_at"
     )[:SHOWN]
+    # A contest whose run failed is still to be measured when the rest of its pool has gone back.
+    contests = Case.objects.visible_to(request.actor).filter(kind=CaseKind.LIFT_CONTEST)
+    contested = set(contests.filter(state=CaseState.OPEN).values_list("project_id", flat=True))
     rows = []
     for pool in pools:
         seen.add("project", pool.project_id, pool.org_id)
@@ -236,5 +239,6 @@ def lift_pools(request: HttpRequest, seen: Seen) -> HttpResponse:
             grouping=Grouping.CONTRIBUTOR,
             reason__in=[Reason.CLOSE, Reason.CONTEST],
         )
-        rows.append((pool, list(runs)))
+        is_open = pool.state != PoolState.RETURNED or pool.project_id in contested
+        rows.append((pool, list(runs), is_open))
     return render(request, "pages/staff_lift.html", {"rows": rows})

@@ -41,12 +41,16 @@ def start_import(
     content: Iterable[bytes],
     purpose: str = ItemPurpose.WORK,
     annotators: str = "",
+    tokens_per_answer: int | None = None,
+    price_per_million: int | None = None,
     by: Actor,
     now: dt.datetime,
 ) -> ItemImport:
     """Store the file and let a worker read it. `content` is chunks of bytes.
 
     `annotators` is empty for items, else the kind of AnnotatorKind that gave the answers in it.
+    What an answer of a model costs is its tokens, on average, at a price for a million of them in
+    minor units; both or neither.
     """
     with transaction.atomic():
         project = locked(project_id, by=by)
@@ -58,6 +62,7 @@ def start_import(
             raise Invalid("Items are for work or for the qualification.", field="purpose")
         if annotators and annotators not in AnnotatorKind.values:
             raise Invalid("Answers come from a model or a labelling function.", field="kind")
+        _check_price(annotators, tokens_per_answer, price_per_million)
         form = readers.format_of(name)
         configured_type(project)
         load = ItemImport.objects.create(
@@ -65,6 +70,8 @@ def start_import(
             org_id=project.org_id,
             purpose=purpose,
             annotators=annotators,
+            tokens_per_answer=tokens_per_answer,
+            price_per_million=price_per_million,
             name=name[-200:],
             format=form,
             sha256=blobs.put(_limited([content] if isinstance(content, bytes) else content)),
@@ -74,6 +81,20 @@ def start_import(
         record(project, "import_started", by=by, now=now, load=str(load.id), sha256=load.sha256)
         enqueue("projects.run_import", id=load.id, org_id=load.org_id)
         return load
+
+
+def _check_price(annotators: str, tokens: int | None, price: int | None) -> None:
+    if tokens is None and price is None:
+        return
+    if annotators != AnnotatorKind.MODEL:
+        raise Invalid("Only a model's answers have tokens and a price.", field="tokens")
+    if tokens is None or price is None:
+        raise Invalid(
+            "Say both: the tokens of an answer, and the price of a million of them.",
+            field="tokens" if tokens is None else "price",
+        )
+    if tokens < 1 or price < 0:
+        raise Invalid("An answer has at least one token, and no price is below 0.", field="tokens")
 
 
 def keep_good(*, import_id: uuid.UUID, by: Actor, now: dt.datetime) -> ItemImport:

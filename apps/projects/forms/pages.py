@@ -55,6 +55,23 @@ class AnswersForm(forms.Form):
         help_text="A model was trained; a labelling function is a rule that somebody wrote. Both "
         "are marked in every result.",
     )
+    tokens = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=10**9,
+        label="Tokens of an answer",
+        help_text="Of a model: on average, what it read and wrote. With the price it says whether "
+        "people were needed at equal cost.",
+    )
+
+    def __init__(self, *args: Any, currency: str, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["price"] = MoneyField(
+            currency=currency,
+            required=False,
+            label="Price of a million tokens",
+            help_text="What you pay for the model.",
+        )
 
 
 class PicturesForm(forms.Form):

@@ -24,7 +24,7 @@ from apps.projects.queries.criteria import (
     terms,
 )
 from apps.projects.queries.funds import Funds, funds, held, wallet
-from apps.projects.queries.lifts import keep_test_items
+from apps.projects.queries.lifts import keep_test_items, lift_estimates
 from apps.projects.queries.problems import (
     ItemCounts,
     item_counts,
@@ -49,6 +49,7 @@ __all__ = [
     "held",
     "item_counts",
     "keep_test_items",
+    "lift_estimates",
     "lift_funds",
     "minimum_budget",
     "problems",

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import rfc8785
@@ -9,9 +10,9 @@ from django.conf import settings
 from django.db import connection
 
 from apps.core import blobs
-from apps.core.errors import WagefileError
+from apps.core.errors import NotThere, WagefileError
 from apps.projects import rules
-from apps.projects.models import GoldAnswer, Project
+from apps.projects.models import GoldAnswer, Item, Project
 from apps.tasktypes import registry
 
 METRICS = {
@@ -38,12 +39,13 @@ def lift_of(project: Project, section: Mapping, *, task: Mapping, budget: int) -
     seconds = _whole(section.get("seconds_max"), numbers["lift_seconds_max"])
     price = numbers["lift_price_per_hour"].get(project.currency, 0)
     items = test_items(project)
-    recipe = str(section.get("recipe") or "")
+    recipe = str(section.get("recipe") or "") or next(iter(recipes(task)), "")
     return {
-        "recipe": recipe or next(iter(recipes(task)), ""),
+        "recipe": recipe,
+        "encoder": numbers["lift_encoders"].get(recipe, ""),
         "metric": str(section.get("metric") or "accuracy"),
         "positive": str(section.get("positive") or "").strip(),
-        "method": numbers["lift_method"],
+        "method": _method(recipe),
         "rows": numbers["lift_rows"],
         "seeds": numbers["lift_seeds"],
         "chance": numbers["lift_chance"],
@@ -69,12 +71,87 @@ def recipes(task: Mapping) -> dict[str, str]:
         return {}
 
 
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a run over `people` contributors with all answers takes by one recipe, about.
+
+    `models` are trained to measure, `controls` to hold that against chance. `seconds` are of one
+    processor core; `cost` minor units. `is_over`: more than the run at the close is sure of.
+    """
+
+    recipe: str
+    title: str
+    people: int
+    models: int
+    controls: int
+    is_trained: bool
+    seconds: int
+    cost: int
+    sure_of: int
+
+    @property
+    def is_over(self) -> bool:
+        return self.seconds > self.sure_of
+
+
+def lift_estimates(
+    project: Project, *, task: Mapping, overlap: int, section: Mapping
+) -> list[Estimate]:
+    """Of every recipe that fits the task."""
+    numbers = _numbers()
+    rows = Item.objects.filter(project=project, purpose="work", state="active")
+    items, known = rows.count(), len(test_items(project))
+    people = numbers["lift_estimate_people"]
+    cap = _whole(section.get("seconds_max"), numbers["lift_seconds_max"])
+    price = numbers["lift_price_per_hour"].get(project.currency, 0)
+    found = []
+    for recipe, title in recipes(task).items():
+        effort, method = rules.EFFORTS[recipe], _method(recipe)
+        models = rules.models_of(
+            method, people, seeds=numbers["lift_seeds"], chance=numbers["lift_chance"]
+        )
+        milliseconds = rules.lift_milliseconds(
+            effort, models, method=method, items=items, rows=(items - known) * overlap
+        )
+        seconds = -(-milliseconds // 1000)
+        found.append(
+            Estimate(
+                recipe=recipe,
+                title=title,
+                people=people,
+                models=models[0],
+                controls=models[1],
+                is_trained=effort.is_trained,
+                seconds=seconds,
+                cost=rules.compute_reserve(seconds, price),
+                sure_of=cap * numbers["lift_kept_percent"] // 100,
+            )
+        )
+    return found
+
+
+def _method(recipe: str) -> str:
+    numbers, effort = _numbers(), rules.EFFORTS.get(recipe)
+    is_trained = effort is not None and effort.is_trained
+    return numbers["lift_trained_method" if is_trained else "lift_method"]
+
+
 def test_items(project: Project) -> list[str]:
-    """The buyer's ids of the items that models are measured on: those with a known answer."""
+    """The buyer's ids of the items that models are measured on: those with a known answer.
+
+    A known answer that no model can be right about, such as a tie of two responses, measures none.
+    """
     rows = GoldAnswer.objects.filter(
         project=project, demoted_at=None, item__purpose="work", item__state="active"
-    )
+    ).exclude(answer_key__in=_skips(project))
     return sorted(rows.values_list("item__external_id", flat=True))
+
+
+def _skips(project: Project) -> frozenset[str]:
+    try:
+        return registry.get(project.task_type).lift_skips
+    except NotThere:
+        return frozenset()
 
 
 def keep_test_items(project: Project) -> str:
@@ -86,10 +163,13 @@ def _written(items: list[str]) -> bytes:
     return rfc8785.dumps(items)
 
 
-# An item of the test set whose content another item has, too: by its payload, or its picture.
+# An item of the test set whose content another item has, too: by its payload, or its picture. Two
+# responses in the other order are the same content.
 _LEAK = """
 WITH content AS (
-  SELECT i.external_id, coalesce(a.sha256, md5(i.payload::text)) AS content,
+  SELECT i.external_id, coalesce(a.sha256, (
+      SELECT md5(string_agg(p.value, chr(30) ORDER BY p.value)) FROM jsonb_each_text(i.payload) p
+    )) AS content,
     EXISTS (SELECT 1 FROM projects_goldanswer g WHERE g.item_id = i.id AND g.demoted_at IS NULL)
       AS is_test
   FROM projects_item i
@@ -114,7 +194,7 @@ def lift_problems(project: Project, body: Mapping) -> Iterator[str]:
         yield "Lift: choose a model recipe that fits the task."
     if lift["metric"] not in METRICS:
         yield "Lift: choose how models are compared."
-    if lift["metric"] == "f1" and not _is_answer(body["task"], lift["positive"]):
+    if lift["metric"] == "f1" and not _is_answer(project, body["task"], lift["positive"]):
         yield "Lift: F1 needs the answer that it is about, one of those that can be given."
     if not 1 <= lift["pool_percent"] <= POOL_PERCENT_MAX or lift["pool"] <= 0:
         yield f"Lift: the pool is 1 to {POOL_PERCENT_MAX} percent of the budget, and not nothing."
@@ -122,6 +202,13 @@ def lift_problems(project: Project, body: Mapping) -> Iterator[str]:
         yield "Lift: say from how many accepted answers on a contributor is measured."
     if not 1 <= lift["seconds_max"] <= SECONDS_MAX:
         yield "Lift: cap the computing at 1 second to 7 days."
+    for each in lift_estimates(project, task=body["task"], overlap=body["overlap"], section=lift):
+        if each.recipe == lift["recipe"] and each.is_over:
+            yield (
+                f"Lift: for {each.people} contributors this model takes about {each.seconds:,} "
+                f"seconds of computing, and the run that pays is sure of {each.sure_of:,}: raise "
+                "the cap, or choose a model that takes less."
+            )
     if lift["price_per_hour"] <= 0:
         yield f"Lift: there is no price of computing in {body['currency']} yet."
     if lift["test_items"] < numbers["lift_test_minimum"]:
@@ -139,12 +226,12 @@ def lift_problems(project: Project, body: Mapping) -> Iterator[str]:
         )
 
 
-def _is_answer(task: Mapping, answer: str) -> bool:
+def _is_answer(project: Project, task: Mapping, answer: str) -> bool:
     try:
         registry.get(task["type"]).check_gold(task["config"], answer)
     except WagefileError:
         return False
-    return bool(answer)
+    return bool(answer) and answer not in _skips(project)
 
 
 def _numbers() -> dict[str, Any]:

@@ -23,6 +23,7 @@ class LiftTerms:
 
     `pool` is what bonuses can take, `compute` what computing can: `seconds_max` at
     `price_per_hour`. `test_sha256` names the list of the `test_items` that no model is trained on.
+    `encoder` is the model whose vectors the recipe learns on, "" where it has none.
     """
 
     recipe: str
@@ -42,12 +43,15 @@ class LiftTerms:
     contest_days: int
     test_items: int
     test_sha256: str
+    encoder: str = ""  # criteria from before there were encoders do not name it
 
     @classmethod
     def of(cls, body: Mapping) -> "LiftTerms | None":
         """Of published criteria, or of those that a draft would become; None without lift."""
         lift = body.get("lift")
-        return cls(**{field.name: lift[field.name] for field in fields(cls)}) if lift else None
+        if not lift:
+            return None
+        return cls(**{field.name: lift[field.name] for field in fields(cls) if field.name in lift})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,52 @@ class Lift:
         if self.low is None or self.low <= 0 or not self.beats_chance:
             return 0
         return int((self.low / UNIT).to_integral_value(ROUND_FLOOR))
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What a recipe takes on one processor core, in milliseconds, as measured (docs/lift.md).
+
+    `read`: of an item, once. `model`: of a model on a thousand rows, all passes over them.
+    `is_trained`: each model is a training of its own, not a head on vectors that are there.
+    """
+
+    read: int
+    model: int
+    is_trained: bool = False
+
+
+EFFORTS: Mapping[str, Effort] = {
+    "text-linear": Effort(read=1, model=95),
+    "tabular": Effort(read=1, model=2),
+    "text-minilm": Effort(read=20, model=2),
+    "pairwise": Effort(read=40, model=2),
+    "image-linear": Effort(read=270, model=2),
+    "image-finetune": Effort(read=10, model=2_000_000, is_trained=True),
+}
+ROWS_MAX = 1_100  # of a model of with-without, and of the control of chance
+
+
+def models_of(method: str, people: int, *, seeds: int, chance: int) -> tuple[int, int]:
+    """About how many models a run over so many contributors trains: to measure, and to hold
+    against chance (each of `chance` replicates with answers as they are, and shuffled).
+    """
+    if method == "with-without":
+        measured = 2 * (people + 1) * seeds
+    else:
+        measured = 2**people if people <= 12 else 2 * people * seeds
+    return measured, 2 * chance * people
+
+
+def lift_milliseconds(
+    effort: Effort, models: tuple[int, int], *, method: str, items: int, rows: int
+) -> int:
+    """About what a run takes: `items` read once, models over half of `rows` answers each."""
+    half = max(1, rows // 2)
+    most = min(half, ROWS_MAX)
+    of_measured = most if method == "with-without" else half
+    trained = models[0] * of_measured + models[1] * most
+    return effort.read * items + effort.model * trained // 1000
 
 
 def pool_of(budget: int, percent: int) -> int:

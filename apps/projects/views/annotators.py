@@ -26,9 +26,10 @@ SHOWN = 20
 def index(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
     """Read by everybody of the organization; a file is taken from those who manage the project."""
     if request.method != "POST":
-        return _page(request, seen(request, project_id), AnswersForm())
+        project = seen(request, project_id)
+        return _page(request, project, AnswersForm(currency=project.currency))
     project = managed(request, project_id)
-    form = AnswersForm(request.POST, request.FILES)
+    form = AnswersForm(request.POST, request.FILES, currency=project.currency)
     if not form.is_valid():
         return _page(request, project, form, status=422)
     file = form.cleaned_data["file"]
@@ -38,11 +39,14 @@ def index(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
             name=file.name,
             content=file.chunks(),
             annotators=form.cleaned_data["kind"],
+            tokens_per_answer=form.cleaned_data["tokens"],
+            price_per_million=form.cleaned_data["price"],
             by=request.actor,
             now=request.now,
         )
     except WagefileError as refusal:
-        form.add_error("file", refusal.sentence)
+        named = getattr(refusal, "field", None)
+        form.add_error(named if named in form.fields else "file", refusal.sentence)
         return _page(request, project, form, status=refusal.status)
     return redirect("projects:import", project.id, load.id)
 

@@ -191,6 +191,10 @@ def _page(request: HttpRequest, project: Project, page: Step, status: int = 200)
         context["upload_form"] = UploadForm()
     if page.slug == "terms":
         context["wallet"] = queries.wallet(project.org, project.currency).available
+        drafted = queries.draft_body(project)
+        context["estimates"] = queries.lift_estimates(
+            project, task=drafted["task"], overlap=drafted["overlap"], section=page.section("lift")
+        )
     return render(request, f"projects/draft_{page.slug}.html", context, status=status)
 
 

@@ -42,6 +42,7 @@ from apps.scoring.models import CHUNKED_FILES, LiftChunk, LiftRun
 from apps.scoring.queries import spec_of
 from gpu_jobs import provenance, runner
 from gpu_jobs.contracts import InputError, Result
+from gpu_jobs.device import MissingPackage
 
 log = logging.getLogger(__name__)
 
@@ -182,6 +183,14 @@ def run_lift(*, run_id: uuid.UUID, by: Actor) -> bool:
         if is_enough or _is_over(run.id, by=by):
             _finish(run.id, job.finish(spec, workdir), workdir, by=by)
             return False
+    except MissingPackage as error:
+        _fail(
+            run.id,
+            f"No model of this kind can be trained here: the worker has no {error.package}. The "
+            "marketplace has to add it and repeat the run.",
+            by=by,
+        )
+        return False
     except (InputError, NotThere) as error:
         _fail(run.id, str(error) or "Its input is no longer stored.", by=by)
         return False

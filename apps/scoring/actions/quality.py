@@ -41,19 +41,27 @@ def request(
     input_sha256: str,
     input_rows: int,
     params: dict,
+    kind: str = "quality",
+    seed: int = 0,
     by: Actor,
     now: dt.datetime,
 ) -> ScoringRun:
-    """Write the row; the bell rings after commit, and the beat task finds it if nobody hears."""
+    """Write the row; the bell rings after commit, and the beat task finds it if nobody hears.
+
+    Only a run of quality is taken by the floor above; of other kinds pages read the result.
+    """
     with transaction.atomic():
         run = ScoringRun.objects.create(
             org_id=org_id,
             project_id=project_id,
+            kind=kind,
             input_sha256=input_sha256,
             input_rows=input_rows,
             params=params,
-            version=runner.VERSIONS["quality"],
+            seed=seed,
+            version=runner.VERSIONS[kind],
             created_at=now,
+            handled_at=None if kind == "quality" else now,
         )
         audit.record(
             Event(
@@ -167,7 +175,11 @@ def _fail(run: ScoringRun, error: str, *, by: Actor, now: dt.datetime) -> None:
         run,
         title="A scoring run failed",
         called="Run",
-        means="No deadline moves for it; verdicts say what is not available.",
+        means=(
+            "No deadline moves for it; verdicts say what is not available."
+            if run.kind == "quality"
+            else "Nothing waits for it: no pay, no score and no deadline."
+        ),
         now=now,
     )
 

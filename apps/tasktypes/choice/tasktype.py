@@ -31,6 +31,7 @@ class Choice:
     level = "nominal"
     editor_template = "tasktypes/choice/editor.html"
     config_form = ChoiceConfigForm
+    lift_skips: frozenset[str] = frozenset()
 
     def check_config(self, config: Mapping) -> dict:
         content = config.get("content", "text")
@@ -89,8 +90,18 @@ class Choice:
 
     def lift_recipes(self, config: Mapping) -> dict[str, str]:
         if config["content"] == "image":
-            return {"tabular": "Pixels: logistic regression on the picture in grey, 8 by 8"}
-        return {"text-linear": "Words: logistic regression on words and pairs of words"}
+            return {
+                "tabular": "Pixels: logistic regression on the picture in grey, 8 by 8",
+                "image-linear": "Picture vectors: a vision network that is not trained further, "
+                "then logistic regression",
+                "image-finetune": "Vision network: all of it is trained for each comparison, on "
+                "small pictures",
+            }
+        return {
+            "text-linear": "Words: logistic regression on words and pairs of words",
+            "text-minilm": "Sentence vectors: an encoder that is not trained further, then "
+            "logistic regression",
+        }
 
     def lift_input(self, config: Mapping, payload: Mapping) -> dict[str, str]:
         if config["content"] == "image":

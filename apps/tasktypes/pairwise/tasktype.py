@@ -27,6 +27,8 @@ class Pairwise:
     level = "nominal"
     editor_template = "tasktypes/pairwise/editor.html"
     config_form = PairwiseConfigForm
+    # Who says that both are equally good prefers none.
+    lift_skips = frozenset({"tie"})
 
     def check_config(self, config: Mapping) -> dict:
         checked: dict = {"question": rows.text(config, "question", "The question", maximum=500)}
@@ -87,13 +89,16 @@ class Pairwise:
         return {**payload, "choice": answer["choice"], "reason": answer.get("reason", "")}
 
     def lift_recipes(self, config: Mapping) -> dict[str, str]:  # noqa: ARG002
-        # A model of preferences needs an encoder, which is not offered here yet.
-        return {}
+        return {
+            "pairwise": "Reward: a score for each response, learned from which was preferred "
+            "(Bradley-Terry, on sentence vectors)"
+        }
 
     def lift_input(self, config: Mapping, payload: Mapping) -> dict[str, str]:  # noqa: ARG002
+        # The response first: an encoder reads so many words, and the prompt is the same in both.
         return {
-            "text": f"{payload['prompt']} ‖ {payload['a']}",
-            "text_b": f"{payload['prompt']} ‖ {payload['b']}",
+            "text": f"{payload['a']} ‖ {payload['prompt']}",
+            "text_b": f"{payload['b']} ‖ {payload['prompt']}",
         }
 
     def sample(self, config: Mapping) -> dict:  # noqa: ARG002

@@ -15,6 +15,7 @@ from apps.work.actions.gold import (
     pay_contest_time,
     pay_missing,
 )
+from apps.work.actions.human import ask_human
 from apps.work.actions.lift import (
     ask_again,
     ask_lift,
@@ -24,7 +25,13 @@ from apps.work.actions.lift import (
     sweep_pool,
     take_lift,
 )
-from apps.work.actions.lift_contests import pay_lift_difference, repeat_for_contest, repeated
+from apps.work.actions.lift_contests import (
+    has_lift_difference,
+    is_repeated,
+    pay_lift_difference,
+    repeat_for_contest,
+    repeated,
+)
 from apps.work.actions.lift_invitations import invite_by_lift
 from apps.work.actions.more import ask_more
 from apps.work.actions.online import count_online
@@ -64,6 +71,7 @@ __all__ = [
     "adjust",
     "analyse_errors",
     "ask_again",
+    "ask_human",
     "ask_lift",
     "ask_more",
     "ask_rework",
@@ -80,9 +88,11 @@ __all__ = [
     "due_reminders",
     "enrol",
     "give_back",
+    "has_lift_difference",
     "hold_pool",
     "hold_until",
     "invite_by_lift",
+    "is_repeated",
     "lapse",
     "next_reminder",
     "overturn",

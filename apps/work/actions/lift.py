@@ -86,13 +86,19 @@ def begin_pool(*, project: Project, by: Actor, now: dt.datetime) -> LiftPool | N
 
 
 def ask_again(*, project_id: uuid.UUID, seed: int, by: Actor, now: dt.datetime) -> LiftRound:
-    """An administrator repeats the run: of a failed close for the pool, else for a contest."""
+    """An administrator repeats the run: of a failed close for the pool, else for a contest.
+
+    What was paid is repeated with the seed that paid it, so that nobody wins or loses by a draw.
+    """
     with transaction.atomic():
         project = locked(project_id, by=by)
-        pool = LiftPool.objects.filter(project=project).first()
+        pool = LiftPool.objects.select_related("run").filter(project=project).first()
         if not by.is_staff or pool is None:
             raise NotThere("There is no lift pool of this project to measure for.")
-        reason = Reason.CLOSE if pool.state == PoolState.WAITING else Reason.CONTEST
+        is_close = pool.state == PoolState.WAITING
+        if not is_close:
+            seed = pool.run.seed if pool.run else 0
+        reason = Reason.CLOSE if is_close else Reason.CONTEST
         made = ask(project, reason, by=by, now=now, seed=seed)
         if made is None:
             raise Conflict("This run is asked for already.")

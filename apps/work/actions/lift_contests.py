@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from dataclasses import dataclass
 
 from django.db import transaction
 
@@ -15,10 +16,11 @@ from apps.projects import rules
 from apps.projects.models import Project
 from apps.projects.queries import funds
 from apps.projects.rules import Line, LineKind
-from apps.scoring.enums import Reason
+from apps.scoring.enums import Grouping, LiftState, Reason
+from apps.scoring.models import LiftRun
 from apps.work.actions import lift, lift_rows, money
 from apps.work.actions.lift_rounds import ask
-from apps.work.models import EarningLine, LiftPool, LiftRound, LiftScore
+from apps.work.models import Assignment, EarningLine, LiftPool, LiftRound, LiftScore
 
 
 def repeat_for_contest(
@@ -50,6 +52,58 @@ def repeated(
     return rows.filter(at__gte=since).select_related("run").first()
 
 
+def is_repeated(project_id: uuid.UUID, *, since: dt.datetime) -> bool:
+    """Whether a run for a contest that was asked for since then is done and taken."""
+    return LiftRun.objects.filter(
+        project_id=project_id,
+        grouping=Grouping.CONTRIBUTOR,
+        reason=Reason.CONTEST,
+        state=LiftState.DONE,
+        created_at__gte=since,
+        handled_at__isnull=False,
+    ).exists()
+
+
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    """What the repeated run gives more, net and fee above what was paid (net, fee) `before`."""
+
+    author: Assignment
+    line: Line
+    net: int
+    fee: int
+    before: tuple[int, int]
+
+
+def has_lift_difference(again: LiftScore) -> bool:
+    pool = LiftPool.objects.get(project_id=again.project_id)
+    return _difference(again, pool, Project.objects.get(id=again.project_id)) is not None
+
+
+def _difference(again: LiftScore, pool: LiftPool, project: Project) -> _Difference | None:
+    terms, found = lift_rows.terms_of(project), lift.measured(again.run)
+    place = next(
+        (i for i, each in enumerate(found) if each.author.contributor_id == again.contributor_id),
+        None,
+    )
+    if terms is None or place is None:
+        return None
+    part = rules.pool_shares(pool.amount, [each.lift for each in found])[place]
+    author = found[place].author
+    line = rules.lift_bonus(
+        money.terms_of(author.criteria_id),
+        terms,
+        found[place].lift,
+        part=part,
+        run=str(again.run_id),
+    )
+    before = _paid(again)
+    net = line.net - before[0]
+    if net <= 0:
+        return None
+    return _Difference(author, line, net, max(0, line.fee - before[1]), before)
+
+
 def pay_lift_difference(
     again: LiftScore, *, base: uuid.UUID, by: Actor, now: dt.datetime
 ) -> uuid.UUID | None:
@@ -61,29 +115,11 @@ def pay_lift_difference(
     with transaction.atomic():
         pool = lift.locked_pool(again.project_id)
         project = Project.objects.select_related("criteria", "org").get(id=again.project_id)
-        terms = lift_rows.terms_of(project)
-        found = lift.measured(again.run)
-        place = next(
-            (
-                i
-                for i, each in enumerate(found)
-                if each.author.contributor_id == again.contributor_id
-            ),
-            None,
-        )
-        if terms is None or place is None:
+        more = _difference(again, pool, project)
+        if more is None:
             return None
-        part = rules.pool_shares(pool.amount, [each.lift for each in found])[place]
-        author = found[place].author
+        author, line, net, fee = more.author, more.line, more.net, more.fee
         own_terms = money.terms_of(author.criteria_id)
-        line = rules.lift_bonus(
-            own_terms, terms, found[place].lift, part=part, run=str(again.run_id)
-        )
-        before = _paid(again)
-        net = line.net - before[0]
-        if net <= 0:
-            return None
-        fee = max(0, line.fee - before[1])
         is_in_pool = funds(project).lift.available >= net + fee
         reason = f"After a contest, what was missing. {line.reason}"
         due = Line(LineKind.LIFT_BONUS, net, fee if is_in_pool else -net, reason)
@@ -92,7 +128,8 @@ def pay_lift_difference(
         )
         if is_in_pool:
             pool.net, pool.fee = pool.net + net, pool.fee + fee
-            pool.save(update_fields=["net", "fee"])
+            pool.people += not more.before[0]
+            pool.save(update_fields=["net", "fee", "people"])
         transfer = derived(base, again.contributor_id.hex, "pay")
         audit.record(
             Event(

@@ -22,7 +22,9 @@ def invite_by_lift(*, project_id: uuid.UUID, to_id: uuid.UUID, by: Actor, now: d
     A public, live project of the same buyer; each person is told once. Who they are stays unsaid.
     """
     with transaction.atomic():
-        project, to = locked(project_id, by=by), locked(to_id, by=by)
+        # In the order of their ids, so that two invitations never wait for each other.
+        rows = {each: locked(each, by=by) for each in sorted({project_id, to_id})}
+        project, to = rows[project_id], rows[to_id]
         permissions.check_can_manage(by, project)
         permissions.check_can_manage(by, to)
         if to.org_id != project.org_id or to.id == project.id or to.criteria_id is None:
@@ -32,8 +34,8 @@ def invite_by_lift(*, project_id: uuid.UUID, to_id: uuid.UUID, by: Actor, now: d
             people = [row[0] for row in cursor.fetchall()]
         if not people:
             raise Conflict(
-                "Nobody is left to invite: a tier of that project takes none of them, or they "
-                "have joined it."
+                "Nobody is left to invite: no tier of that project takes them, or they are "
+                "invited or have joined already."
             )
         pay = written(money.body_of(to.criteria_id)["pay"]["base"], to.currency)
         notices.tell(

@@ -34,6 +34,7 @@ from apps.work.queries.scores import monday
 
 SIDE = 8  # of a picture in grey: few answers can teach few numbers
 CHUNK = 5_000
+BY_PIXELS = frozenset({"tabular"})  # recipes that read numbers; the others open the picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class Rows:
             ),
         }
         places = [row.item for row in self.rows] + [item for item, _, _ in self.test]
-        for name, kind in self._kinds.items():
+        for name, kind in _types(self._inputs).items():
             columns[name] = pa.array([self._inputs[item][name] for item in places], kind)
         buffer = io.BytesIO()
         pq.write_table(pa.table(columns), buffer, compression="zstd")
@@ -112,15 +113,15 @@ class Rows:
             week = row.groups[Grouping.BATCH]
             batch[row.item] = min(batch.get(row.item, week), week)
         name = {row.item: row.item_id for row in self.rows}
-        said = _machine(self.project, batch)
+        said, contents = _machine(self.project, batch), self._contents()
         lines: list[dict[str, Any]] = [
             {
                 "split": "item", "row_id": f"item:{name[item]}", "item_id": name[item],
-                "group": week, **self._inputs[item],
+                "group": week, **contents[item],
             }
             for item, week in batch.items()
         ] + [
-            {"split": "test", "row_id": f"test:{item_id}", "item_id": item_id, **self._inputs[item]}
+            {"split": "test", "row_id": f"test:{item_id}", "item_id": item_id, **contents[item]}
             for item, item_id, _ in self.test
         ] + [
             {
@@ -131,7 +132,7 @@ class Rows:
             for row in self.rows
         ]  # fmt: skip
         names = ("split", "row_id", "item_id", "group", "person", "answer", "machine")
-        kinds = dict.fromkeys(names, pa.string()) | self._kinds
+        kinds = dict.fromkeys(names, pa.string()) | _types(contents)
         columns = {
             column: pa.array([line.get(column) for line in lines], kind)
             for column, kind in kinds.items()
@@ -169,6 +170,7 @@ class Rows:
                 assignment__state__in=PAID_AS_ACCEPTED,
             )
             .exclude(item__gold__isnull=False, item__gold__demoted_at=None)
+            .exclude(answer_key__in=self.task_type.lift_skips)
             .order_by("id")
             .values_list(
                 "id", "item_id", "item__external_id", "item__kind", "contributor_id", "answer_key",
@@ -193,29 +195,55 @@ class Rows:
             )
 
     @cached_property
-    def _inputs(self) -> dict[int, dict[str, Any]]:
-        """Item → what its recipe reads of it."""
+    def _given(self) -> dict[int, Mapping[str, str]]:
+        """Item → its text, its two texts, or the name of its picture."""
         items = {row.item for row in self.rows} | {item for item, _, _ in self.test}
-        found = {
+        return {
             item: self.task_type.lift_input(self.config, payload)
             for item, payload in Item.objects.filter(id__in=items).values_list("id", "payload")
         }
-        if "image" in self.task_type.lift_input(self.config, _first(self.project)):
-            pixels = _pixels(self.project, {each["image"] for each in found.values()})
-            return {item: {"features": pixels[each["image"]]} for item, each in found.items()}
-        return dict(found)
 
-    @property
-    def _kinds(self) -> dict[str, pa.DataType]:
-        """Columns of the inputs with their types."""
-        names = next(iter(self._inputs.values()))
-        return {
-            name: pa.list_(pa.float64()) if name == "features" else pa.string() for name in names
-        }
+    @cached_property
+    def _pictures(self) -> frozenset[str]:
+        return frozenset(each["image"] for each in self._given.values() if "image" in each)
+
+    @cached_property
+    def _inputs(self) -> dict[int, dict[str, Any]]:
+        """Item → what its recipe reads of it."""
+        if not self._pictures:
+            return {item: dict(each) for item, each in self._given.items()}
+        if self.terms.recipe in BY_PIXELS:
+            return self._grey()
+        places = _places(self.project, self._pictures)
+        return {item: {"image": places[each["image"]]} for item, each in self._given.items()}
+
+    def _contents(self) -> dict[int, dict[str, Any]]:
+        """Item → what tells it from others: its text (both of a pair), or the grey of a picture."""
+        if self._pictures:
+            return self._grey()
+        return {item: {"text": " ‖ ".join(each.values())} for item, each in self._given.items()}
+
+    def _grey(self) -> dict[int, dict[str, Any]]:
+        pixels = _pixels(self.project, self._pictures)
+        return {item: {"features": pixels[each["image"]]} for item, each in self._given.items()}
 
 
-def _first(project: Project) -> dict:
-    return Item.objects.filter(project=project).values_list("payload", flat=True)[0]
+def _types(inputs: Mapping[int, Mapping[str, Any]]) -> dict[str, pa.DataType]:
+    """Columns of the inputs with their types."""
+    names = next(iter(inputs.values()))
+    return {name: pa.list_(pa.float64()) if name == "features" else pa.string() for name in names}
+
+
+def _places(project: Project, names: Collection[str]) -> dict[str, str]:
+    """Of each picture its place among the blobs. Raises Conflict for a lost one."""
+    assets = Asset.objects.filter(project=project, name__in=names)
+    found = dict(assets.values_list("name", "sha256"))
+    for name in sorted(names):
+        try:
+            blobs.path(found[name])
+        except (KeyError, NotThere) as error:
+            raise Conflict(f"The picture {name} is no longer stored.") from error
+    return {name: blobs.place(digest) for name, digest in found.items()}
 
 
 def _machine(project: Project, items: Collection[int]) -> dict[int, str]:
@@ -231,7 +259,7 @@ def _machine(project: Project, items: Collection[int]) -> dict[int, str]:
     }
 
 
-def _pixels(project: Project, names: set[str]) -> dict[str, list[float]]:
+def _pixels(project: Project, names: Collection[str]) -> dict[str, list[float]]:
     """Grey of SIDE × SIDE pixels from 0 to 1, row by row. Raises Conflict for a lost picture."""
     image = import_module("PIL.Image")
     shas = dict(Asset.objects.filter(project=project, name__in=names).values_list("name", "sha256"))
@@ -250,6 +278,7 @@ def params(terms: LiftTerms) -> dict[str, Any]:
     """Of `gpu_jobs.lift.job`, from the criteria."""
     return {
         "recipe": terms.recipe,
+        **({"encoder": terms.encoder} if terms.encoder else {}),
         "metric": terms.metric,
         **({"positive": terms.positive} if terms.positive else {}),
         "method": terms.method,

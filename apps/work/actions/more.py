@@ -72,6 +72,7 @@ def runs(
     by_kind, by_tier = rows.file(Grouping.KIND, key), rows.file(Grouping.TIER, key)
     curve = {
         "recipe": terms.recipe,
+        **({"encoder": terms.encoder} if terms.encoder else {}),
         "metric": terms.metric,
         **({"positive": terms.positive} if terms.positive else {}),
         "further": asked.further,

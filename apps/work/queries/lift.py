@@ -141,12 +141,13 @@ def command(params: Mapping, seed: int) -> str:
         "python -m gpu_jobs lift lift-train.parquet --test lift-test.parquet",
         "--answer answer --group group",
     ]
-    if params["recipe"] != "text-linear":
+    if params["recipe"] == "tabular":
         words.append("--columns features")
     words += [
         f"--{name} {params[key]}"
         for name, key in (
-            ("recipe", "recipe"), ("metric", "metric"), ("positive", "positive"),
+            ("recipe", "recipe"), ("encoder", "encoder"), ("metric", "metric"),
+            ("positive", "positive"),
             ("method", "method"), ("rows", "rows"), ("min-rows", "min_rows"), ("seeds", "seeds"),
             ("chance", "chance"),
         )

@@ -29,7 +29,8 @@ LEAST = 40
 def refusal(project: Project) -> str:
     """Why nothing can be measured here now, in one sentence; empty where it can."""
     body = criteria.kept(project.criteria_in_force_id).body
-    if LiftTerms.of(body) is None:
+    terms = LiftTerms.of(body)
+    if terms is None:
         if not recipes(body["task"]):
             return (
                 "No model here reads what this project asks about, so it cannot be said what more "
@@ -39,6 +40,11 @@ def refusal(project: Project) -> str:
             "The criteria of this project have no lift: no known answers were held out to measure "
             "models on, and no money was set apart for computing. Switch lift on when you publish "
             "the next project."
+        )
+    if rules.EFFORTS[terms.recipe].is_trained:
+        return (
+            "The model of this project would be trained anew for every point of a curve, which "
+            "takes more computing than the cap holds; of the other models it can be measured."
         )
     if project.state == ProjectState.CLOSED:
         return "This project is closed, and what was set apart for computing went back."

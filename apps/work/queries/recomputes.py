@@ -66,7 +66,7 @@ def _run(run_id: str | None, actor: Actor) -> ScoringRun:
     return _done(run)
 
 
-def _done[Run: (ScoringRun, LiftRun)](run: Run) -> Run:
+def _done[Stated: (ScoringRun, LiftRun)](run: Stated) -> Stated:
     if run.state != RunState.DONE:
         raise NotThere(f"This run is {run.state}; only a finished one has figures to compare.")
     return run

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.work.views import buyer, closing, lift, more, replay, seats, uses, verdict
+from apps.work.views import buyer, closing, human, lift, more, replay, seats, uses, verdict
 
 urlpatterns = [
     path("review/", buyer.everything, name="review-all"),
@@ -16,6 +16,7 @@ urlpatterns = [
     path("review/projects/<uuid:project_id>/lift/again/", lift.again, name="lift-again"),
     path("review/projects/<uuid:project_id>/more/", more.ask, name="more-ask"),
     path("review/projects/<uuid:project_id>/more/cancel/", more.cancel, name="more-cancel"),
+    path("review/projects/<uuid:project_id>/human/", human.ask, name="human-ask"),
     path("review/projects/<uuid:project_id>/replay/", replay.replayed, name="replay"),
     path("review/projects/<uuid:project_id>/seats/", seats.add, name="add-seats"),
     path("review/submissions/<uuid:submission_id>/", verdict.submission, name="review-submission"),

@@ -101,7 +101,10 @@ def invite(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
 
 class AgainForm(forms.Form):
     seed = forms.IntegerField(
-        min_value=0, max_value=2**31, initial=0, help_text="The same one gives the same figures."
+        min_value=0,
+        max_value=2**31,
+        required=False,
+        help_text="The same one gives the same figures.",
     )
 
 
@@ -113,7 +116,7 @@ def again(request: HttpRequest, seen: Seen, project_id: uuid.UUID) -> HttpRespon
     if not form.is_valid():
         messages.error(request, "Give a seed of 0 or more.")
         return redirect("pages:staff-lift")
-    seed = form.cleaned_data["seed"]
+    seed = form.cleaned_data["seed"] or 0
     try:
         asked = work.ask_again(project_id=project_id, seed=seed, by=request.actor, now=request.now)
     except NotThere:

@@ -72,6 +72,21 @@ def test_equal_cost_takes_answers_away(simulated):
     assert dear.equal is None and dear.equal_over_people is None
 
 
+def test_equal_cost_spends_all_of_the_money_where_items_have_unlike_numbers_of_answers(crowd):
+    """A model that costs next to nothing takes next to nothing away from people."""
+    rng = np.random.default_rng(1)
+    rows = []
+    for item in range(200):
+        truth = "ab"[int(rng.integers(2))]
+        other = "b" if truth == "a" else "a"
+        people = rng.choice(12, 1 if item % 2 else 5, replace=False).tolist()
+        said = [truth if rng.random() < 0.8 else other for _ in people]
+        rows += [(f"i{item}", f"w{one}", its, truth) for one, its in zip(people, said, strict=True)]
+        rows.append((f"i{item}", "machine", truth if rng.random() < 0.6 else other, truth))
+    found = _need(crowd(rows), price=2.0, model_cents=0.0002, draws=3)
+    assert found.equal.value == pytest.approx(found.both.value, abs=0.01)
+
+
 def test_the_curve_goes_from_the_model_to_everybody(simulated):
     found = _need(simulated(0.75, 0.7))
     assert [step.answers for step in found.curve] == [0, 1, 2, 3]
