@@ -106,8 +106,8 @@ def kinds_of(counts: Cells, *, values: int, together: bool = True, ordered: bool
     items = each_item(counts, values=values)
     if not len(items.times):
         return items
-    scale = np.arange(values, dtype=np.uint64) << np.uint64(32)
-    key = _keys(items, scale if ordered else _prints(items))
+    rank = np.arange(values) if ordered else _ranks(items)
+    key = _keys(items, rank.astype(np.uint64) << np.uint64(32))
     member = np.argsort(key, kind="stable")
     times = items.times
     if together and len(member) > _PAIRED:
@@ -136,16 +136,21 @@ def _all_equal(items: Kinds, order: np.ndarray, new: np.ndarray) -> bool:
     return bool(same.all())
 
 
-def _prints(items: Kinds) -> np.ndarray:
-    """uint64 (V,): how often a value was given; of equally frequent ones, also beside what."""
+def _ranks(items: Kinds) -> np.ndarray:
+    """int64 (V,): values by how often they were given; equally frequent ones by beside what.
+
+    What is still equal can change places without a trace, and keeps its order.
+    """
     often = np.bincount(items.value, weights=items.count, minlength=items.values)
-    prints = mixed(often.astype(np.uint64))
-    if len(set(often.tolist())) == len(often):
-        return prints
-    owner = np.repeat(np.arange(len(items.times)), np.diff(items.first))
-    beside = mixed(_keys(items, prints)[owner] + items.count.astype(np.uint64))
-    np.add.at(prints, items.value, beside)
-    return mixed(prints)
+    beside = np.zeros(items.values, dtype=np.uint64)
+    if len(set(often.tolist())) < len(often):
+        prints = mixed(often.astype(np.uint64))
+        owner = np.repeat(np.arange(len(items.times)), np.diff(items.first))
+        each = mixed(_keys(items, prints)[owner] + items.count.astype(np.uint64))
+        np.add.at(beside, items.value, each)
+    rank = np.empty(items.values, dtype=np.int64)
+    rank[np.lexsort((beside, often))] = np.arange(items.values)
+    return rank
 
 
 def _keys(items: Kinds, prints: np.ndarray) -> np.ndarray:
