@@ -21,10 +21,10 @@ def lines() -> list[str]:
             " once, with the mean weights of the last epoch."
         ),
         "",
-        *_digits("digits", "Four digits, 4,000 pictures"),
+        *_digits("digits-60", "Four digits, 4,000 pictures"),
         *_digits(
-            "digits-60",
-            "Four digits again: 60 epochs, larger pictures in a longer tail, other seed",
+            "digits",
+            "The first run: no squeezing, 38 epochs, smaller pictures in the tail, other seed",
         ),
         *_letters(),
         *_speed(),

@@ -24,7 +24,7 @@ class Strength:
     cutout: float = 0.3
     noise: float = 0.03
     power: float = 0.45
-    squeeze: float = 0.0
+    squeeze: float = 0.5
 
     def weaker(self, share: float) -> "Strength":
         """Everything at this share of itself; scales by their distance from 1."""
@@ -55,17 +55,17 @@ class Recipe:
     """
 
     backbone: str = BACKBONE
-    epochs: int = 38
-    tail: int = 12
+    epochs: int = 60
+    tail: int = 22
     level_size: tuple[int, int] = (36, 96)
-    tail_size: tuple[int, int] = (48, 128)
-    fade: float = 0.5
+    tail_size: tuple[int, int] = (60, 160)
+    fade: float = 0.8
     batch: int = 64
     rate: float = 1.2e-3
     warmup: int = 150
     decay: float = 0.05
     smoothing: float = 0.05
-    dropout: float = 0.2
+    dropout: float = 0.3
     clip: float = 1.0
     ema: float = 0.996
     shards: int = 2

