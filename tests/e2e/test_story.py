@@ -319,7 +319,9 @@ def release_adds_up(story):
         with page.expect_download() as got:
             link.click()
         files[got.value.suggested_filename] = Path(got.value.path()).read_text()
-    wages = json.loads(next(text for name, text in files.items() if "wage" in name))
+    wages = json.loads(
+        next(text for name, text in files.items() if "wage" in name and name.endswith(".json"))
+    )
     sums = {key: sum(line[key] for line in wages["lines"]) for key in ("gross", "fee", "net")}
     assert sums["gross"] == sums["net"] + sums["fee"] > 0
     shown = [cents(text) for text in page.locator("#release dd").all_inner_texts()[:3]]

@@ -51,7 +51,7 @@ def test_deadline_stands_in_the_readers_zone():
 def test_style_guide_shows_every_part_in_both_schemes(client):
     page = client.get(reverse("pages:styleguide")).text
 
-    assert page.count('<figure class="chart">') == 8
+    assert page.count('<figure class="chart">') == 10
     assert page.count('data-theme="dark"') == page.count('data-theme="light"') == 1
 
 

@@ -60,5 +60,9 @@ def test_the_groups_of_states_cover_each_other():
 @pytest.mark.parametrize("before", EnrolmentState)
 @pytest.mark.parametrize("after", EnrolmentState)
 def test_a_passed_qualification_is_never_lost(before, after):
-    legal = {("qualifying", "qualified"), ("qualifying", "failed"), ("failed", "qualifying")}
+    legal = {
+        ("qualifying", "qualified"), ("qualifying", "failed"), ("failed", "qualifying"),
+        # A known answer that was taken back may turn a failure into a pass.
+        ("failed", "qualified"),
+    }  # fmt: skip
     assert (after in ENROLMENT_TRANSITIONS[before]) == ((before, after) in legal)
