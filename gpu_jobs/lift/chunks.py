@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gpu_jobs.contracts import InputError
+from gpu_jobs.contracts import InputError, Spec, canonical
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,19 @@ class Chunk:
     trained: int
     unsolved: int
     seconds: float
+
+
+def of_run(spec: Spec, digest: str, workdir: Path) -> "Chunks":
+    """The chunks of a run that is asked for, in its workdir. digest: of the input."""
+    claim = {
+        "kind": spec.kind,
+        "version": spec.version,
+        "params": dict(spec.params),
+        "seed": spec.seed,
+        "input_sha256": digest,
+    }
+    workdir.mkdir(parents=True, exist_ok=True)
+    return Chunks(workdir / "chunks", canonical(claim))
 
 
 class Chunks:

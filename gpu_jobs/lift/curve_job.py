@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from gpu_jobs import tables
 from gpu_jobs.contracts import InputError, Report, Result, Spec, canonical
-from gpu_jobs.lift.chunks import Chunk, Chunks
+from gpu_jobs.lift.chunks import Chunk, of_run
 from gpu_jobs.lift.coalitions import Utility
 from gpu_jobs.lift.curve import (
     LEAST,
@@ -98,14 +98,14 @@ def plan(spec: Spec, workdir: Path) -> int:
     Raises InputError for whatever is wrong with parameters or input.
     """
     job = _job(spec)
-    _chunks(job, spec, workdir)
+    of_run(spec, job.digest, workdir)
     return len(job.numbers)
 
 
 def compute(spec: Spec, workdir: Path, number: int) -> float:
     """Train the models of curve `number`, from 0, unless they are there; seconds that it took."""
     job = _job(spec)
-    store = _chunks(job, spec, workdir)
+    store = of_run(spec, job.digest, workdir)
     if not 0 <= number < len(job.numbers):
         raise InputError(f"this run has chunks 0 to {len(job.numbers) - 1}, not {number}")
     chunk = store.load(number)
@@ -127,14 +127,14 @@ def compute(spec: Spec, workdir: Path, number: int) -> float:
 def enough(spec: Spec, workdir: Path) -> bool:
     """Whether every curve is there."""
     job = _job(spec)
-    store = _chunks(job, spec, workdir)
+    store = of_run(spec, job.digest, workdir)
     return all(store.load(number) is not None for number in range(len(job.numbers)))
 
 
 def finish(spec: Spec, workdir: Path) -> Result:
     """The result of the curves that are there. Raises InputError when there is none."""
     job = _job(spec)
-    store = _chunks(job, spec, workdir)
+    store = of_run(spec, job.digest, workdir)
     chunks = {number: store.load(number) for number in range(len(job.numbers))}
     done = {number: chunk for number, chunk in chunks.items() if chunk is not None}
     if not done:
@@ -211,18 +211,6 @@ def _read(path: str, digest: str, params: str, seed: int) -> _Job:
         seed=seed,
     )
     return _Job(problem=problem, params=known, digest=digest)
-
-
-def _chunks(job: _Job, spec: Spec, workdir: Path) -> Chunks:
-    claim = {
-        "kind": spec.kind,
-        "version": spec.version,
-        "params": dict(spec.params),
-        "seed": spec.seed,
-        "input_sha256": job.digest,
-    }
-    workdir.mkdir(parents=True, exist_ok=True)
-    return Chunks(workdir / "chunks", canonical(claim))
 
 
 def _curve(job: _Job, seed: int, number: int, values: np.ndarray) -> Curve:

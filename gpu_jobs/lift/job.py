@@ -29,7 +29,7 @@ import pyarrow as pa
 
 from gpu_jobs import tables
 from gpu_jobs.contracts import InputError, Report, Result, Spec, canonical
-from gpu_jobs.lift.chunks import Chunk, Chunks
+from gpu_jobs.lift.chunks import Chunk, Chunks, of_run
 from gpu_jobs.lift.coalitions import Utility
 from gpu_jobs.lift.examples import examples
 from gpu_jobs.lift.methods import Settings
@@ -110,14 +110,14 @@ def plan(spec: Spec, workdir: Path) -> int:
     Raises InputError for whatever is wrong with parameters or input.
     """
     job = _job(spec)
-    _chunks(job, spec, workdir)
+    of_run(spec, job.digest, workdir)
     return planned(job.problem, job.settings)
 
 
 def compute(spec: Spec, workdir: Path, number: int) -> float:
     """Make chunk `number`, from 0, unless it is there; seconds that it took."""
     job = _job(spec)
-    store = _chunks(job, spec, workdir)
+    store = of_run(spec, job.digest, workdir)
     most = planned(job.problem, job.settings)
     if not 0 <= number < most:
         raise InputError(f"this run has chunks 0 to {most - 1}, not {number}")
@@ -132,7 +132,7 @@ def compute(spec: Spec, workdir: Path, number: int) -> float:
 def enough(spec: Spec, workdir: Path) -> bool:
     """Whether `finish` has no use for more chunks than are there."""
     job = _job(spec)
-    return _done(job, _chunks(job, spec, workdir))[1] is not None
+    return _done(job, of_run(spec, job.digest, workdir))[1] is not None
 
 
 def finish(spec: Spec, workdir: Path) -> Result:
@@ -140,7 +140,7 @@ def finish(spec: Spec, workdir: Path) -> Result:
     stopped it, and has wider intervals. Raises InputError when there is none.
     """
     job = _job(spec)
-    done, why = _done(job, _chunks(job, spec, workdir))
+    done, why = _done(job, of_run(spec, job.digest, workdir))
     if not done:
         raise InputError("no chunk of this run has been computed")
     found = conclude(
@@ -171,7 +171,7 @@ def run(spec: Spec, *, workdir: Path, report: Report) -> Result:
     """All chunks and the result; see `runner.run` for resuming and errors."""
     job = _job(spec)
     most = plan(spec, workdir)
-    store = _chunks(job, spec, workdir)
+    store = of_run(spec, job.digest, workdir)
     done: list[Chunk] = []
     while _why(job, done) is None:
         compute(spec, workdir, len(done))
@@ -219,18 +219,6 @@ def _read(path: str, digest: str, params: str, seed: int) -> _Job:
         item_id=list(given.train.item),
         digest=digest,
     )
-
-
-def _chunks(job: _Job, spec: Spec, workdir: Path) -> Chunks:
-    claim = {
-        "kind": spec.kind,
-        "version": spec.version,
-        "params": dict(spec.params),
-        "seed": spec.seed,
-        "input_sha256": job.digest,
-    }
-    workdir.mkdir(parents=True, exist_ok=True)
-    return Chunks(workdir / "chunks", canonical(claim))
 
 
 def _why(job: _Job, done: list[Chunk]) -> str | None:

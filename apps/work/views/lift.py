@@ -1,7 +1,6 @@
 """Lift of a contributor's own answers; and what the buyer and administrators ask for."""
 
 import uuid
-from collections.abc import Callable
 
 from django import forms
 from django.contrib import messages
@@ -14,10 +13,12 @@ from apps.audit.views import Seen, staff_only
 from apps.core.errors import Invalid, NotThere, WagefileError
 from apps.core.htmx import render
 from apps.core.http import HttpRequest
-from apps.projects.models import Project
 from apps.projects.views.gates import managed
 from apps.work import actions as work
 from apps.work.queries import lift, scores
+from apps.work.views.steps import taken
+
+PAGE = "pages:project-lift"
 
 
 @login_required
@@ -41,19 +42,6 @@ def own(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
     return render(request, "work/lift.html", context)
 
 
-def _done(request: HttpRequest, project: Project, step: Callable[[], str]) -> HttpResponse:
-    """Do it and say so on the project's page of lift, or why not."""
-    try:
-        said = step()
-    except NotThere:
-        raise
-    except WagefileError as refusal:
-        messages.error(request, refusal.sentence)
-    else:
-        messages.success(request, said)
-    return redirect("pages:project-lift", project.id)
-
-
 @login_required
 @require_POST
 def ask(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
@@ -63,7 +51,7 @@ def ask(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
         work.ask_lift(project_id=project.id, by=request.actor, now=request.now)
         return "Lift is being measured; this page shows how far it is."
 
-    return _done(request, project, step)
+    return taken(request, project, step, page=PAGE)
 
 
 @login_required
@@ -75,7 +63,7 @@ def cancel(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
         work.cancel_lift(project_id=project.id, by=request.actor, now=request.now)
         return "Cancelled. What was computed until now is on the bill."
 
-    return _done(request, project, step)
+    return taken(request, project, step, page=PAGE)
 
 
 class InviteForm(forms.Form):
@@ -96,7 +84,7 @@ def invite(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
         )
         return f"{people} contributor{'s' * (people != 1)} invited."
 
-    return _done(request, project, step)
+    return taken(request, project, step, page=PAGE)
 
 
 class AgainForm(forms.Form):

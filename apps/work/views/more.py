@@ -1,39 +1,25 @@
 """A buyer asks what more data would gain, and takes it back."""
 
 import uuid
-from collections.abc import Callable
 
 from django import forms
 from django.conf import settings
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
-from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from apps.core.errors import Invalid, NotThere, WagefileError
+from apps.core.errors import Invalid
 from apps.core.http import HttpRequest
-from apps.projects.models import Project
 from apps.projects.views.gates import managed
 from apps.scoring.enums import Reason
 from apps.work import actions as work
+from apps.work.views.steps import taken
+
+PAGE = "pages:project-more"
 
 
 class MoreForm(forms.Form):
     further = forms.IntegerField(initial=settings.WAGEFILE["more_further"])
-
-
-def _done(request: HttpRequest, project: Project, step: Callable[[], str]) -> HttpResponse:
-    """Do it and say so on the page of more data, or why not."""
-    try:
-        said = step()
-    except NotThere:
-        raise
-    except WagefileError as refusal:
-        messages.error(request, refusal.sentence)
-    else:
-        messages.success(request, said)
-    return redirect("pages:project-more", project.id)
 
 
 @login_required
@@ -49,7 +35,7 @@ def ask(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
         work.ask_more(project_id=project.id, further=further, by=request.actor, now=request.now)
         return "It is being measured; this page shows how far it is."
 
-    return _done(request, project, step)
+    return taken(request, project, step, page=PAGE)
 
 
 @login_required
@@ -63,4 +49,4 @@ def cancel(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse:
         )
         return "Cancelled. What was computed until now is on the bill."
 
-    return _done(request, project, step)
+    return taken(request, project, step, page=PAGE)
