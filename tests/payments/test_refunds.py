@@ -1,8 +1,9 @@
 """Unspent money goes back where it came from, and never more than is free."""
 
 import pytest
+from django.db import transaction
 
-from apps.core.errors import IllegalTransition, Invalid
+from apps.core.errors import Conflict, IllegalTransition, Invalid
 from apps.core.tenancy import acting, system
 from apps.ledger.errors import InsufficientFunds
 from apps.payments import actions as payments
@@ -55,6 +56,19 @@ def test_what_is_promised_cannot_be_refunded(money, acme, boss, carol):
         ask(money, acme, boss, 5_01)
     assert money.calls() == [] and money.wallet(acme) == 5_00
     assert not Refund.objects.exists()
+
+
+def test_a_chargeback_that_came_a_moment_ago_is_one_sentence(money, acme, boss):
+    """The organization was read before the freeze; the database saw it, and nothing is kept."""
+    money.fund(acme, boss, 50_00)
+    parts = refund_actions.split(acme, 20_00)
+    disputed = money.fund(acme, boss, 10_00)
+    money.dispute(disputed, amount=10_00, withdraw=False)
+    money.news("charge.dispute.created")
+    assert acme.frozen_at is None
+    with pytest.raises(Conflict, match="frozen by a chargeback"), transaction.atomic():
+        refund_actions.send_back(acme, parts, asked_by=boss.user_id, by=boss, now=money.now)
+    assert not Refund.objects.exists() and money.calls() == []
 
 
 def test_only_what_was_paid_in_can_be_refunded(money, acme, boss, funded):

@@ -4,9 +4,10 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Sum
 from django.urls import reverse
+from psycopg import Error as PostgresError
 
 from apps.audit import actions as audit
 from apps.core.errors import Conflict, IllegalTransition, Invalid, NotThere
@@ -81,7 +82,14 @@ def send_back(
         )
         for funding, part in parts
     ]
-    Refund.objects.bulk_create(refunds)
+    try:
+        Refund.objects.bulk_create(refunds)
+    except IntegrityError as error:
+        # The freeze came after the look at `frozen_at`: the database has the last word.
+        cause = error.__cause__
+        if isinstance(cause, PostgresError) and cause.diag.constraint_name == "refund_not_frozen":
+            raise Conflict(FROZEN) from error
+        raise
     OutboxCall.objects.bulk_create(_call(refund, now=now) for refund in refunds)
     for refund in refunds:
         _record(refund, "asked", by=by, now=now)

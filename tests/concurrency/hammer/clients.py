@@ -215,12 +215,18 @@ class Client:
             intent = self._one(list(rows.values_list("payment_intent_id", flat=True)))
         stand_in.double("disputes", payment_intent=intent, status="needs_response", withdraw=True)
 
-    def bank(self, _now: dt.datetime) -> None:
-        """The bank decides; whoever asks twice hears that it has."""
+    def bank(self, now: dt.datetime) -> None:
+        """The bank decides; whoever asks twice hears that it has.
+
+        Half of the time somebody looks at once. Left to events alone, which wait behind hundreds of
+        others, the money would be frozen as long as the machine is slow, and nothing else happen.
+        """
         with acting(self.world.system):
             rows = Dispute.objects.filter(state=DisputeState.OPEN)
             dispute = self._one(list(rows.values_list("stripe_id", flat=True)))
         stand_in.double(f"disputes/{dispute}/close", status=self.chance.choice(["won", "lost"]))
+        if self.chance.random() < 0.5:
+            payments.check_dispute(stripe_id=dispute, now=now)
 
     # ── Administrators ──────────────────────────────────────────────────────────────────────────
     def decide(self, now: dt.datetime) -> None:

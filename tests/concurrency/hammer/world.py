@@ -21,7 +21,7 @@ PEOPLE, PAYABLE_PEOPLE, REVIEWERS, ADMINISTRATORS = 24, 18, 3, 3
 ITEMS, OVERLAP, KNOWN = 160, 8, 24
 TIER = "everybody"
 # Minor units. The second project is so small that claims and reworks race for its last cents.
-CAPITAL, WALLET, BUDGETS = 5_000_00, 3_600_00, (2_400_00, 60_00)
+CAPITAL, WALLET, BUDGETS = 5_000_00, 10_800_00, (9_600_00, 60_00)
 SENTENCE = "Nobody reads this: the project exists to be worked on by many clients at once."
 
 
