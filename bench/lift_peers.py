@@ -5,7 +5,6 @@ Runs in the peers' own virtual environment and imports nothing of this project b
 
 import sys
 import warnings
-from functools import partial
 from importlib.metadata import version
 from itertools import combinations
 from math import comb
@@ -89,11 +88,11 @@ def main() -> None:
         values = dict(zip(names, found.tolist(), strict=True))
         return {"after": lambda: {"values": values, "models": len(sets)}}
 
-    def pydvl(make: type[ModelUtility]) -> dict[str, Any]:
+    def pydvl() -> dict[str, Any]:
         train = GroupedDataset(data["train"], data["label"], data["group"])
         test = Dataset(data["test"], data["right"])
         asked = _Fits()
-        utility = make(
+        utility = _Once(
             _model(),
             SupervisedScorer(asked.score, test, default=GUESS, range=(0.0, 1.0)),
             show_warnings=False,
@@ -122,8 +121,7 @@ def main() -> None:
     turns.serve(
         {
             "fits": fits,
-            "pydvl": partial(pydvl, _Once),
-            "pydvl as it is": partial(pydvl, ModelUtility),
+            "pydvl": pydvl,
             "versions": versions,
             "kernels": kernels,
         }
