@@ -8,7 +8,7 @@ FOLDER = turns.ROOT / "docs" / "ocr"
 WORK = turns.ROOT / ".var" / "ocr"
 TEST = 10_000
 
-SIZES = {500: 30, 1_000: 24, 2_000: 16, 4_000: 10, 8_000: 6}
+SIZES = {500: 40, 1_000: 24, 2_000: 13, 4_000: 7, 8_000: 4}
 """Pictures and epochs of the learning curve: more pictures are seen less often."""
 SEEDS = 3
 CURVE_TEST = 2_000
