@@ -91,6 +91,7 @@ def samples(count: int, seed: int) -> Found:
         samples=count,
         recipe=_short(ocr_plan.SIZES[count]),
         seed=seed,
+        validation=ocr_plan.CURVE_VALIDATION,
         test=ocr_plan.CURVE_TEST,
     )
 
@@ -103,6 +104,7 @@ def whole(seed: int) -> Found:
         samples=4_000,
         recipe=_short(ocr_plan.SIZES[4_000]),
         seed=seed,
+        validation=ocr_plan.CURVE_VALIDATION,
         test=ocr_plan.CURVE_TEST,
         whole_strings=True,
     )

@@ -12,6 +12,8 @@ SIZES = {500: 40, 1_000: 24, 2_000: 13, 4_000: 7, 8_000: 4}
 """Pictures and epochs of the learning curve: more pictures are seen less often."""
 SEEDS = 3
 CURVE_TEST = 2_000
+CURVE_VALIDATION = 250
+"""Pictures read after each epoch, of which the smaller runs have many."""
 
 CONTRIBUTORS = 20
 WRONGEST = 0.5
