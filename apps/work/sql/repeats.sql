@@ -71,7 +71,7 @@ BEGIN
       AND NOT EXISTS (SELECT 1 FROM projects_goldanswer g WHERE g.item_id = a.item_id)
       AND NOT EXISTS (SELECT 1 FROM work_assignment r
         WHERE r.item_id = a.item_id AND r.contributor_id = a_contributor AND r.kind = 'repeat')
-    ORDER BY hashtextextended(a.item_id::text, draw), a.item_id LIMIT 1;
+    ORDER BY hashtextextended(i.sort_key::text, draw), i.id LIMIT 1;
   IF taken IS NULL THEN RETURN; END IF;
   SELECT coalesce(sum(i.open_slots), 0) INTO slots FROM projects_item i
     WHERE i.project_id = a_project AND i.state = 'active' AND i.purpose = 'work';
