@@ -170,9 +170,20 @@ def test_each_item_once_more_whatever_became_of_it(desk, carol, rob):
         third.save(force_insert=True)
 
 
-@pytest.mark.parametrize("words", [{"repeat_percent": 0, "repeat_between": BETWEEN}, {}])
-def test_zero_and_criteria_without_the_number_have_none(project, acme, desk_of, carol, rob, words):
-    desk = desk_of(project(acme, gold=0, limits=ALL_NEW, **words))
+def test_who_gives_the_item_back_meanwhile_opens_its_slot_again(desk, carol, dave, rob):
+    row = second(desk, carol, rob)
+    with acting(STAFF):
+        Item.objects.filter(project=desk.project).exclude(id=row.item_id).update(open_slots=0)
+    desk.enrol(dave)
+    assert desk.slots()[row.item_id] == 2
+    other = desk.claim(dave)
+    assert other.item_id == row.item_id and desk.slots()[row.item_id] == 1
+    desk.give_back(dave, other)
+    assert desk.slots()[row.item_id] == 2
+
+
+def test_zero_is_none(make, carol, rob):
+    desk = make(repeat_percent=0)
     desk.enrol(carol)
     for _ in range(BETWEEN + 3):
         row = desk.hand_in(carol)
