@@ -15,6 +15,7 @@ KINDS: dict[str, str] = {
     "human": "gpu_jobs.lift.human_job.run",
     "lift": "gpu_jobs.lift.job.run",
     "quality": "gpu_jobs.quality.run",
+    "repeats": "gpu_jobs.agreement.job.run",
 }
 VERSIONS: dict[str, int] = {
     "curve": 1,
@@ -23,6 +24,7 @@ VERSIONS: dict[str, int] = {
     "human": 1,
     "lift": 1,
     "quality": 3,
+    "repeats": 1,
 }
 # What stored runs of an older version asked for is still computed, so that they can be repeated.
 OLDER: dict[str, frozenset[int]] = {"quality": frozenset({1, 2})}

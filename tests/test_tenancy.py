@@ -102,6 +102,7 @@ WALLS = {
     "scoring.ErrorRun": Wall(TENANT),
     "scoring.LiftChunk": Wall(TENANT),
     "scoring.LiftRun": Wall(TENANT),
+    "scoring.RepeatRun": Wall(TENANT),
     "scoring.ScoringRun": Wall(TENANT),
     "work.Assignment": Wall(BOTH),
     "work.EarningLine": Wall(BOTH),
@@ -114,6 +115,7 @@ WALLS = {
     "work.OnlineScore": Wall(BOTH),
     "work.OnlineState": Wall(TENANT),
     "work.OverlapPlan": Wall(TENANT),
+    "work.RepeatScore": Wall(BOTH),
     "work.Score": Wall(BOTH),
     "work.SeatCount": Wall(TENANT),
     "work.SecondaryUse": Wall(TENANT),
@@ -297,6 +299,7 @@ def test_a_contributor_reads_no_gold_no_draft_and_no_key(world, carol):
         "exports.Release",
         "exports.ReleaseKey",
         "scoring.ErrorRun",
+        "scoring.RepeatRun",
         "scoring.ScoringRun",
         "work.OverlapPlan",
     ]

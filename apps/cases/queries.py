@@ -27,7 +27,7 @@ from apps.core.tenancy import Actor, acting, system
 from apps.projects import queries as projects
 from apps.projects.models import Asset
 from apps.projects.queries import pictures
-from apps.projects.rules import BESIDE_THE_CLOCK, MEANINGS, Kind, max_remaining
+from apps.projects.rules import AS_WORK, BESIDE_THE_CLOCK, MEANINGS, max_remaining
 from apps.tasktypes import registry
 from apps.work.enums import AssignmentState
 from apps.work.models import Assignment, EarningLine, Enrolment, Score, Submission, Verdict
@@ -123,7 +123,8 @@ def measured(row: Assignment) -> dict[str, str]:
     Known answers only as a count over the project: which items have one must not be told.
     """
     of_person = {"project_id": row.project_id, "contributor_id": row.contributor_id}
-    answers = Submission.objects.filter(**of_person, kind=row.kind, undone_at=None)
+    kinds = AS_WORK if row.kind in AS_WORK else {row.kind}
+    answers = Submission.objects.filter(**of_person, kind__in=kinds, undone_at=None)
     last = answers.filter(assignment_id=row.id).order_by("-round").first()
     scores = last.scores if last else {}
     found = {SignalKind.ANSWER_TIME: f"{row.active_seconds} s of active time"}
@@ -177,7 +178,7 @@ def why_too_late(row: Assignment) -> str:
     """Why no bad-faith case can be opened about this work any more; empty while one can be."""
     if Case.objects.filter(assignment_id=row.id, kind=CaseKind.BAD_FAITH).exists():
         return "There was a case of bad faith about this work; there is no second."
-    if row.state != AssignmentState.SUBMITTED or row.kind != Kind.WORK:
+    if row.state != AssignmentState.SUBMITTED or row.kind not in AS_WORK:
         return f"Only a submitted answer can be called bad faith; this is {row.kind}, {row.state}."
     if row.accept_requested_at is not None:
         return "The buyer has accepted this work already; it is paid."
@@ -188,7 +189,7 @@ def in_review(actor: Actor, user_id: uuid.UUID) -> QuerySet[Assignment]:
     """A person's answers that wait for a verdict: what a bad-faith case can be about."""
     rows = Assignment.objects.visible_to(actor).filter(contributor_id=user_id)
     return (
-        rows.filter(state=AssignmentState.SUBMITTED, kind=Kind.WORK, accept_requested_at=None)
+        rows.filter(state=AssignmentState.SUBMITTED, kind__in=AS_WORK, accept_requested_at=None)
         .select_related("project", "item")
         .order_by("review_due_at", "id")
     )

@@ -141,6 +141,44 @@ class ErrorRun(Row):
         return f"errors of {self.run_id}"
 
 
+class RepeatRun(Row):
+    """How far people agree with themselves, over all items that somebody was given twice.
+
+    `input_sha256` names a Parquet of both answers to each. Beside the runs of quality, which never
+    read a second answer: nothing of it moves what scores and money rest on.
+    """
+
+    kind = "repeats"
+
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="repeat_runs")
+    input_sha256 = models.CharField(max_length=64, blank=True)
+    input_rows = models.PositiveIntegerField(default=0)
+    params = models.JSONField(default=dict)
+    seed = models.PositiveBigIntegerField(default=0)
+    version = models.PositiveSmallIntegerField(help_text="Of the kind")
+    code_version = models.CharField(max_length=64, help_text="SHA-256 of the modules of gpu_jobs")
+    environment = models.JSONField(default=dict, help_text="Libraries, processor, threads")
+    result = models.JSONField(null=True)
+    note = models.CharField(max_length=300, blank=True, help_text="Why there is no result")
+    finished_at = models.DateTimeField()
+
+    objects = OfOrganizationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-finished_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                name="repeat_run_result_or_note",
+                condition=Q(result__isnull=False, note="") | Q(result=None) & ~Q(note=""),
+            ),
+        ]
+        indexes = [models.Index(fields=["project", "-finished_at"], name="repeat_run_of_project")]
+
+    def __str__(self) -> str:
+        return f"repeats of {self.project_id}"
+
+
 class LiftRun(Row):
     """One run in chunks: of lift, a learning curve, or what is in the items.
 
@@ -253,4 +291,4 @@ class LiftChunk(Row):
         return f"{self.number} of {self.run_id}"
 
 
-type Run = ScoringRun | LiftRun | ErrorRun
+type Run = ScoringRun | LiftRun | ErrorRun | RepeatRun

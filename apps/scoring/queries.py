@@ -13,7 +13,15 @@ from apps.core import blobs
 from apps.core.tenancy import Actor
 from apps.scoring import rules
 from apps.scoring.enums import Measure, RunState
-from apps.scoring.models import CHUNKED_FILES, FILES, ErrorRun, LiftRun, Run, ScoringRun
+from apps.scoring.models import (
+    CHUNKED_FILES,
+    FILES,
+    ErrorRun,
+    LiftRun,
+    RepeatRun,
+    Run,
+    ScoringRun,
+)
 from gpu_jobs import runner
 from gpu_jobs.contracts import Spec
 
@@ -50,6 +58,11 @@ def latest_taken(project_id: uuid.UUID) -> ScoringRun | None:
 def latest_errors(project_id: uuid.UUID, actor: Actor) -> ErrorRun | None:
     """The newest analysis of errors; one without figures says why in its note."""
     return ErrorRun.objects.visible_to(actor).filter(project_id=project_id).first()
+
+
+def latest_repeats(project_id: uuid.UUID, actor: Actor) -> RepeatRun | None:
+    """The newest run over items that were given twice; one without figures says why in its note."""
+    return RepeatRun.objects.visible_to(actor).filter(project_id=project_id).first()
 
 
 def history(project_id: uuid.UUID, actor: Actor, *, most: int = 120) -> list[dict]:

@@ -1,6 +1,7 @@
 """Assignments, submissions, verdicts and the earning lines that follow from them."""
 
 import datetime as dt
+import secrets
 
 from django.conf import settings
 from django.db import models
@@ -15,7 +16,7 @@ from apps.organizations.models import OfOrganizationQuerySet, Organization
 from apps.projects.models import CriteriaVersion, Item, Project
 from apps.projects.rules import Facts, Kind, LineKind, Stage
 from apps.scoring.enums import Reason
-from apps.scoring.models import LiftRun, ScoringRun
+from apps.scoring.models import LiftRun, RepeatRun, ScoringRun
 from apps.work.enums import (
     AssignmentState,
     Decider,
@@ -38,6 +39,11 @@ DECIDED = [
     AssignmentState.FINAL,
 ]
 LINE_KINDS = [(kind.value, kind.value) for kind in LineKind]
+
+
+def drawn_seed() -> int:
+    """63 bits that nobody can guess."""
+    return secrets.randbits(63)
 
 
 class TwoSidedQuerySet(models.QuerySet):
@@ -99,6 +105,9 @@ class Enrolment(TwoSided):
     unreviewed_held = models.BigIntegerField(
         default=0, help_text="Reserved, unreviewed, or paid without an acceptance"
     )
+    # With them it is drawn which claims are repeats. Never shown: who knows both can foresee it.
+    claims = models.PositiveIntegerField(default=0, db_default=0, help_text="Claims so far")
+    repeat_seed = models.PositiveBigIntegerField(default=drawn_seed)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -170,14 +179,23 @@ class Assignment(TwoSided):
     extra_step = models.PositiveSmallIntegerField(default=0)
     unreviewed = models.BigIntegerField(default=0, help_text="Counted in the enrolment")
     is_topped_up = models.BooleanField(default=False)
+    is_disputed = models.BooleanField(
+        default=False, db_default=False, help_text="A case was about its pay: it never comes again"
+    )
 
     class Meta:
         constraints = [
             # Expired and given-back items may come again; everything else is once a person.
             models.UniqueConstraint(
                 fields=["item", "contributor", "attempt"],
-                condition=~Q(state__in=["given_back", "expired"]),
+                condition=~Q(state__in=["given_back", "expired"]) & ~Q(kind="repeat"),
                 name="assignment_once_per_item",
+            ),
+            # And once more as a repeat, whatever became of that.
+            models.UniqueConstraint(
+                fields=["item", "contributor"],
+                condition=Q(kind="repeat"),
+                name="assignment_repeated_once",
             ),
             models.UniqueConstraint(
                 fields=["contributor", "project"],
@@ -223,7 +241,11 @@ class Assignment(TwoSided):
             models.CheckConstraint(
                 name="assignment_bad_faith_after_a_case",
                 condition=Q(is_bad_faith=False)
-                | Q(state__in=["rejected", "final"], kind="work", review_stopped_at__isnull=False),
+                | Q(
+                    state__in=["rejected", "final"],
+                    kind__in=["work", "repeat"],
+                    review_stopped_at__isnull=False,
+                ),
             ),
             models.CheckConstraint(
                 name="assignment_accept_by_somebody",
@@ -268,6 +290,11 @@ class Assignment(TwoSided):
     def is_review_stopped(self, now: dt.datetime) -> bool:
         """Whether a bad-faith case has stopped the review window and it stands still at `now`."""
         return self.review_stopped_until is not None and now < self.review_stopped_until
+
+    @property
+    def told_kind(self) -> str:
+        """As its contributor reads it: which items come again is not told."""
+        return Kind.WORK if self.kind == Kind.REPEAT else self.kind
 
     @property
     def paid_seconds(self) -> int:
@@ -376,6 +403,11 @@ class Submission(TwoSided):
                 condition=Q(scores__gold=False),
             ),
             models.Index(fields=["project", "submitted_at"], name="submission_of_project"),
+            models.Index(
+                fields=["project", "undo_until"],
+                name="submission_repeats",
+                condition=Q(kind="repeat"),
+            ),
         ]
 
 
@@ -680,6 +712,35 @@ class OnlineScore(TwoSided):
         constraints = [
             models.UniqueConstraint(fields=["contributor", "project"], name="online_score_once"),
         ]
+
+
+class RepeatScore(TwoSided):
+    """How far a contributor agrees with themselves, from items that they were given twice.
+
+    Shares of 1; the interval is Wilson's of 95%. The last run alone: written anew by each.
+    """
+
+    run = models.ForeignKey(RepeatRun, on_delete=models.PROTECT, related_name="+")
+    items = models.PositiveIntegerField(help_text="Answered twice")
+    agreement = models.FloatField()
+    low = models.FloatField()
+    high = models.FloatField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["contributor", "project"], name="repeat_score_once"),
+            models.CheckConstraint(
+                name="repeat_score_shares",
+                condition=Q(
+                    items__gt=0, low__gte=0, high__lte=1,
+                    agreement__gte=F("low"), agreement__lte=F("high"),
+                ),
+            ),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.agreement:.3f} over {self.items}"
 
 
 class LiftRound(Row):

@@ -149,6 +149,20 @@ def analyse_all() -> int:
     return len(due)
 
 
+@tenant_task("work.measure_repeats")
+def measure_repeats(*, id: uuid.UUID, by: Actor, now: dt.datetime) -> None:  # noqa: A002
+    work.measure_repeats(project_id=id, by=by, now=now)
+
+
+@shared_task(name="work.measure_all")
+def measure_all() -> int:
+    """How far people agree with themselves, where a repeat is new, on the workers that compute."""
+    due = pairs("work_repeats_due", clock.now())
+    for project_id, org_id in due:
+        enqueue("work.measure_repeats", id=project_id, org_id=org_id)
+    return len(due)
+
+
 @tenant_task("work.count_online_of")
 def count_online_of(*, id: uuid.UUID, by: Actor, now: dt.datetime) -> int:  # noqa: A002
     return work.count_online(project_id=id, by=by, now=now)

@@ -137,6 +137,8 @@ BODY: dict = {
     "label_error_percent": 5,
     "gold_percent": 10,
     "gold_percent_min": 10,
+    "repeat_percent": 0,
+    "repeat_between": 20,
     "consent": {
         "purpose": "Evaluation of text classifiers.",
         "licence": "CC BY 4.0",

@@ -55,6 +55,7 @@ MORE: dict[str, dict] = {
     "scoring.AlphaCheck": {"alpha": 0.8, "package": 0.8, "answers": 2},
     "scoring.ErrorRun": {"result": {"wrong": {}}, "note": ""},
     "scoring.LiftRun": {"result": None},
+    "scoring.RepeatRun": {"result": {"agreement": {}}, "note": ""},
     "work.LiftScore": {
         "reason": "close",
         "value": 0.01,
@@ -80,6 +81,7 @@ MORE: dict[str, dict] = {
         **dict.fromkeys(("gold_mean", "gold_low", "gold_high", "gold_lower"), 0.5),
     },
     "work.OnlineScore": {"before": 0.5, "now": 0.5},
+    "work.RepeatScore": {"items": 2, "agreement": 0.5, "low": 0.4, "high": 0.6},
     "work.Assignment": {"held_pay": 40, "review_due_at": None},
     "work.Submission": {"answer": {"choice": "yes"}, "answer_key": "yes"},
     "work.Verdict": {"outcome": "accepted", "decider": "silence", "decided_by": None},

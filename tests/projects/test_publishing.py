@@ -137,6 +137,8 @@ BLOCKED = [
     ({"items": {"overlap": 3, "overlap_max": 2}}, "The most answers an item gets"),
     ({"items": {"overlap": 1, "overlap_max": 3}}, "Whether people agree is seen"),
     ({"items": {"gold_percent": 50}}, "Gold is 5 to 15 percent"),
+    ({"items": {"repeat_percent": 6}}, "Repeats are at most 5 percent"),
+    ({"items": {"repeat_percent": -1}}, "Repeats are at most 5 percent"),
     ({"items": {"gold_percent": 10, "gold_percent_min": 12}}, "The share of gold for proven"),
     ({"items": {"gold_percent": 10, "gold_percent_min": 2}}, "The share of gold for proven"),
     ({"budget": {"amount": 0}}, "Set the budget."),

@@ -117,6 +117,7 @@ class Market(RuleBasedStateMachine):
     """
 
     make: object  # set by the test: a fresh desk and the people
+    budget = 2_500
 
     def __init__(self) -> None:
         super().__init__()
@@ -519,10 +520,6 @@ class Market(RuleBasedStateMachine):
 
     # ── What must hold after every step ─────────────────────────────────────────────────────────
 
-    @property
-    def budget(self) -> int:
-        return 2_500
-
     def held(self):
         with acting(STAFF):
             return ledger.find_account(
@@ -760,6 +757,106 @@ class Accusing(Market):
 figures = st.tuples(st.integers(-40, 60), st.integers(1, 50))
 
 
+class Repeating(Market):
+    """Most claims are to be repeats, one own answer after the first at the earliest.
+
+    Its budget covers them beside every open slot.
+    """
+
+    budget = 6_000
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: dict = {}
+        self.repeated: set = set()
+
+    def is_repeat(self, row) -> bool:
+        return row.kind == Kind.REPEAT
+
+    def claim_for(self, person) -> None:
+        before, slots = len(self.rows), self.desk.slots()
+        super().claim_for(person)
+        if len(self.rows) == before:
+            return
+        row = list(self.rows)[-1]
+        taken = {item for item, left in self.desk.slots().items() if left != slots[item]}
+        if self.is_repeat(row):
+            first = self.first_of(row)
+            assert self.rows[first].state == "accepted" and self.rows[first].rounds == 1
+            assert (row.item_id, person.id) not in self.repeated
+            self.repeated.add((row.item_id, person.id))
+            assert not taken
+        else:
+            assert taken == {row.item_id}
+
+    def first_of(self, row):
+        return next(
+            other
+            for other in self.rows
+            if other.kind == Kind.WORK
+            and (other.item_id, other.contributor_id) == (row.item_id, row.contributor_id)
+            and self.rows[other].state not in {"given_back", "expired"}
+        )
+
+    def submit_of(self, row, model: Model, choice: str) -> None:
+        super().submit_of(row, model, choice)
+        self.answers[row, model.rounds] = choice
+
+    def decide_on(self, row, model: Model, step: str) -> None:
+        if self.is_repeat(row) and self.desk.now < model.undo_until:
+            self.desk.at(model.undo_until)
+            self.sweep()
+        if not self.is_repeat(row) or model.state != "submitted":
+            if model.state == "submitted":
+                super().decide_on(row, model, step)
+            return
+        if step == "accept":
+            # Nothing is to be scored, so it books at once.
+            self.desk.accept(self.rob, row)
+            model.state, model.due, model.counts = "accepted", None, True
+            model.ended = self.desk.now
+            self.earn(model, Outcome.ACCEPTED)
+        elif self.answers[row, model.rounds] == self.answers[self.first_of(row), 1]:
+            with pytest.raises(Conflict, match=r"can only be accepted|can be asked"):
+                getattr(self.desk, step)(self.rob, row)
+        else:
+            super().decide_on(row, model, step)
+
+    @precondition(lambda self: not self.is_closing)
+    @rule(
+        data=st.data(), choice=st.sampled_from(["yes", "no"]),
+        step=st.sampled_from(["accept", "accept", "reject"]),
+    )  # fmt: skip
+    def answers_until_one_comes_again(self, data, choice, step) -> None:
+        person = data.draw(st.sampled_from(self.workers))
+        for _ in range(3):
+            before = len(self.rows)
+            self.claim_for(person)
+            if len(self.rows) == before:
+                return
+            row, model = list(self.rows.items())[-1]
+            is_repeat = self.is_repeat(row)
+            self.submit_of(row, model, choice if is_repeat else "yes")
+            self.decide_on(row, model, step if is_repeat else "accept")
+            self.desk.later(hours=2)
+            self.sweep()
+            if is_repeat:
+                return
+
+    @invariant()
+    def no_slot_knows_of_repeats(self) -> None:
+        held: Counter = Counter()
+        refused = set()
+        for row, model in self.rows.items():
+            if not self.is_repeat(row) and model.kind == Kind.WORK:
+                held[row.item_id] += model.stage in {Stage.OPEN, Stage.ACCEPTED}
+                if model.state in {"rejected", "final", "overturned"}:
+                    # Whether its slot opened again was the money's to say.
+                    refused.add(row.item_id)
+        for item, left in self.desk.slots().items():
+            assert left == 3 - held[item] or item in refused
+
+
 class MarketWithLift(Market):
     """The same with a lift pool: it lies apart until the close, is shared once, and the rest goes
     back. `figures` are thousandths: a value, and half of its interval.
@@ -847,6 +944,7 @@ EVERYWHERE = {
         "accepted", "overturned", "final", "expired", "given_back", "closed", "bonus", "top_up",
         "wound_down", "case_time", "premium",
     },
+    Repeating: {"accepted", "closed", "repeated", "repeats paid", "repeats refused"},
     MarketWithSeats: {"accepted", "given_back", "closed", "learned"},
     MarketWithLift: {"accepted", "closed", "lift", "no_lift"},
     Accusing: {
@@ -858,7 +956,7 @@ EVERYWHERE = {
 
 @pytest.mark.parametrize(
     ("market", "examples"),
-    [(Market, 30), (MarketWithSeats, 12), (MarketWithLift, 12), (Accusing, 30)],
+    [(Market, 30), (Repeating, 30), (MarketWithSeats, 12), (MarketWithLift, 12), (Accusing, 30)],
 )
 @pytest.mark.django_db
 def test_the_money_is_right_after_any_steps(
@@ -871,13 +969,20 @@ def test_the_money_is_right_after_any_steps(
 
     with_pool = {"gold": 2, "gold_percent": 0, "lift": {**LIFT, "compute": 0}}
 
+    with_repeats = {"repeat_percent": 60, "repeat_between": 1, "gold": 0}
+
     def make():
         desk = Desk(
             project(
-                acme, budget=2_500, how_many=8, qualification=2, tiers=TIERS,
+                acme, budget=market.budget, how_many=8, qualification=2,
+                tiers=TIERS,
                 title=f"Any steps {next(number)}",
                 # Known answers to measure models by; without them there is no lift.
-                **(with_pool if market is MarketWithLift else {"gold": 0}),
+                **(
+                    with_pool if market is MarketWithLift
+                    else with_repeats if market is Repeating
+                    else {"gold": 0}
+                ),
                 limits={"newcomer_share_percent": 100},
                 engine="pay/2",
                 pay={
@@ -887,8 +992,12 @@ def test_the_money_is_right_after_any_steps(
             ),
             now, clock_at,
         )  # fmt: skip
-        for person in (carol, dave):
+        for seed, person in enumerate((carol, dave)):
             desk.enrol(person)
+            with acting(STAFF):
+                # The same example draws the same repeats.
+                mine = Enrolment.objects.filter(project=desk.project, contributor=person)
+                mine.update(repeat_seed=seed)
         return desk, (carol, dave, erin), rob, alice, (ada, adam, eve)
 
     # The breaker has its own tests; here as many may be rejected as come.
@@ -907,6 +1016,12 @@ def test_the_money_is_right_after_any_steps(
             wound_down=any(machine.wound_down.values()),
             case_time=any(model.beside for model in machine.rows.values()),
             premium=any(m.triggers for m in machine.rows.values() if m.state == "accepted"),
+        )
+        again = [m for row, m in machine.rows.items() if row.kind == Kind.REPEAT]
+        seen["repeated"] += len(again)
+        seen["repeats paid"] += sum(m.state == "accepted" for m in again)
+        seen["repeats refused"] += sum(
+            m.state in {"rejected", "final", "overturned"} for m in again
         )
         bonuses = getattr(machine, "bonuses", {}).values()
         seen.update(lift=any(net for net, _ in bonuses), no_lift=not any(n for n, _ in bonuses))

@@ -61,6 +61,8 @@ def dispute(*, line_id: uuid.UUID, reason: str, amount: int, by: Actor, now: dt.
             by=by,
             now=now,
         )
+        if line.assignment_id:
+            work.keep_from_repeats(assignment_id=line.assignment_id)
         deadline = "Decided in time, else for the contributor."
         sides = [*records.buyers_of(case), case.contributor_id]
         title = "A payment is disputed"

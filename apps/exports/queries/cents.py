@@ -401,7 +401,7 @@ def _work(found: TransferRow, assignment: Assignment, side: str) -> list[Step]:
             facts=[Fact("Answer", str(submission.id)[:8], _answer(assignment, submission, side))],
         )
     )
-    if submission.scored_at and submission.scored_at <= found.at:
+    if submission.scores and submission.scored_at and submission.scored_at <= found.at:
         steps.append(_scores(submission, side))
     steps += [
         _verdict(verdict, assignment, evidence)

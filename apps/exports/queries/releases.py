@@ -16,7 +16,7 @@ from apps.exports import rules
 from apps.exports.models import Release
 from apps.projects.enums import Layer
 from apps.projects.models import AnnotatorAnswer, CriteriaVersion, Item, ItemImport, Project
-from apps.projects.rules import Kind, LineKind, Terms
+from apps.projects.rules import AS_WORK, LineKind, Terms
 from apps.tasktypes import registry
 from apps.work.enums import PAID_AS_ACCEPTED, AssignmentState, VerdictOutcome
 from apps.work.models import Assignment, EarningLine, Enrolment, Settlement, Submission, Verdict
@@ -143,7 +143,7 @@ def wage_lines(project: Project, key: bytes) -> Iterator[dict]:
 
 def _premiums(row: Assignment, body: Mapping) -> list[str]:
     """The triggers of the premiums that accepted work was paid."""
-    if row.kind != Kind.WORK:
+    if row.kind not in AS_WORK:
         return []
     return [premium.trigger for premium in Terms.of(body).premiums_of(frozenset(row.triggers))]
 

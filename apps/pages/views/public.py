@@ -15,7 +15,7 @@ from apps.core.regions import COUNTRIES
 from apps.pages.forms import CURRENCY, ExampleForm
 from apps.pages.views.site import numbers
 from apps.projects.queries.criteria import terms_for
-from apps.projects.rules import FEE_BEARING, LineKind
+from apps.projects.rules import FEE_BEARING, REPEAT_PERCENT_MAX, LineKind
 
 
 @require_safe
@@ -34,6 +34,7 @@ def rules(request: HttpRequest) -> HttpResponse:
     minima = found["region_floors"]
     context = {
         "numbers": found,
+        "repeat_percent_max": REPEAT_PERCENT_MAX,
         "signals": SignalKind.labels,
         "regions": [
             (COUNTRIES[code], minima[code]) for code in sorted(minima, key=COUNTRIES.__getitem__)

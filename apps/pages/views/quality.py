@@ -23,7 +23,7 @@ from apps.pages.views.buyer import band
 from apps.projects import permissions
 from apps.projects.enums import ProjectState
 from apps.projects.models import Project
-from apps.projects.rules import overlap_of
+from apps.projects.rules import overlap_of, repeats_of
 from apps.projects.views.gates import seen
 from apps.scoring import queries as scoring
 from apps.scoring.rules import Z_95, Share, share_of
@@ -135,6 +135,7 @@ def project_quality(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse
             "method": labelling.method_of(_of(figures, "labels")),
             "agrees_against_gold": bool(_of(figures, "labels").get("agrees_against_gold")),
             "intra": _intra(_of(figures, "intra", "agreement")),
+            **_oneself(project, request),
             "signals": watched.signals_of(_of(figures, "anomalies")),
             "flagged": watched.flagged(project, run),
             "machines": watched.machines_of(figures, names),
@@ -185,6 +186,18 @@ def _intra(found: Mapping) -> Interval | None:
     if found.get("agreement") is None:
         return None
     return Interval(found["agreement"], found["low"], found["high"], found["units"])
+
+
+def _oneself(project: Project, request: HttpRequest) -> dict:
+    """Agreement of people with themselves, from repeats; `oneself` None before the first one."""
+    found = scoring.latest_repeats(project.id, request.actor)
+    figures = _of((found.result or {}) if found else {}, "agreement")
+    return {
+        "repeats": repeats_of(project.criteria_in_force.body),
+        "repeat_run": found,
+        "oneself": _intra(figures),
+        "oneself_people": figures.get("workers", 0),
+    }
 
 
 def _complete(found: Mapping | None) -> dict[str, Share]:

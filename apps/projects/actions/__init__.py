@@ -9,7 +9,7 @@ the wizard may save several. Amounts are minor units of the organization's curre
     rubric      lines [{key, title, weight, anchors {"1", "3", "5"}}]
     tiers       tiers [{key, title, regions, languages, credentials,
                 qualification: null | {items, pass_percent, seats}}]
-    items       overlap, gold_percent
+    items       overlap, gold_percent, repeat_percent
     consent     purpose, licence, term, secondary_use, price_per_use, withdrawal
     disclosure  trains, owners, content_warnings
     decision    the ten answers of `queries.DECISION_QUESTIONS`

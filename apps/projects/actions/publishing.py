@@ -166,7 +166,8 @@ def _offer_body(project: Project, body: Mapping, criteria: CriteriaVersion) -> d
         "title", "currency", "unit", "layer", "band", "rubric", "gates", "pay", "windows",
         "limits", "tiers",
         "overlap", "overlap_max", "label_error_percent",
-        "gold_percent", "gold_percent_min", "consent", "disclosure",
+        "gold_percent", "gold_percent_min", "repeat_percent", "repeat_between",
+        "consent", "disclosure",
     )  # fmt: skip
     return {
         **{key: body[key] for key in public if key in body},

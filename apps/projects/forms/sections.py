@@ -14,7 +14,7 @@ from apps.projects.enums import Layer, Visibility
 from apps.projects.forms.fields import MoneyField, WordsField, area
 from apps.projects.queries import DECISION_QUESTIONS
 from apps.projects.queries.lifts import METRICS, POOL_PERCENT_MAX, SECONDS_MAX
-from apps.projects.rules import ALWAYS, TRIGGERS, Trigger, of_layer
+from apps.projects.rules import ALWAYS, REPEAT_PERCENT_MAX, TRIGGERS, Trigger, of_layer
 from apps.tasktypes import registry
 
 LEVELS = [(str(n), str(n)) for n in range(1, 6)]
@@ -293,6 +293,15 @@ class ItemsForm(DraftForm):
         max_value=15,
         help_text="So much is left when the answers say on which side of the bar somebody stands. "
         "Empty: 5. The same as above: one share for everybody.",
+    )
+    repeat_percent = forms.IntegerField(
+        label="Repeats in percent of what somebody takes",
+        required=False,
+        min_value=0,
+        max_value=REPEAT_PERCENT_MAX,
+        help_text="Items that the same person has answered before, given once more to learn how "
+        "far people agree with themselves: 0 to 5, and 2 are enough for most. Each is paid like "
+        "any item, from the same budget, and is no further answer to its item. Empty: none.",
     )
 
 

@@ -201,7 +201,11 @@ class ItemsStep(Step):
 
     def build(self) -> None:
         usual = {"overlap": 3, "gold_percent": 15, "gold_percent_min": 5}
-        self.form("items", s.ItemsForm, {**usual, **self.section("items")})
+        said = self.section("items")
+        if not said:
+            # Proposed to a new project alone: in an older one an empty field stays empty.
+            usual["repeat_percent"] = settings.WAGEFILE["repeat_percent"]
+        self.form("items", s.ItemsForm, {**usual, **said})
 
     def sections(self) -> dict[str, dict]:
         return {"items": {**self.section("items"), **self.read("items")}}

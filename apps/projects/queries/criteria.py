@@ -151,6 +151,9 @@ def draft_body(project: Project) -> dict:
             _section(draft, "items").get("gold_percent"), _numbers()["gold_percent"]
         ),
         "gold_percent_min": gold_percent_min(_section(draft, "items")),
+        # Never by default: whoever says nothing of repeats pays for none.
+        "repeat_percent": whole(_section(draft, "items").get("repeat_percent")),
+        "repeat_between": _numbers()["repeat_between"],
         "consent": _consent(_section(draft, "consent")),
         "disclosure": _disclosure(_section(draft, "disclosure"), project),
         "decision": {

@@ -260,6 +260,11 @@ def _of_promises(body: Mapping) -> Iterator[str]:
             "The share of gold for proven people is from 5 percent to the share for those who are "
             "not proven yet."
         )
+    if not 0 <= body["repeat_percent"] <= rules.REPEAT_PERCENT_MAX:
+        yield (
+            f"Repeats are at most {rules.REPEAT_PERCENT_MAX} percent of what somebody takes, or "
+            "none: each is paid, and none adds to the data."
+        )
     consent, disclosure = body["consent"], body["disclosure"]
     for key in ("purpose", "licence", "term", "secondary_use", "withdrawal"):
         if not consent[key]:

@@ -32,6 +32,13 @@ from apps.projects.rules.lifts import (
     price_ahead,
 )
 from apps.projects.rules.lines import Outcome, case_time, earn, royalty, wind_down
+from apps.projects.rules.repeats import (
+    REPEAT_PERCENT_MAX,
+    Draw,
+    Repeats,
+    draw_repeat,
+    repeats_of,
+)
 from apps.projects.rules.replays import (
     Amount,
     Answered,
@@ -44,10 +51,17 @@ from apps.projects.rules.replays import (
     pay_of,
     replay,
 )
-from apps.projects.rules.reserves import full_pay, guaranteed_pay, max_cost, max_remaining
+from apps.projects.rules.reserves import (
+    full_pay,
+    guaranteed_pay,
+    max_cost,
+    max_remaining,
+    price_max,
+)
 from apps.projects.rules.settlements import Account, settle
 from apps.projects.rules.signals import MEANINGS, SIGNALS, kept_under
 from apps.projects.rules.terms import (
+    AS_WORK,
     BESIDE_THE_CLOCK,
     ENGINES,
     FEE_BEARING,
@@ -65,17 +79,20 @@ from apps.projects.rules.triggers import ALWAYS, TRIGGERS, Source, Trigger, hold
 
 __all__ = [
     "ALWAYS",
+    "AS_WORK",
     "BESIDE_THE_CLOCK",
     "EFFORTS",
     "ENGINES",
     "FEE_BEARING",
     "MEANINGS",
+    "REPEAT_PERCENT_MAX",
     "SIGNALS",
     "TRIGGERS",
     "Account",
     "Amount",
     "Answered",
     "Change",
+    "Draw",
     "Effort",
     "Exposure",
     "Facts",
@@ -90,6 +107,7 @@ __all__ = [
     "Outcome",
     "Overlap",
     "Premium",
+    "Repeats",
     "Replay",
     "Ruled",
     "Source",
@@ -101,6 +119,7 @@ __all__ = [
     "case_time",
     "compute_cost",
     "compute_reserve",
+    "draw_repeat",
     "earn",
     "exposure",
     "full_pay",
@@ -121,6 +140,8 @@ __all__ = [
     "pool_of",
     "pool_shares",
     "price_ahead",
+    "price_max",
+    "repeats_of",
     "replay",
     "royalty",
     "seat_cost",

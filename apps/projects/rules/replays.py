@@ -18,7 +18,16 @@ from decimal import Decimal
 
 from apps.projects.rules.lines import Outcome, earn
 from apps.projects.rules.settlements import Account, settle
-from apps.projects.rules.terms import BESIDE_THE_CLOCK, Facts, Kind, Line, LineKind, Stage, Terms
+from apps.projects.rules.terms import (
+    AS_WORK,
+    BESIDE_THE_CLOCK,
+    Facts,
+    Kind,
+    Line,
+    LineKind,
+    Stage,
+    Terms,
+)
 from apps.projects.rules.triggers import holding
 
 
@@ -166,7 +175,7 @@ def pay_of(version: Version, answer: Answered) -> list[Line]:
     """The earning lines of one answer under a version; triggers are decided anew."""
     terms = version.terms
     triggers: frozenset[str] = frozenset()
-    if answer.kind == Kind.WORK and terms.premiums:
+    if answer.kind in AS_WORK and terms.premiums:
         triggers = holding(
             terms.premiums,
             body=version.body,
@@ -236,7 +245,7 @@ def _of_person(version: Version, answers: Sequence[Answered], gold: GoldScore | 
     terms = version.terms
     lines = [line for answer in answers for line in pay_of(version, answer)]
     accepted = sum(
-        answer.kind == Kind.WORK and answer.outcome in {Outcome.ACCEPTED, Outcome.OVERTURNED}
+        answer.kind in AS_WORK and answer.outcome in {Outcome.ACCEPTED, Outcome.OVERTURNED}
         for answer in answers
     )
     account = Account(

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from apps.projects.rules.terms import Facts, Hold, Kind, Stage, Terms
+from apps.projects.rules.terms import AS_WORK, Facts, Hold, Kind, Stage, Terms
 
 
 def full_pay(terms: Terms, facts: Facts) -> int:
@@ -40,7 +40,7 @@ def acceptance_fee(terms: Terms, facts: Facts) -> int:
 
 
 def _bonus_hold(terms: Terms, facts: Facts) -> int:
-    return terms.bonus_max if facts.kind == Kind.WORK and facts.can_bonus else 0
+    return terms.bonus_max if facts.kind in AS_WORK and facts.can_bonus else 0
 
 
 def _top_up_hold(terms: Terms, facts: Facts, guaranteed: int) -> int:
@@ -88,3 +88,11 @@ def max_cost(terms: Terms, *, kind: Kind, triggers: frozenset[str], cap_seconds:
     return max_remaining(
         terms, Facts(kind=kind, stage=Stage.OPEN, cap_seconds=cap_seconds, triggers=triggers)
     )
+
+
+def price_max(terms: Terms) -> int:
+    """The most that one accepted answer costs the buyer, gross: every premium and the bonus, and no
+    time beyond what its pay covers.
+    """
+    every = frozenset(premium.trigger for premium in terms.premiums)
+    return max_cost(terms, kind=Kind.WORK, triggers=every, cap_seconds=0).total

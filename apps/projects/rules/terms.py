@@ -14,13 +14,22 @@ ENGINES = frozenset({FIRST, SECOND})
 
 
 class Kind(StrEnum):
-    """Kinds of assignment: one claim, one clock, one pay path."""
+    """Kinds of assignment: one claim, one clock, one pay path.
+
+    A repeat is an item of the contributor's own earlier work, given once more (`repeats.py`): paid,
+    reviewed and appealed as work, and without effect on anything that is made of the answers.
+    """
 
     WORK = "work"
+    REPEAT = "repeat"
     QUALIFICATION = "qualification"
     TRAINING = "training"
     REVIEW = "review"
     PANEL = "panel"
+
+
+# What is paid, reviewed and appealed as ordinary work; its author is not told which of them it is.
+AS_WORK = frozenset({Kind.WORK, Kind.REPEAT})
 
 
 class LineKind(StrEnum):
@@ -150,13 +159,13 @@ class Terms:
         return tuple(p for p in self.premiums if p.trigger == "always" or p.trigger in triggers)
 
     def flat_pay(self, kind: Kind) -> int | None:
-        """What an assignment of this kind pays whatever its result; None for ordinary work.
+        """What an assignment of this kind pays whatever its result; None for work.
 
         The first engine knew one such kind.
         """
         if kind == Kind.QUALIFICATION:
             return self.qualification_pay
-        if self.engine == FIRST or kind == Kind.WORK:
+        if self.engine == FIRST or kind in AS_WORK:
             return None
         return {
             Kind.TRAINING: self.training_pay,

@@ -3,6 +3,7 @@
 from apps.scoring.actions.errors import analyse
 from apps.scoring.actions.lift import budget_of, cancel_lift, request_lift, run_lift
 from apps.scoring.actions.quality import ATTEMPTS, STALE, check_alpha, claim, request, run
+from apps.scoring.actions.repeats import measure
 
 __all__ = [
     "ATTEMPTS",
@@ -12,6 +13,7 @@ __all__ = [
     "cancel_lift",
     "check_alpha",
     "claim",
+    "measure",
     "request",
     "request_lift",
     "run",

@@ -37,6 +37,7 @@ from apps.work.actions.more import ask_more
 from apps.work.actions.online import count_online
 from apps.work.actions.overlap import plan_overlap
 from apps.work.actions.reminders import due_reminders, next_reminder, remind
+from apps.work.actions.repeats import keep_from_repeats, measure_repeats
 from apps.work.actions.royalties import Uses, record_use, uses
 from apps.work.actions.scores import request_scores, take_scores
 from apps.work.actions.seats import add as add_seats
@@ -93,7 +94,9 @@ __all__ = [
     "hold_until",
     "invite_by_lift",
     "is_repeated",
+    "keep_from_repeats",
     "lapse",
+    "measure_repeats",
     "next_reminder",
     "overturn",
     "owed_at_close",

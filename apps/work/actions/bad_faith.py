@@ -15,7 +15,7 @@ from apps.core.errors import Conflict, NotAllowed
 from apps.core.tenancy import Actor
 from apps.notices.enums import Kind as Notices
 from apps.projects.models import Project
-from apps.projects.rules import Kind
+from apps.projects.rules import AS_WORK
 from apps.work.actions import decide, money, told, verdicts, windows
 from apps.work.enums import AssignmentState
 from apps.work.errors import TooLate
@@ -107,7 +107,7 @@ def _submitted(assignment_id: uuid.UUID, now: dt.datetime) -> Assignment:
     """The locked assignment, what is overdue settled; it still waits for a verdict."""
     row = verdicts.locked(assignment_id)
     windows.settle_overdue([row], now=now)
-    if row.kind != Kind.WORK:
+    if row.kind not in AS_WORK:
         raise Conflict("A qualification is paid whatever its result; bad faith changes nothing.")
     if row.state == S.ACCEPTED:
         raise TooLate("This work is already accepted and paid; that cannot be taken back.")

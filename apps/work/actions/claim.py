@@ -14,10 +14,11 @@ from apps.core.errors import Conflict, Invalid, NotThere
 from apps.core.tenancy import Actor
 from apps.ledger import actions as ledger
 from apps.ledger.errors import InsufficientFunds
+from apps.projects import queries as projects
 from apps.projects import rules
 from apps.projects.enums import ProjectState, Visibility
 from apps.projects.models import Item, Project
-from apps.projects.rules import Kind
+from apps.projects.rules import AS_WORK, Kind
 from apps.work.actions import seats, windows
 from apps.work.actions.money import body_of, facts_of, rewrite, terms_of, triggers_at_claim
 from apps.work.enums import AssignmentState, EnrolmentState
@@ -147,6 +148,8 @@ class Scene(NamedTuple):
     is_deactivated: bool
     has_seats: bool
     gold_unsure: float | None
+    claims: int
+    repeat_seed: int
 
 
 def claim(
@@ -165,11 +168,14 @@ def claim(
                 return already
             scene = _scene(project_id, by)
         _check_may_claim(scene, item)
-        if scene.enrolment_state != EnrolmentState.QUALIFYING:
-            kind, (taken, cursor) = Kind.WORK, _take_work(project_id, scene, item, by)
-        else:
+        if scene.enrolment_state == EnrolmentState.QUALIFYING:
             kind, taken = Kind.QUALIFICATION, _take_qualification(project_id, scene, by)
             cursor = scene.cursor
+        else:
+            kind, cursor = Kind.REPEAT, scene.cursor
+            taken = _take_repeat(project_id, scene, by) if item is None else None
+            if taken is None:
+                kind, (taken, cursor) = Kind.WORK, _take_work(project_id, scene, item, by)
         if taken is None:
             raise NothingToDo("There is no item for you now; more may come when others give back.")
         return _assign(project_id, scene, taken, kind, cursor, by=by, now=now)
@@ -231,6 +237,27 @@ def _take_work(
     return None, scene.cursor
 
 
+def _take_repeat(project_id: uuid.UUID, scene: Scene, by: Actor) -> Item | None:
+    """The item of an own accepted answer, if this claim is drawn for one and the free funds cover
+    it beside all open slots. Neither a slot nor the walk moves.
+    """
+    body = body_of(scene.criteria_id)
+    repeats = rules.repeats_of(body)
+    drawn = rules.draw_repeat(repeats, seed=scene.repeat_seed, claim=scene.claims)
+    if not drawn.is_repeat:
+        return None
+    terms = terms_of(scene.criteria_id)
+    most = projects.reserve_of(body, Kind.REPEAT)
+    return rows.given(
+        Item,
+        "work_take_repeat(%s, %s, %s, %s, %s, %s, %s)",
+        [
+            project_id, by.user_id, scene.criteria_id, repeats.between, drawn.order,
+            most, rules.price_max(terms),
+        ],
+    )  # fmt: skip
+
+
 def _take_qualification(project_id: uuid.UUID, scene: Scene, by: Actor) -> Item | None:
     return rows.given(
         Item,
@@ -241,7 +268,7 @@ def _take_qualification(project_id: uuid.UUID, scene: Scene, by: Actor) -> Item 
 
 _MOVE_ON = (
     "UPDATE work_enrolment SET unreviewed_held = unreviewed_held + %s, instruction_seconds = %s, "
-    "cursor = %s WHERE id = %s"
+    "cursor = %s, claims = claims + 1 WHERE id = %s"
 )
 
 # Accounts that nobody knows yet hold at most a share of the budget, together with this claim.
@@ -279,9 +306,9 @@ def _assign(
     )
     assignment.triggers = triggers_at_claim(assignment)
     hold = rules.max_remaining(terms, facts_of(assignment, rules.Stage.OPEN))
-    bonus = terms.bonus_max if kind == Kind.WORK else 0
+    bonus = terms.bonus_max if kind in AS_WORK else 0
     entries = rewrite(assignment, hold, currency=terms.currency, bonus=bonus, now=now)
-    assignment.unreviewed = hold.total if kind == Kind.WORK else 0
+    assignment.unreviewed = hold.total if kind in AS_WORK else 0
     onward = [
         assignment.unreviewed,
         scene.instruction_seconds or terms.instruction_seconds_max or 1,
@@ -304,9 +331,7 @@ def _assign(
     # Qualifications are bounded by their seats (invariant 16). Late, as others wait meanwhile.
     newcomers = rows.Statement(_NEWCOMERS, [project_id, terms.gold_minimum, share])
     try:
-        booked = ledger.post(
-            entries, only_if=newcomers if is_bounded and kind == Kind.WORK else None
-        )
+        booked = ledger.post(entries, only_if=newcomers if is_bounded and kind in AS_WORK else None)
     except InsufficientFunds as error:
         raise NothingToDo(seats.SHORT[assignment.funded_from]) from error
     if not booked:

@@ -18,7 +18,7 @@ from apps.ledger.errors import InsufficientFunds
 from apps.projects import actions as projects
 from apps.projects import rules
 from apps.projects.models import Item, Project
-from apps.projects.rules import Kind, Line
+from apps.projects.rules import AS_WORK, Line
 from apps.work.actions import money, told
 from apps.work.enums import PAID_AS_ACCEPTED, AssignmentState
 from apps.work.models import Assignment, EarningLine
@@ -47,7 +47,7 @@ def owed_at_close(project: Project, *, now: dt.datetime) -> list[Owed]:
     counted = Assignment.objects.filter(
         Q(state__in=PAID_AS_ACCEPTED, ended_at__gt=since) | Q(state__in=IN_HAND),
         project=project,
-        kind=Kind.WORK,
+        kind__in=AS_WORK,
     )
     numbers = {
         (person, criteria): number

@@ -58,12 +58,7 @@ WHERE (known.net, known.gross, known.active_seconds, known.assignments)
 
 def refresh_figures(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> dict:
     """Recompute and store; counters are never added up in place, so they cannot drift."""
-    states = dict(
-        Assignment.objects.filter(project_id=project_id, kind=Kind.WORK)
-        .order_by()
-        .values_list("state")
-        .annotate(Count("id"))
-    )
+    states, repeated = _states(project_id, Kind.WORK), _states(project_id, Kind.REPEAT)
     items = Item.objects.filter(project_id=project_id, purpose="work", state="active").aggregate(
         total=Count("id"),
         done=Count("id", filter=Q(open_slots=0)),
@@ -82,8 +77,10 @@ def refresh_figures(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> di
     tried = Enrolment.objects.filter(project_id=project_id).exclude(state="qualifying")
     passed = tried.filter(state="qualified", attempts__gt=0).count()
     tried_count = tried.filter(attempts__gt=0).count()
-    decided = states.get(S.ACCEPTED, 0) + states.get(S.OVERTURNED, 0)
-    refused = states.get(S.REJECTED, 0) + states.get(S.FINAL, 0)
+    # A repeat is no answer more to its item, but how it was decided is the buyer's record, too.
+    both = (states, repeated)
+    decided = sum(each.get(s, 0) for each in both for s in (S.ACCEPTED, S.OVERTURNED))
+    refused = sum(each.get(s, 0) for each in both for s in (S.REJECTED, S.FINAL))
     offer = {
         "items_left": items["left"] or 0,
         "answers_done": sum(states.get(s, 0) for s in (S.SUBMITTED, S.ACCEPTED, S.OVERTURNED)),
@@ -113,3 +110,9 @@ def refresh_figures(*, project_id: uuid.UUID, by: Actor, now: dt.datetime) -> di
         cursor.execute(_EARNINGS, {"project": project_id})
     projects.store_figures(project_id=project_id, body=body, offer_figures=offer, by=by, now=now)
     return body
+
+
+def _states(project_id: uuid.UUID, kind: Kind) -> dict[str, int]:
+    """State → how many assignments of the kind are in it."""
+    rows = Assignment.objects.filter(project_id=project_id, kind=kind).order_by()
+    return dict(rows.values_list("state").annotate(Count("id")))

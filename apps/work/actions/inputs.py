@@ -105,17 +105,19 @@ def _params(body: Mapping, criteria: Collection[uuid.UUID]) -> dict:
     """How far answers are apart; ordinal choices are ordered as the criteria list them. Kept are
     the signals that every version of the criteria discloses under which somebody has answered.
     """
-    task = body["task"]
-    config = task["config"]
-    level = config.get("level", registry.get(task["type"]).level)
     versions = CriteriaVersion.objects.filter(id__in=criteria).values_list(
         "body__disclosure__signals", flat=True
     )
-    params = {
-        "level": level,
+    return scale_of(body) | {
         "repeats": "keep",
         "signals": rules.kept_under(phrases or [] for phrases in versions),
     }
+
+
+def scale_of(body: Mapping) -> dict:
+    """How far answers are apart, as runs take it: level, and classes where they have an order."""
+    config = body["task"]["config"]
+    level = config.get("level", registry.get(body["task"]["type"]).level)
     if level == "nominal":
-        return params
-    return params | {"classes": [c["key"] for c in config["choices"]]}
+        return {"level": level}
+    return {"level": level, "classes": [c["key"] for c in config["choices"]]}

@@ -19,7 +19,7 @@ from apps.ledger import actions as ledger
 from apps.ledger.enums import Purpose, TransferKind
 from apps.projects import rules
 from apps.projects.queries import criteria
-from apps.projects.rules import Facts, Hold, Kind, Line, Source, Stage, Terms
+from apps.projects.rules import AS_WORK, Facts, Hold, Kind, Line, Source, Stage, Terms
 from apps.work.enums import PAID_AS_ACCEPTED, AssignmentState
 from apps.work.models import Assignment, EarningLine, Settlement
 
@@ -99,7 +99,7 @@ def direct(
 def triggers_at_claim(assignment: Assignment) -> list[str]:
     """Which premiums hold for what is being claimed: reserved with it, and named to its author."""
     premiums = terms_of(assignment.criteria_id).premiums
-    if assignment.kind != Kind.WORK or not premiums:
+    if assignment.kind not in AS_WORK or not premiums:
         return []
     named: list[str] = []
     if any(premium.source == Source.ITEM for premium in premiums):
@@ -194,7 +194,7 @@ def rewrite_open(assignment: Assignment, *, now: dt.datetime) -> list[ledger.Ent
 
 def bonus_in(terms: Terms, facts: Facts) -> int:
     """The part of the extra hold that waits for the quality bonus."""
-    if facts.kind != Kind.WORK or facts.stage in {Stage.FINAL, Stage.UNSUBMITTED}:
+    if facts.kind not in AS_WORK or facts.stage in {Stage.FINAL, Stage.UNSUBMITTED}:
         return 0
     return terms.bonus_max if facts.can_bonus else 0
 
@@ -326,7 +326,7 @@ def save(assignments: Iterable[Assignment]) -> None:
 
 def _unaccepted(assignment: Assignment) -> int:
     """What this costs the buyer without an acceptance: still held, or paid for rejected work."""
-    if assignment.kind != Kind.WORK or assignment.state in PAID_AS_ACCEPTED:
+    if assignment.kind not in AS_WORK or assignment.state in PAID_AS_ACCEPTED:
         return 0
     terms, lines = terms_of(assignment.criteria_id), []
     is_rejected = assignment.state in {AssignmentState.REJECTED, AssignmentState.FINAL}

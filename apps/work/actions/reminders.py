@@ -18,7 +18,7 @@ from apps.notices.enums import Kind as Notices
 from apps.organizations.enums import Permission
 from apps.organizations.queries import people_with
 from apps.projects.models import Project
-from apps.projects.rules import Kind
+from apps.projects.rules import AS_WORK
 from apps.work.actions import money, told
 from apps.work.enums import AssignmentState
 from apps.work.models import Assignment, Enrolment
@@ -111,7 +111,7 @@ def _review(project_id: uuid.UUID, now: dt.datetime) -> None:
     """One a project and day. It counts two spans ahead, so that the next day's comes in time."""
     waiting = Assignment.objects.filter(
         project_id=project_id,
-        kind=Kind.WORK,
+        kind__in=AS_WORK,
         state=AssignmentState.SUBMITTED,
         accept_requested_at=None,
         next_due_at__gt=now,

@@ -98,6 +98,7 @@ def _has_news(project_id: uuid.UUID, last: ScoringRun | None, now: dt.datetime) 
         return False
     decided = Verdict.objects.filter(
         project_id=project_id,
+        assignment__kind=Kind.WORK,
         outcome__in=[VerdictOutcome.REJECTED, VerdictOutcome.OVERTURNED],
         decided_at__gt=last.created_at,
     )

@@ -22,7 +22,7 @@ from apps.projects import actions as projects
 from apps.projects import rules
 from apps.projects.enums import ProjectState
 from apps.projects.models import GoldAnswer, Project
-from apps.projects.rules import Hold, Kind, Line, LineKind
+from apps.projects.rules import AS_WORK, Hold, Line, LineKind
 from apps.work.actions import gold, lift, money
 from apps.work.enums import DECIDED, PAID_AS_ACCEPTED, AssignmentState
 from apps.work.models import Assignment, EarningLine, Enrolment, Score, Settlement
@@ -168,7 +168,7 @@ def _account(project_id: uuid.UUID, contributor_id: uuid.UUID) -> tuple[rules.Ac
     ):
         sums[kind] = {"net": net, "fee": fee}
     accepted = (
-        Assignment.objects.filter(**mine, kind=Kind.WORK, state__in=PAID_AS_ACCEPTED)
+        Assignment.objects.filter(**mine, kind__in=AS_WORK, state__in=PAID_AS_ACCEPTED)
         .values_list("criteria_id")
         .annotate(Count("id"))
     )

@@ -86,6 +86,8 @@ def _submission(row: Assignment, answer: dict, key: str, *, now: dt.datetime) ->
         submitted_at=now,
         # A qualification is marked at once, so there is nothing to take back.
         undo_until=now + dt.timedelta(seconds=0 if row.kind == Kind.QUALIFICATION else undo),
+        # No run scores a repeat, so nobody waits for one.
+        scored_at=now if row.kind == Kind.REPEAT else None,
     )
 
 

@@ -11,7 +11,7 @@ from apps.accounts.models import User
 from apps.core.money import written
 from apps.notices import actions as notices
 from apps.notices.enums import Kind as Notices
-from apps.projects.rules import Kind, Line
+from apps.projects.rules import AS_WORK, Line
 from apps.work.actions import money
 from apps.work.models import Assignment
 
@@ -24,7 +24,7 @@ def accepted(rows: Sequence[Assignment], *, now: dt.datetime) -> None:
 
     The rows are of one statement, so whoever has hundreds accepted by silence is told once.
     """
-    work = [row for row in rows if row.kind == Kind.WORK]
+    work = [row for row in rows if row.kind in AS_WORK]
     counts = Counter((row.contributor_id, row.project_id) for row in work)
     titles = {row.project_id: money.body_of(row.criteria_id)["title"] for row in work}
     people = readers({contributor for contributor, _ in counts})

@@ -23,7 +23,7 @@ from apps.organizations.enums import Permission
 from apps.organizations.queries import people_with
 from apps.projects import rules
 from apps.projects.models import GoldAnswer, Project
-from apps.projects.rules import Kind, LineKind
+from apps.projects.rules import AS_WORK, Kind, LineKind
 from apps.work.actions import decide, money, told, windows
 from apps.work.enums import AssignmentState, Decider, VerdictOutcome
 from apps.work.errors import TooLate
@@ -97,8 +97,9 @@ def ask_rework(
         check_criterion(row, criterion)
         if not note.strip():
             raise Invalid("Say what should be changed.", field="note")
-        if row.kind != Kind.WORK:
+        if row.kind not in AS_WORK:
             raise Conflict("A qualification is marked, not reworked.")
+        _check_is_judged_alike(row, submission)
         if row.rework_due_at is not None:
             # Also when nobody came for the second round and the first answer stands again.
             raise Conflict("Rework can be asked for once; accept or reject this answer.")
@@ -152,9 +153,10 @@ def reject(
     """Reject in good faith, with a cited line and evidence. The kill fee is paid at once."""
     with transaction.atomic():
         row, submission = _open(submission_id, by, now)
-        if row.kind != Kind.WORK:
+        if row.kind not in AS_WORK:
             raise Conflict("A qualification is paid whatever its result; it cannot be rejected.")
         check_grounds(row, criterion, note, evidence)
+        _check_is_judged_alike(row, submission)
         project = Project.objects.select_for_update(of=("self",), no_key=True).get(
             id=row.project_id
         )
@@ -228,6 +230,28 @@ def check_grounds(row: Assignment, criterion: str, note: str, evidence: str) -> 
         raise Invalid("Show the evidence: what in the answer misses the line.", field="evidence")
 
 
+def _check_is_judged_alike(row: Assignment, submission: Submission) -> None:
+    """What was accepted once is accepted again: no one answer is right and wrong under one version
+    of the criteria.
+    """
+    if row.kind != Kind.REPEAT:
+        return
+    first = Submission.objects.filter(
+        item_id=row.item_id,
+        contributor_id=row.contributor_id,
+        kind=Kind.WORK,
+        undone_at=None,
+        answer_key=submission.answer_key,
+        assignment__criteria_id=row.criteria_id,
+        assignment__state=S.ACCEPTED,
+    )
+    if first.exists():
+        raise Conflict(
+            "This item came to the contributor a second time, and this is the answer that was "
+            "accepted the first time, under the same criteria. It can only be accepted."
+        )
+
+
 def _is_funded_again(project: Project, row: Assignment) -> bool:
     """Whether the slot of a rejected answer can open again: another full maximum is free."""
     held = find_account(
@@ -267,7 +291,7 @@ def _check_breaker(project: Project, row: Assignment, *, now: dt.datetime) -> No
 
 
 def _trip_breaker(project: Project, body: dict, *, by: Actor, now: dt.datetime) -> None:
-    work = Assignment.objects.filter(project_id=project.id, kind=Kind.WORK)
+    work = Assignment.objects.filter(project_id=project.id, kind__in=AS_WORK)
     percent = body["limits"]["breaker_percent"]
     rejected = work.filter(state__in=[S.REJECTED, S.FINAL], is_bad_faith=False).count()
     # Of so many answers these are no more than the share; further ones are not counted.

@@ -137,7 +137,7 @@ class EarnsOut(serializers.Serializer):
 class AssignmentOut(serializers.Serializer):
     id = serializers.UUIDField()
     project = serializers.UUIDField()
-    kind = serializers.CharField()
+    kind = serializers.CharField(help_text="work, or qualification; a repeat is told as work")
     state = serializers.CharField()
     round = serializers.IntegerField()
     criteria_version = serializers.IntegerField()
@@ -213,6 +213,7 @@ class ResultOut(serializers.ModelSerializer):
 
     project = serializers.UUIDField(source="project_id")
     assignment = serializers.UUIDField(source="assignment_id")
+    kind = serializers.CharField(source="assignment.told_kind")
     state = serializers.CharField(source="assignment.state")
     appeal_due_at = serializers.DateTimeField(source="assignment.appeal_due_at", allow_null=True)
     verdicts = VerdictOut(many=True)

@@ -74,7 +74,7 @@ def _shown(row: Assignment) -> dict[str, Any]:
     shown = {
         "id": row.id,
         "project": row.project_id,
-        "kind": row.kind,
+        "kind": row.told_kind,
         "state": row.state,
         "round": row.rounds,
         "criteria_version": row.criteria.number,

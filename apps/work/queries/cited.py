@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from django.db.models import Count, Q
 
 from apps.projects.models import Project
-from apps.projects.rules import Kind
+from apps.projects.rules import AS_WORK
 from apps.scoring.rules import Z_95, Share, share_of
 from apps.work.enums import AssignmentState, VerdictOutcome
 from apps.work.models import DECIDED, Assignment, Verdict
@@ -46,7 +46,7 @@ class CitedLine:
 
 def lines(project: Project) -> Sequence[CitedLine]:
     """Every line that was cited; empty where nobody cited one."""
-    work = Q(project=project, kind=Kind.WORK)
+    work = Q(project=project, kind__in=AS_WORK)
     decided = Assignment.objects.filter(work, state__in=DECIDED).aggregate(
         people=Count("contributor", distinct=True), answers=Count("id")
     )

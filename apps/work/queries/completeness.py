@@ -70,6 +70,7 @@ def _invalid(project_id: uuid.UUID, by_version: Mapping[uuid.UUID, int]) -> int:
     rows = (
         Submission.objects.filter(
             project_id=project_id,
+            kind=Kind.WORK,
             undone_at=None,
             assignment__criteria_id__in=others,
             assignment__state__in=IN,

@@ -12,7 +12,7 @@ from apps.core.tenancy import Actor
 from apps.projects import rules
 from apps.projects.models import Asset
 from apps.projects.queries import criteria, pictures
-from apps.projects.rules import Kind
+from apps.projects.rules import AS_WORK
 from apps.tasktypes import registry
 from apps.work.enums import AssignmentState
 from apps.work.models import Assignment, Enrolment, Submission
@@ -212,7 +212,7 @@ def earns_now(assignment: Assignment) -> EarnsNow:
         fee=sum(line.fee for line in accepted),
         rejected=rules.guaranteed_pay(terms, assignment.open_facts),
         floor=terms.floor_for(min(assignment.active_seconds, assignment.cap_seconds)),
-        bonus_max=terms.bonus_max if assignment.kind == Kind.WORK else 0,
+        bonus_max=terms.bonus_max if assignment.kind in AS_WORK else 0,
         currency=terms.currency,
     )
 

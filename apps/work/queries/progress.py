@@ -13,7 +13,7 @@ from django.db.models.functions import Least
 from apps.core.tables import has_many
 from apps.projects.enums import ItemPurpose, ItemState
 from apps.projects.models import CriteriaVersion, Item, Project, ProjectFigures
-from apps.projects.rules import Kind
+from apps.projects.rules import AS_WORK, Kind
 from apps.work.enums import AssignmentState
 from apps.work.models import Assignment, EarningLine, Enrolment
 from apps.work.queries import completeness
@@ -43,14 +43,14 @@ def counted(project_id: uuid.UUID) -> dict:
     """Answers by state, items and their slots, people, money in minor units, and `times`: answers
     in each quarter of the estimated time, the last bin open. Reads every row of the project.
     """
-    work = Q(kind=Kind.WORK)
+    work, as_work = Q(kind=Kind.WORK), Q(kind__in=AS_WORK)
     return {
         **Assignment.objects.filter(project_id=project_id).aggregate(
-            open=Count("id", filter=work & Q(state=S.CLAIMED)),
+            open=Count("id", filter=as_work & Q(state=S.CLAIMED)),
             waiting=Count("id", filter=Q(state=S.SUBMITTED)),
             rework=Count("id", filter=Q(state=S.REWORK)),
             accepted=Count("id", filter=work & Q(state__in=[S.ACCEPTED, S.OVERTURNED])),
-            rejected=Count("id", filter=work & Q(state__in=[S.REJECTED, S.FINAL])),
+            rejected=Count("id", filter=as_work & Q(state__in=[S.REJECTED, S.FINAL])),
             qualification=Count("id", filter=Q(kind=Kind.QUALIFICATION, state=S.ACCEPTED)),
         ),
         **Item.objects.filter(

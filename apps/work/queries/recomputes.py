@@ -3,11 +3,13 @@
 import uuid
 from dataclasses import dataclass
 
+from django.db.models import Q
+
 from apps.core.errors import NotThere
 from apps.core.tenancy import Actor
 from apps.scoring.enums import RunState
-from apps.scoring.models import ErrorRun, LiftRun, Run, ScoringRun
-from apps.work.models import EarningLine, Score, Settlement, Submission
+from apps.scoring.models import ErrorRun, LiftRun, RepeatRun, Run, ScoringRun
+from apps.work.models import EarningLine, RepeatScore, Score, Settlement, Submission
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +23,8 @@ class Quoted:
 
 
 def find(score_id: uuid.UUID, actor: Actor) -> Quoted:
-    """A run, its analysis of errors, a person's score, a settlement, one of its earning lines, or a
-    scored answer.
+    """A run, its analysis of errors, one over repeats, a person's score, a settlement, one of its
+    earning lines, or a scored answer.
 
     Raises NotThere with a sentence.
     """
@@ -34,6 +36,11 @@ def find(score_id: uuid.UUID, actor: Actor) -> Quoted:
         if errors.note:
             raise NotThere(f"This analysis of errors has no figures: {errors.note}.")
         return Quoted("analysis of errors", errors)
+    repeats = _repeats(score_id, actor)
+    if repeats is not None:
+        if repeats.note:
+            raise NotThere(f"This run over repeats has no figures: {repeats.note}.")
+        return Quoted("agreement with oneself", repeats)
     chunked = LiftRun.objects.visible_to(actor).filter(id=score_id).first()
     if chunked is not None:
         return Quoted(f"run of kind {chunked.kind}", _done(chunked))
@@ -48,6 +55,13 @@ def find(score_id: uuid.UUID, actor: Actor) -> Quoted:
     if answer is not None:
         return Quoted("answer", _run(answer.scores.get("run"), actor), submission=answer.id)
     raise NotThere("No run, score, settlement, earning line or answer has this id.")
+
+
+def _repeats(score_id: uuid.UUID, actor: Actor) -> RepeatRun | None:
+    """By its own id, or by that of what it says of one person."""
+    of_person = RepeatScore.objects.visible_to(actor).filter(id=score_id).values("run_id")
+    runs = RepeatRun.objects.visible_to(actor)
+    return runs.filter(Q(id=score_id) | Q(id__in=of_person)).first()
 
 
 def _settlement(score_id: uuid.UUID, actor: Actor) -> Settlement | None:

@@ -8,7 +8,7 @@ from django.db.models import Exists, F, Func, IntegerField, OuterRef, QuerySet, 
 
 from apps.core.tables import MOST_COUNTED
 from apps.projects.models import Project
-from apps.projects.rules import Kind
+from apps.projects.rules import AS_WORK
 from apps.work.enums import AssignmentState
 from apps.work.models import Assignment
 
@@ -39,5 +39,5 @@ def projects_waiting(org_ids: Collection[uuid.UUID]) -> QuerySet[Project]:
 
 def _waiting(project: OuterRef) -> QuerySet[Assignment]:
     return Assignment.objects.filter(
-        project_id=project, kind=Kind.WORK, state=AssignmentState.SUBMITTED
+        project_id=project, kind__in=AS_WORK, state=AssignmentState.SUBMITTED
     )

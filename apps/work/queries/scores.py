@@ -19,7 +19,7 @@ from apps.projects.rules import MEANINGS
 from apps.scoring.rules import Share, share_of
 from apps.tasktypes import registry
 from apps.work.enums import AssignmentState
-from apps.work.models import DECIDED, Enrolment, OnlineScore, Score, Submission
+from apps.work.models import DECIDED, Enrolment, OnlineScore, RepeatScore, Score, Submission
 from apps.work.queries import online
 from apps.work.queries.gold import Missed
 
@@ -77,6 +77,7 @@ class Own:
     newest: Score | None
     gold: Gold | None
     since: OnlineScore | None = None
+    repeats: RepeatScore | None = None
 
     @property
     def project(self) -> Project:
@@ -124,18 +125,21 @@ def enrolments(actor: Actor) -> QuerySet[Enrolment]:
 
 
 def own(rows: Iterable[Enrolment], actor: Actor, now: dt.datetime) -> list[Own]:
-    """Those projects with their scores; three queries whatever their number."""
+    """Those projects with their scores; four queries whatever their number."""
     joined = list(rows)
     ids = [row.project_id for row in joined]
     newest = {score.project_id: score for score in _latest(actor, ids)}
     over = {score.project_id: score for score in _latest(actor, ids, before=monday(now))}
     since = online.of_contributor(actor, ids)
+    twice = RepeatScore.objects.of_contributor(actor).filter(project_id__in=ids)
+    repeats = {score.project_id: score for score in twice}
     return [
         Own(
             enrolment=row,
             newest=newest.get(row.project_id),
             gold=_gold(row, newest.get(row.project_id), over.get(row.project_id)),
             since=since.get(row.project_id),
+            repeats=repeats.get(row.project_id),
         )
         for row in joined
     ]

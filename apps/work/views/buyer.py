@@ -22,7 +22,7 @@ from apps.core.tables import MOST_COUNTED, Column, Table
 from apps.organizations.enums import Permission
 from apps.organizations.permissions import can, check
 from apps.projects.models import Project
-from apps.projects.rules import Kind
+from apps.projects.rules import AS_WORK
 from apps.projects.views.gates import visible
 from apps.tasktypes import registry
 from apps.work import actions as work
@@ -193,7 +193,7 @@ def rows_of(request: HttpRequest, project: Project, wanted: dict) -> QuerySet[Su
     rows = (
         Submission.objects.visible_to(request.actor)
         .filter(
-            kind=Kind.WORK,
+            kind__in=AS_WORK,
             undone_at=None,
             undo_until__lte=request.now,
             assignment__project=project,

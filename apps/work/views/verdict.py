@@ -22,7 +22,7 @@ from apps.organizations.enums import Permission
 from apps.organizations.permissions import check
 from apps.projects import queries as projects
 from apps.projects import rules
-from apps.projects.rules import Facts, Outcome
+from apps.projects.rules import Facts, Kind, Outcome
 from apps.tasktypes import registry
 from apps.work import actions as work
 from apps.work.enums import AssignmentState, VerdictOutcome
@@ -229,8 +229,12 @@ def _page(request: HttpRequest, row: Submission, form: VerdictForm) -> dict:
         Submission.objects.visible_to(request.actor)
         .filter(item=row.item, undone_at=None, undo_until__lte=request.now)
         .exclude(assignment=assignment)
-        .order_by("submitted_at", "id")[:20]
+        .exclude(kind=Kind.REPEAT)
+        .order_by("submitted_at", "id")
     )
+    if row.kind == Kind.REPEAT:
+        # The own first answer is not among the others: a difference from it is no ground.
+        others = others.exclude(contributor_id=row.contributor_id)
     return {
         "project": row.project,
         "submission": row,
@@ -246,7 +250,7 @@ def _page(request: HttpRequest, row: Submission, form: VerdictForm) -> dict:
                 pseudonym(each.project_id, each.contributor_id),
                 kind.describe(task["config"], each.answer),
             )
-            for each in others
+            for each in others[:20]
         ],
         "scores": shown_scores(row.scores),
         "verdicts": _verdicts(assignment),
