@@ -137,7 +137,7 @@ def _mark(name: str | None, pictures: bool) -> str:
 def _folder(name: str | None) -> Path:
     if name is None:
         raise InputError("this recipe needs a language model: name its folder with --encoder")
-    return hub.located(name)
+    return hub.located(name, instead="name the folder of a language model")
 
 
 def _batches(rows: int, epochs: int, seed: int) -> Iterator[np.ndarray]:

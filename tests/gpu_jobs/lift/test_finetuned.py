@@ -11,6 +11,7 @@ from gpu_jobs import device
 from gpu_jobs.contracts import InputError
 from gpu_jobs.lift import finetuned, trained
 from gpu_jobs.lift.coalitions import Utility
+from gpu_jobs.lift.explained import explained
 from gpu_jobs.lift.methods import Settings
 from gpu_jobs.lift.problem import Rows, build
 from gpu_jobs.lift.recipe import Recipe
@@ -221,6 +222,40 @@ def test_pictures_are_trained_for_each_coalition(tmp_path):
     # Without the turned labels it is right about nearly all.
     assert found.everybody - value["turned"] > 0.85
     assert value["turned"] < min(value["good"], value["more"])
+
+
+def test_the_pictures_that_a_group_labels_wrongly_are_those_it_hurts(tmp_path):
+    """Red, green and blue ones; one group says green of all that are blue, and is right else."""
+    pytest.importorskip("timm")
+    draw = np.random.default_rng(1)
+    names = ("red", "green", "blue")
+
+    def make(part, size):
+        label, paths = [names[row % 3] for row in range(size)], []
+        for row in range(size):
+            noise = draw.integers(0, 70, (16, 16, 3))
+            noise[..., row % 3] += 180
+            paths.append(str(tmp_path / f"{part}-{row}.png"))
+            Image.fromarray(noise.astype(np.uint8)).save(paths[-1])
+        return paths, label
+
+    inputs, label = make("train", 72)
+    group = ["good"] * 24 + ["more"] * 24 + ["turned"] * 24
+    label[48:] = ["green" if each == "blue" else each for each in label[48:]]
+    away, truth = make("test", 24)
+    recipe = adapted(
+        RECIPES["image-finetune"], encoder="test_resnet", random_weights=True, epochs=12
+    )
+    problem = build(
+        Rows(inputs, label, group), Rows(away, truth), recipe=recipe, metric="accuracy",
+        resamples=20,
+    )  # fmt: skip
+    settings = Settings(method="with-without", seeds=3, base=48, take=24, chance=0)
+    found = explained(problem, settings, 3, utility=Utility(problem, folder=tmp_path / "models"))
+    hurt = [one for one in found if (one.group, one.effect) == ("turned", "hurt")]
+    assert [truth[one.row] for one in hurt[:6]] == ["blue"] * 6
+    assert sum(one.low > 0 for one in hurt if truth[one.row] == "blue") >= 4
+    assert not [one for one in hurt if truth[one.row] != "blue" and one.low > 0]
 
 
 class _Counted:
