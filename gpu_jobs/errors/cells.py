@@ -14,7 +14,7 @@ be kept are left out; blocks that cannot be divided are left out of the cells, t
 A value that everybody has is no cell: it would say it of each of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,15 +60,41 @@ def cells(
     return Cells({}, np.zeros(len(block), dtype=bool))
 
 
-def cells_of(
-    block: Sequence[int], worker: Sequence[int], attributes: Mapping[str, Sequence[int]]
-) -> Cells:
-    """As `cells`, of plain lists, with the least number of people that is ever used."""
-    return cells(
+def written(
+    where: Sequence[Hashable],
+    worker: Sequence[str],
+    judged: Sequence[bool],
+    said: Mapping[str, Mapping[str, str]],
+) -> dict[str, list[str | None]]:
+    """Attribute → its column for n answers: the person's value as far as it is kept, OTHERS, or
+    None in rows that enter no cells. where: all that is published of an answer beside. judged:
+    whether it enters any error rate. said: attribute → person → value, of those who say one.
+    """
+    places = [place for place, enters in enumerate(judged) if enters]
+    people = {name: code for code, name in enumerate(sorted({worker[i] for i in places}))}
+    blocks: dict[Hashable, int] = {}
+    block = [blocks.setdefault(where[i], len(blocks)) for i in places]
+    values = {name: sorted(set(said[name].values())) for name in sorted(said)}
+    code = {name: {value: at for at, value in enumerate(values[name])} for name in values}
+    found = cells(
         np.array(block, dtype=np.int64),
-        np.array(worker, dtype=np.int64),
-        {name: np.array(values, dtype=np.int64) for name, values in sorted(attributes.items())},
+        np.array([people[worker[i]] for i in places], dtype=np.int64),
+        {
+            name: np.array(
+                [code[name].get(said[name].get(each, ""), -1) for each in people], dtype=np.int64
+            )
+            for name in values
+        },
     )
+    columns: dict[str, list[str | None]] = {}
+    for name, kept in found.values.items():
+        column: list[str | None] = [None] * len(worker)
+        for place, enters in zip(places, found.enters.tolist(), strict=True):
+            if enters:
+                at = int(kept[people[worker[place]]])
+                column[place] = OTHERS if at < 0 else values[name][at]
+        columns[name] = column
+    return columns
 
 
 def least_of(part: np.ndarray, worker: np.ndarray) -> int:

@@ -14,9 +14,13 @@ from gpu_jobs.answers import NO_GOLD, Answers
 from gpu_jobs.contracts import InputError
 from gpu_jobs.crowd_files import counted, read_beside, save_plot
 from gpu_jobs.errors import bias, cited, confusion
+from gpu_jobs.errors.cells import LEAST_PEOPLE, OTHERS, written
+from gpu_jobs.errors.described import by_cells
 from gpu_jobs.errors.figures import coded, leanings, number, pairs, rows
 
-COLUMNS = ("tier", "language", "kind", "group", "described", "cited")
+GROUPS = ("tier", "language", "kind", "group")
+DESCRIBED = "described"
+COLUMNS = (*GROUPS, DESCRIBED, "cited")
 TRUTHS = ("gold", "labels")
 CLOSED = ("choice", "pairwise", "ordinal")
 LARGEST = 50
@@ -71,13 +75,13 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         }
     elif options.plot:
         raise InputError(f"a matrix of more than {LARGEST} classes is not drawn")
-    for name in ("tier", "language", "kind", "group"):
+    for name in GROUPS:
         if name in beside:
             codes, names = coded(beside[name])
             figures[f"by_{name}"] = rows(bias.gaps(wrong, codes, answers.worker, len(names)), names)
     if "group" in beside and len(answers.classes) <= LARGEST:
         figures["leaning_by_group"] = leanings(answers, of_answer, *coded(beside["group"]))
-    if "described" in beside:
+    if DESCRIBED in beside:
         figures["by_description"] = _described(answers, wrong, beside)
     if "cited" in beside:
         figures["cited"] = _citations(answers, beside["cited"])
@@ -95,20 +99,25 @@ def _labels(answers: Answers) -> np.ndarray:
 def _described(
     answers: Answers, wrong: np.ndarray, beside: dict[str, list[str | None]]
 ) -> dict[str, Any]:
-    who, cells = coded(beside["described"])
-    found = bias.gaps(wrong, who, answers.worker, len(cells), least_people=bias.LEAST_PEOPLE)
-    figures: dict[str, Any] = {
-        "least_people": bias.LEAST_PEOPLE,
-        "cells": rows(found, cells),
-        "suppressed": int((~found.shown).sum()),
-    }
-    if "group" in beside:
-        whom, groups = coded(beside["group"])
-        both = bias.crossed(wrong, who, whom, answers.worker, cells=len(cells), groups=len(groups))
-        figures["cells_by_group"] = rows(
-            both, [f"{cell} × {group}" for cell in cells for group in groups]
-        )
-    return figures
+    """By the rule of runs: groups of all kinds that are printed divide what people say."""
+    people = [answers.workers[code] for code in answers.worker.tolist()]
+    said: dict[str, str] = {}
+    for name, value in zip(people, beside[DESCRIBED], strict=True):
+        if value is not None and said.setdefault(name, value) != value:
+            raise InputError(f"{name} is described as {said[name]!r} and as {value!r}")
+    where = [beside[name] for name in GROUPS if name in beside]
+    places = list(zip(*where, strict=True)) if where else [()] * len(people)
+    columns = written(places, people, (~np.isnan(wrong)).tolist(), {DESCRIBED: said})
+    whom = coded(beside.get("group", [None] * len(people)))
+    found = by_cells(wrong, answers.worker, columns, whom, called="group").get(DESCRIBED, {})
+    cells = found.get("cells", [])
+    shown = {row["name"] for row in cells} - {OTHERS}
+    return {
+        "least_people": LEAST_PEOPLE,
+        "others": OTHERS,
+        "suppressed": len(set(said.values()) - shown),
+        "cells": cells,
+    } | found
 
 
 def _citations(answers: Answers, texts: list[str | None]) -> list[dict[str, Any]]:

@@ -7,16 +7,13 @@ be missing. A file in which a combination of cells has fewer than 10 people in a
 refused: it should not exist (`errors.cells`). Parameters (`Params`) have the defaults shown.
 
 Figures, a key for each stage: `wrong` (how often, the confused pairs), `groups` (by tier, by kind,
-leanings by kind), `cells` (an entry an attribute: error rates, and by kind). Figures of cells are
-rounded, since whoever knows each person's answers could otherwise add up who is in which cell:
-people down to fives, answers down to two digits, shares to hundredths, intervals outwards. No
-files.
+leanings by kind), `cells` (an entry an attribute: error rates, and by kind; rounded, see
+`errors.described`). No files.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from math import ceil, floor
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,6 +25,7 @@ from gpu_jobs.answers import NO_GOLD, REPEATS, Answers, encode
 from gpu_jobs.contracts import InputError, Report, Result, Spec
 from gpu_jobs.errors import bias
 from gpu_jobs.errors.cells import LEAST_PEOPLE, OTHERS, least_of
+from gpu_jobs.errors.described import by_cells
 from gpu_jobs.errors.figures import coded, leanings, pairs, rows
 from gpu_jobs.shares import clustered_share
 from gpu_jobs.stages import Stages
@@ -182,45 +180,11 @@ def _group(data: _Input, name: str) -> tuple[np.ndarray, list[str]]:
 
 
 def _cells(data: _Input) -> dict[str, Any]:
-    whom, kinds = _group(data, "kind")
-    attributes = {}
-    for column in sorted(name for name in data.beside if name.startswith(CELL)):
-        who, cells = coded(data.beside[column])
-        if not cells:
-            continue
-        found = bias.gaps(
-            data.wrong, who, data.answers.worker, len(cells), least_people=LEAST_PEOPLE
-        )
-        about: dict[str, Any] = {"cells": _rounded(rows(found, cells))}
-        if len(kinds) > 1:
-            both = bias.crossed(
-                data.wrong, who, whom, data.answers.worker, cells=len(cells), groups=len(kinds)
-            )
-            places = [(cell, kind) for cell in cells for kind in kinds]
-            named = _rounded(rows(both, list(map(str, range(len(places))))))
-            about["cells_by_kind"] = [
-                row | dict(zip(("name", "kind"), places[int(row["name"])], strict=True))
-                for row in named
-            ]
-        attributes[column.removeprefix(CELL)] = about
-    return {"least_people": LEAST_PEOPLE, "others": OTHERS, "attributes": attributes}
-
-
-def _rounded(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        row
-        | {
-            "people": row["people"] // 5 * 5,
-            "answers": _two_digits(row["answers"]),
-            "error_rate": round(row["error_rate"], 2),
-            "low": floor(row["low"] * 100) / 100,
-            "high": ceil(row["high"] * 100) / 100,
-            "difference": None if row["difference"] is None else round(row["difference"], 2),
-        }
-        for row in found
-    ]
-
-
-def _two_digits(n: int) -> int:
-    step = 10 ** max(len(str(n)) - 2, 0)
-    return n // step * step
+    columns = {
+        name.removeprefix(CELL): column
+        for name, column in data.beside.items()
+        if name.startswith(CELL)
+    }
+    whom = _group(data, "kind")
+    found = by_cells(data.wrong, data.answers.worker, columns, whom, called="kind")
+    return {"least_people": LEAST_PEOPLE, "others": OTHERS, "attributes": found}

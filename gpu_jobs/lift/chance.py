@@ -8,15 +8,16 @@ all; so the mean difference is held against t · sd · √(1 + 1/S), as one more
 is too strict rather than too kind.
 
 Differences are in the Brier score whatever the metric of the run: it moves with every row, and
-the question is not by how much a model got better.
+the question is not by how much a model got better. Where answers are written there are no classes,
+and the loss of their tokens takes its place.
 """
 
 import numpy as np
 from scipy.special import stdtr
 
 from gpu_jobs.lift.coalitions import Utility
-
-METRIC = "brier"
+from gpu_jobs.lift.metrics import TOKEN_LOSS
+from gpu_jobs.lift.problem import Problem
 
 
 def compute(utility: Utility, *, seed: int, number: int, base: int, take: int) -> np.ndarray:
@@ -39,8 +40,15 @@ def compute(utility: Utility, *, seed: int, number: int, base: int, take: int) -
         rows.append(np.concatenate([others, mine]))
         given.append(problem.label[rows[-1]])
         turned.append(np.concatenate([problem.label[others], rng.permutation(problem.label[mine])]))
-    values = utility.of_rows(rows + rows, labels=given + turned, metric=METRIC, resampled=False)
+    values = utility.of_rows(
+        rows + rows, labels=given + turned, metric=metric_of(problem), resampled=False
+    )
     return values[: len(rows), 0] - values[len(rows) :, 0]
+
+
+def metric_of(problem: Problem) -> str:
+    """What differences are in."""
+    return TOKEN_LOSS if problem.recipe.writes else "brier"
 
 
 def chances(gains: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from gpu_jobs.contracts import InputError
 from gpu_jobs.lift import heads
-from gpu_jobs.lift.metrics import metric_of
+from gpu_jobs.lift.metrics import metric_of, of_rows
 from gpu_jobs.lift.problem import Problem
 from gpu_jobs.lift.trained import chances_of, rows_of
 
@@ -39,13 +39,15 @@ class Utility:
     """v(coalition) of one problem.
 
     trained, unsolved: heads trained so far, and how many of them missed the tolerance. folder:
-    where a recipe without linear heads keeps each model's chances (`trained`).
+    where a recipe without linear heads keeps each model's chances (`trained`). each: of such a
+    recipe, values go on with t columns, the chance of each test row's right answer.
     """
 
     problem: Problem
     trained: int = 0
     unsolved: int = 0
     folder: Path | None = None
+    each: bool = False
     _full: heads.Heads | None = field(default=None, repr=False)
 
     def full(self) -> heads.Heads:
@@ -61,7 +63,12 @@ class Utility:
     def fresh(self) -> "Utility":
         """Another of the same problem, which counts its own heads; it knows everybody's head."""
         full = None if self.problem.recipe.fit is not None else self.full()
-        return Utility(self.problem, folder=self.folder, _full=full)
+        return Utility(self.problem, folder=self.folder, each=self.each, _full=full)
+
+    def ends(self) -> np.ndarray:
+        """float64 (2, 1 + R) of nobody and of everybody."""
+        size = len(self.problem.groups)
+        return self.of_groups(np.array([[False] * size, [True] * size]))
 
     def of_groups(self, members: np.ndarray) -> np.ndarray:
         """float64 (K, 1 + R) for members bool or weights (K, G)."""
@@ -110,11 +117,16 @@ class Utility:
         problem = self.problem
         score = metric_of(metric or problem.metric, problem.document)
         resamples = problem.resamples if resampled else problem.resamples[:1]
-        values = [np.zeros((0, len(resamples)))]
+        width = len(resamples) + self.each * len(problem.test_label)
+        values = [np.zeros((0, width))]
         for number, each in enumerate(rows):
             label = problem.label[each] if labels is None else labels[number]
-            found = chances_of(problem, each, label, folder=self.folder)
-            values.append(score(found[None], problem.test_label, resamples, problem.positive))
+            found = chances_of(problem, each, label, folder=self.folder)[None]
+            value = score(found, problem.test_label, resamples, problem.positive)
+            if self.each:
+                right = of_rows(found, problem.test_label, writes=problem.recipe.writes)
+                value = np.hstack([value, right])
+            values.append(value)
             self.trained += 1
         return np.concatenate(values)
 

@@ -2,7 +2,9 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +15,15 @@ import pyarrow.compute as pc
 from gpu_jobs import crowd_files, tables
 from gpu_jobs.contracts import InputError, canonical
 from gpu_jobs.lift.coalitions import Utility
-from gpu_jobs.lift.examples import examples
+from gpu_jobs.lift.examples import Example
+from gpu_jobs.lift.explained import explained
 from gpu_jobs.lift.methods import METHODS, ROWS, Settings
 from gpu_jobs.lift.metrics import METRICS
 from gpu_jobs.lift.plot import svg
 from gpu_jobs.lift.problem import RESAMPLES, Problem, Rows, SetError, build, merged
 from gpu_jobs.lift.recipes import RECIPES, adapted, recipe_of
 from gpu_jobs.lift.run import measure
+from gpu_jobs.lift.table import TEST, TRAIN
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -46,7 +50,7 @@ def add(commands: "argparse._SubParsersAction[Any]", _common: argparse.ArgumentP
         type=int,
         default=0,
         metavar="N",
-        help="rows of each group that helped most and that hurt most, with their inputs",
+        help="rows that explain each group: those that helped most and that hurt most",
     )
     lift.add_argument("--out", type=Path, metavar="LIFT.json")
     lift.add_argument("--plot", type=Path, metavar="LIFT.svg")
@@ -103,26 +107,47 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         raise InputError("threads must be at least 1")
     if options.examples < 0:
         raise InputError("examples must not be below 0")
-    problem, train = question(options)
-    result = measure(
-        problem,
-        settings,
-        workdir=options.workdir,
-        budget=_seconds(options.budget),
-        threads=options.threads,
-    )
-    for sentence in result.warnings:
-        print(f"gpu_jobs: {sentence}", file=sys.stderr)  # noqa: T201
-    found = asdict(result)
-    if options.examples:
-        found["examples"] = _examples(problem, train, options.examples)
+    problem, train, test = question(options)
+    with _workdir(options, problem) as workdir:
+        result = measure(
+            problem,
+            settings,
+            workdir=workdir,
+            budget=_seconds(options.budget),
+            threads=options.threads,
+        )
+        for sentence in result.warnings:
+            print(f"gpu_jobs: {sentence}", file=sys.stderr)  # noqa: T201
+        found = asdict(result)
+        if options.examples:
+            models = None if workdir is None else workdir / "models"
+            told = explained(
+                problem,
+                settings,
+                result.convergence["chunks"],
+                utility=Utility(problem, folder=models),
+                most=options.examples,
+            )
+            found["examples"] = [_example(one, test if one.is_test else train) for one in told]
     _write(options.out, canonical(found) + "\n")
     _write(options.plot, svg(result))
     return found
 
 
-def question(options: argparse.Namespace) -> tuple[Problem, "Set"]:
-    """The problem of the files, and the training rows. An InputError names file and line."""
+@contextmanager
+def _workdir(options: argparse.Namespace, problem: Problem) -> Iterator[Path | None]:
+    """The one that was named; where each model is a training, one for as long as the run lasts."""
+    if options.workdir is not None or problem.recipe.fit is None:
+        yield options.workdir
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def question(options: argparse.Namespace) -> tuple[Problem, "Set", "Set"]:
+    """The problem of the files, the training and the test rows. An InputError names file and
+    line.
+    """
     train, test = _read(options)
     try:
         problem = build(
@@ -147,24 +172,23 @@ def question(options: argparse.Namespace) -> tuple[Problem, "Set"]:
         raise InputError(
             f"{of.path}: {error.sentence} in {_line(of.path, of.row[error.row])}"
         ) from (error)
-    return problem, train
+    return problem, train, test
 
 
-def _examples(problem: Problem, train: "Set", most: int) -> list[dict[str, Any]]:
+def _example(one: Example, of: "Set") -> dict[str, Any]:
     """With the line of the row in its file, its item, answer and input, for a reader to check."""
-    rows = train.rows
-    return [
-        {
-            "group": one.group,
-            "effect": one.effect,
-            "size": one.size,
-            "where": _line(train.path, train.row[one.row]),
-            "item_id": rows.item[one.row] if rows.item else None,
-            "answer": rows.label[one.row],
-            "input": rows.inputs[one.row],
-        }
-        for one in examples(problem, Utility(problem).full().weights[0], most=most)
-    ]
+    return {
+        "group": one.group,
+        "effect": one.effect,
+        "size": one.size,
+        "low": one.low,
+        "high": one.high,
+        "split": TEST if one.is_test else TRAIN,
+        "where": _line(of.path, of.row[one.row]),
+        "item_id": of.rows.item[one.row] if of.rows.item else None,
+        "answer": of.rows.label[one.row],
+        "input": of.rows.inputs[one.row],
+    }
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def add(commands: "argparse._SubParsersAction[Any]", _common: argparse.ArgumentP
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    problem, _ = question(options)
+    problem, *_ = question(options)
     found = curves(
         problem,
         further=options.next,

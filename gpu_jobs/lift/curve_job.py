@@ -38,42 +38,27 @@ from gpu_jobs.lift.curve import (
     ranked,
     unreached,
 )
-from gpu_jobs.lift.problem import RESAMPLES, Problem, build
-from gpu_jobs.lift.recipes import adapted, recipe_of
-from gpu_jobs.lift.table import check_params, read_sets
+from gpu_jobs.lift.problem import Problem
+from gpu_jobs.lift.question import Question
+from gpu_jobs.lift.table import Sets
 
 
 @dataclass(frozen=True, kw_only=True)
-class Params:
-    """recipe, metric, positive, l2, balanced, dims, encoder, epochs, min_rows, pictures: as in
-    `job.Params`. further: answers to look ahead. least_gain: of the metric, that is worth having.
-    everything: also a curve of all rows together; always where there is one group.
+class Params(Question):
+    """further: answers to look ahead. least_gain: of the metric, that is worth having. everything:
+    also a curve of all rows together; always where there is one group.
     """
 
-    recipe: str = "text-linear"
-    metric: str = "accuracy"
-    positive: str | None = None
     further: int = 1000
     least_gain: float = 0.001
     replicates: int = REPLICATES
     everything: bool = True
-    l2: float | None = None
-    balanced: bool | None = None
-    dims: int | None = None
-    encoder: str | None = None
-    epochs: int | None = None
-    min_rows: int = 1
-    resamples: int = RESAMPLES
-    pictures: str | None = None
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
         """Raises InputError for a parameter that is unknown or out of range."""
-        check_params("curve", cls, values)
-        params = cls(**values)
+        params = cls.checked("curve", values)
         check_numbers(params.further, params.replicates)
-        if params.min_rows < 1:
-            raise InputError("min_rows must be at least 1")
         if not 0 <= params.least_gain < float("inf"):
             raise InputError("least_gain must be 0 or more")
         return params
@@ -187,30 +172,16 @@ def _job(spec: Spec) -> _Job:
 def _read(path: str, digest: str, params: str, seed: int) -> _Job:
     """Kept, as in `job`: a worker mostly takes one chunk after the other of the same run."""
     known = Params.of(json.loads(params))
-    recipe = adapted(
-        recipe_of(known.recipe),
-        l2=known.l2,
-        balanced=known.balanced,
-        dims=known.dims,
-        encoder=known.encoder,
-        epochs=known.epochs,
-    )
-    given = read_sets(Path(path), recipe, min_rows=known.min_rows, pictures=known.pictures)
-    if len(given.train.label) < LEAST:
-        raise InputError(
-            f"a learning curve needs at least {LEAST} answers to train on; there are"
-            f" {len(given.train.label)}"
-        )
-    problem = build(
-        given.train,
-        given.test,
-        recipe=recipe,
-        metric=known.metric,
-        positive=known.positive,
-        resamples=known.resamples,
-        seed=seed,
-    )
+    _, problem = known.read(Path(path), seed, check=_check_size)
     return _Job(problem=problem, params=known, digest=digest)
+
+
+def _check_size(sets: Sets) -> None:
+    there = len(sets.train.label)
+    if there < LEAST:
+        raise InputError(
+            f"a learning curve needs at least {LEAST} answers to train on; there are {there}"
+        )
 
 
 def _curve(job: _Job, seed: int, number: int, values: np.ndarray) -> Curve:

@@ -25,14 +25,22 @@ _SHRINK = 1e-4
 
 @dataclass(frozen=True)
 class Example:
-    """row: place among the training rows given. size: how much the test's mean log loss would
-    rise (helped) or fall (hurt) without it, to first order and after recalibration; above 0.
+    """A row of the group, with its place among the training rows given. size: how much the test's
+    mean log loss would rise (helped) or fall (hurt) without it, to first order and after
+    recalibration; above 0.
+
+    is_test: a row of the test set instead, with its place there (`explained`). size: how much the
+    chance of its right answer rises (helped) or falls (hurt) by the group's rows; low, high: its
+    interval, None where a single pair of models gives none.
     """
 
     group: str
     row: int
     effect: str
     size: float
+    is_test: bool = False
+    low: float | None = None
+    high: float | None = None
 
 
 def of_rows(problem: Problem, weights: np.ndarray, *, recalibrated: bool = False) -> np.ndarray:

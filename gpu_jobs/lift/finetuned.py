@@ -3,9 +3,9 @@
 There are no batched heads here, so a coalition is a training of its own (`trained`). Each training
 starts from the same weights and draws the order of its rows by its own seed.
 
-`lora` and `dpo` train low-rank adapters on all linear layers of a language model (E. J. Hu et al.,
-"LoRA: Low-Rank Adaptation of Large Language Models", ICLR 2022); the model is a folder or a name
-(--encoder), and its own weights stay as they are.
+`lora`, `sft` and `dpo` train low-rank adapters on all linear layers of a language model (E. J. Hu
+et al., "LoRA: Low-Rank Adaptation of Large Language Models", ICLR 2022); the model is a folder or a
+name (--encoder), and its own weights stay as they are.
 """
 
 import warnings
@@ -66,6 +66,27 @@ def lora(name: str | None = None) -> Recipe:
     )
 
 
+def sft(name: str | None = None) -> Recipe:
+    """Texts and the texts that answer them, by a language model with adapters.
+
+    Training and the held-out loss are over the tokens of the answer alone, and the end of the text
+    after it; nobody is the language model as it is.
+    """
+    recipe = _recipe(
+        "sft",
+        partial(_written, name),
+        (
+            f"The model is {name} with low-rank adapters, trained for each coalition to write the"
+            f" answer after the text. Long texts lose their beginning: both together have at most"
+            f" {_LONGEST} tokens. {_ORDER}"
+        ),
+        inputs=("text",),
+        epochs=5,
+        encoder=name,
+    )
+    return replace(recipe, writes=True)
+
+
 def dpo(name: str | None = None) -> Recipe:
     """Preferences by direct preference optimisation (R. Rafailov et al., NeurIPS 2023).
 
@@ -116,7 +137,7 @@ def _mark(name: str | None, pictures: bool) -> str:
 def _folder(name: str | None) -> Path:
     if name is None:
         raise InputError("this recipe needs a language model: name its folder with --encoder")
-    return hub.located(name)
+    return hub.located(name, instead="name the folder of a language model")
 
 
 def _batches(rows: int, epochs: int, seed: int) -> Iterator[np.ndarray]:
@@ -247,6 +268,76 @@ def _classes(name: str | None, task: Task) -> np.ndarray:
                 for at in range(0, len(task.test), _BATCH)
             ]
     return torch.cat(parts).float().softmax(dim=1).T.cpu().numpy()
+
+
+_UNSCORED = -100
+"""What torch's cross-entropy leaves out."""
+
+
+def _written(name: str | None, task: Task) -> np.ndarray:
+    """float32 (2, t): of each test answer the sum of −ln p over its tokens, and how many."""
+    torch, chosen, folder = device.need("torch"), device.pick(), _folder(name)
+    if _tokenizer(folder).eos_token_id is None:
+        raise InputError(f"the language model in {folder} has no token that ends a text")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(task.seed)
+        model = _adapted(_loaded(folder, "AutoModelForCausalLM"), "CAUSAL_LM").train()
+        rows = [
+            _with_answer(folder, str(text), task.names[code])
+            for text, code in zip(task.inputs, task.label.tolist(), strict=True)
+        ]
+
+        def loss(places: np.ndarray) -> Any:
+            each, count = _token_losses(torch, model, folder, [rows[i] for i in places])
+            return each.sum() / count.sum()
+
+        _train(_trained(model), loss, task, rate=_ADAPTER_RATE)
+        model.eval()
+        tests = [
+            _with_answer(folder, str(text), task.names[code])
+            for text, code in zip(task.test, task.truth.tolist(), strict=True)
+        ]
+        with torch.inference_mode(), device.autocast(chosen):
+            parts = [
+                torch.stack(_token_losses(torch, model, folder, tests[at : at + _BATCH]))
+                for at in range(0, len(tests), _BATCH)
+            ]
+    return torch.cat(parts, dim=1).cpu().numpy()
+
+
+def _with_answer(folder: Path, text: str, answer: str) -> tuple[list[int], int]:
+    """Tokens of the text, a line break, the answer and the end; and how many of the last are the
+    answer's. A text that is too long loses its beginning, never its answer.
+    """
+    made = _tokenizer(folder)
+    before = made(f"{text}\n")["input_ids"]
+    after = made(answer, add_special_tokens=False)["input_ids"][: _LONGEST - 2]
+    after = [*after, made.eos_token_id]
+    # Each token is foretold from those before it, so there has to be one.
+    before = before[-(_LONGEST - len(after)) :] or [made.eos_token_id]
+    return [*before, *after], len(after)
+
+
+def _token_losses(
+    torch: Any, model: Any, folder: Path, rows: Sequence[tuple[list[int], int]]
+) -> tuple[Any, Any]:
+    """Of each row the sum of −ln p over the tokens of its answer, and how many, float (n,)."""
+    longest = max(len(tokens) for tokens, _ in rows)
+    pad = _tokenizer(folder).pad_token_id
+    fed = torch.full((len(rows), longest), pad)
+    seen = torch.zeros((len(rows), longest), dtype=torch.int64)
+    wanted = torch.full((len(rows), longest), _UNSCORED)
+    for row, (tokens, count) in enumerate(rows):
+        fed[row, : len(tokens)] = torch.tensor(tokens)
+        seen[row, : len(tokens)] = 1
+        wanted[row, len(tokens) - count : len(tokens)] = torch.tensor(tokens[-count:])
+    where = device.pick().name
+    logits = model(input_ids=fed.to(where), attention_mask=seen.to(where)).logits[:, :-1].float()
+    after = wanted[:, 1:].to(where)
+    each = torch.nn.functional.cross_entropy(
+        logits.transpose(1, 2), after, ignore_index=_UNSCORED, reduction="none"
+    )
+    return each.sum(dim=1), (after != _UNSCORED).sum(dim=1).float()
 
 
 def _preferences(name: str | None, task: Task) -> np.ndarray:

@@ -8,9 +8,9 @@ defaults shown. Training rows without an answer teach nothing and are left out; 
 also stands in training is an InputError that names it.
 
 Figures: one key, lift. Files: groups.parquet (group, value, se, low, high, chance, n,
-significant),
-examples.parquet (group, row_id, item_id, effect, size: see `examples`). What was paid in seconds
-differs from machine to machine and stands in cost.json in the workdir, not in the result.
+significant), examples.parquet (group, row_id, item_id, effect, size, split, low, high: see
+`explained`; split says whose row it is, the group's own or the test set's). What was paid in
+seconds differs from machine to machine and stands in cost.json in the workdir, not in the result.
 
 Many workers: `plan` says how many chunks there can be, each `compute` makes one, in any order and
 on any machine that sees the workdir; `enough` says when no more are needed, `finish` makes the
@@ -31,29 +31,23 @@ from gpu_jobs import tables
 from gpu_jobs.contracts import InputError, Report, Result, Spec, canonical
 from gpu_jobs.lift.chunks import Chunk, Chunks, of_run
 from gpu_jobs.lift.coalitions import Utility
-from gpu_jobs.lift.examples import examples
+from gpu_jobs.lift.explained import explained
 from gpu_jobs.lift.methods import Settings
-from gpu_jobs.lift.problem import RESAMPLES, Problem, build
-from gpu_jobs.lift.recipes import adapted, recipe_of
+from gpu_jobs.lift.problem import Problem
+from gpu_jobs.lift.question import Question
 from gpu_jobs.lift.results import LEVEL, GroupLift, LiftResult
 from gpu_jobs.lift.run import compute_chunk, conclude, ended, planned
-from gpu_jobs.lift.table import check_params, read_sets
+from gpu_jobs.lift.table import TEST, TRAIN, Sets
 
 
 @dataclass(frozen=True, kw_only=True)
-class Params:
-    """recipe, metric: keys of their registries. positive: class, for the metric f1. method, seeds,
-    rounds, base, take, rows, chance: see `methods.Settings`. budget: seconds of computing, over all
-    workers, after which no chunk is begun; null for none. l2, balanced, dims: in place of the
-    recipe's. encoder: name or folder of another than the recipe's; random_weights: of pictures,
-    those that nobody trained. epochs: of a recipe that trains a network. min_rows: smaller groups
-    become one, "others". confidence: of the intervals. pictures: the folder that they lie in.
+class Params(Question):
+    """method, seeds, rounds, base, take, rows, chance: see `methods.Settings`. budget: seconds of
+    computing, over all workers, after which no chunk is begun; null for none. confidence: of the
+    intervals.
     """
 
-    recipe: str = "text-linear"
     method: str = Settings.method
-    metric: str = "accuracy"
-    positive: str | None = None
     seeds: int = Settings.seeds
     rounds: int = Settings.rounds
     base: int = Settings.base
@@ -61,26 +55,14 @@ class Params:
     rows: str = Settings.rows
     chance: int = Settings.chance
     budget: float | None = None
-    l2: float | None = None
-    balanced: bool | None = None
-    dims: int | None = None
-    encoder: str | None = None
-    random_weights: bool = False
-    epochs: int | None = None
-    min_rows: int = 1
-    resamples: int = RESAMPLES
     confidence: float = LEVEL
-    pictures: str | None = None
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
         """Raises InputError for a parameter that is unknown or out of range."""
-        check_params("lift", cls, values)
-        params = cls(**values)
+        params = cls.checked("lift", values)
         if params.budget is not None and not 0 < params.budget < float("inf"):
             raise InputError("budget must be above 0 seconds")
-        if params.min_rows < 1:
-            raise InputError("min_rows must be at least 1")
         if not 0.5 <= params.confidence < 1:
             raise InputError("confidence must be from 0.5 to below 1")
         params.settings(0)
@@ -93,14 +75,13 @@ class Params:
 
 @dataclass(frozen=True)
 class _Job:
-    """A run's question, ready to be answered. row_id, item_id: of the training rows given."""
+    """A run's question, ready to be answered."""
 
+    sets: Sets
     problem: Problem
     settings: Settings
     params: Params
     utility: Utility
-    row_id: list[str]
-    item_id: list[str]
     digest: str
 
 
@@ -109,21 +90,20 @@ def plan(spec: Spec, workdir: Path) -> int:
 
     Raises InputError for whatever is wrong with parameters or input.
     """
-    job = _job(spec)
+    job = _job(spec, workdir)
     of_run(spec, job.digest, workdir)
     return planned(job.problem, job.settings)
 
 
 def compute(spec: Spec, workdir: Path, number: int) -> float:
     """Make chunk `number`, from 0, unless it is there; seconds that it took."""
-    job = _job(spec)
+    job = _job(spec, workdir)
     store = of_run(spec, job.digest, workdir)
     most = planned(job.problem, job.settings)
     if not 0 <= number < most:
         raise InputError(f"this run has chunks 0 to {most - 1}, not {number}")
     chunk = store.load(number)
     if chunk is None:
-        job.utility.folder = workdir / "models"
         chunk = compute_chunk(job.problem, job.settings, number, utility=job.utility)
         store.save(number, chunk)
     return chunk.seconds
@@ -131,7 +111,7 @@ def compute(spec: Spec, workdir: Path, number: int) -> float:
 
 def enough(spec: Spec, workdir: Path) -> bool:
     """Whether `finish` has no use for more chunks than are there."""
-    job = _job(spec)
+    job = _job(spec, workdir)
     return _done(job, of_run(spec, job.digest, workdir))[1] is not None
 
 
@@ -139,7 +119,7 @@ def finish(spec: Spec, workdir: Path) -> Result:
     """The result of the chunks that are there. With fewer than were wanted it says that a budget
     stopped it, and has wider intervals. Raises InputError when there is none.
     """
-    job = _job(spec)
+    job = _job(spec, workdir)
     done, why = _done(job, of_run(spec, job.digest, workdir))
     if not done:
         raise InputError("no chunk of this run has been computed")
@@ -151,7 +131,7 @@ def finish(spec: Spec, workdir: Path) -> Result:
         level=job.params.confidence,
         utility=job.utility,
     )
-    files = {"groups.parquet": _groups(found), "examples.parquet": _examples(job)}
+    files = {"groups.parquet": _groups(found), "examples.parquet": _examples(job, len(done))}
     for name, table in files.items():
         tables.write_parquet(table, workdir / name)
     tables.write_text(canonical(_cost(found, done)), workdir / "cost.json")
@@ -169,7 +149,7 @@ def finish(spec: Spec, workdir: Path) -> Result:
 
 def run(spec: Spec, *, workdir: Path, report: Report) -> Result:
     """All chunks and the result; see `runner.run` for resuming and errors."""
-    job = _job(spec)
+    job = _job(spec, workdir)
     most = plan(spec, workdir)
     store = of_run(spec, job.digest, workdir)
     done: list[Chunk] = []
@@ -182,41 +162,24 @@ def run(spec: Spec, *, workdir: Path, report: Report) -> Result:
     return finish(spec, workdir)
 
 
-def _job(spec: Spec) -> _Job:
+def _job(spec: Spec, workdir: Path) -> _Job:
     digest = tables.sha256_of(Path(spec.input))
-    return _read(spec.input, digest, canonical(dict(spec.params)), spec.seed)
+    job = _read(spec.input, digest, canonical(dict(spec.params)), spec.seed)
+    job.utility.folder = workdir / "models"
+    return job
 
 
 @lru_cache(maxsize=1)
 def _read(path: str, digest: str, params: str, seed: int) -> _Job:
     """Encoding is dear, and a worker mostly takes one chunk after the other of the same run."""
     known = Params.of(json.loads(params))
-    recipe = adapted(
-        recipe_of(known.recipe),
-        l2=known.l2,
-        balanced=known.balanced,
-        dims=known.dims,
-        encoder=known.encoder,
-        random_weights=known.random_weights,
-        epochs=known.epochs,
-    )
-    given = read_sets(Path(path), recipe, min_rows=known.min_rows, pictures=known.pictures)
-    problem = build(
-        given.train,
-        given.test,
-        recipe=recipe,
-        metric=known.metric,
-        positive=known.positive,
-        resamples=known.resamples,
-        seed=seed,
-    )
+    sets, problem = known.read(Path(path), seed)
     return _Job(
+        sets=sets,
         problem=problem,
         settings=known.settings(seed),
         params=known,
         utility=Utility(problem),
-        row_id=given.row_id,
-        item_id=list(given.train.item),
         digest=digest,
     )
 
@@ -287,16 +250,24 @@ def _groups(found: LiftResult) -> pa.Table:
     )
 
 
-def _examples(job: _Job) -> pa.Table:
-    linear = job.problem.recipe.fit is None
-    found = examples(job.problem, job.utility.full().weights[0]) if linear else []
+def _examples(job: _Job, chunks: int) -> pa.Table:
+    found = explained(
+        job.problem, job.settings, chunks, utility=job.utility, level=job.params.confidence
+    )
+    sets = job.sets
+    names = {TRAIN: (sets.row_id, sets.train.item), TEST: (sets.test_row_id, sets.test.item)}
+    split = [TEST if one.is_test else TRAIN for one in found]
+    ids = [[names[of][at][one.row] for of, one in zip(split, found, strict=True)] for at in (0, 1)]
     return pa.table(
         {
             "group": pa.array([one.group for one in found], pa.string()),
-            "row_id": pa.array([job.row_id[one.row] for one in found], pa.string()),
-            "item_id": pa.array([job.item_id[one.row] for one in found], pa.string()),
+            "row_id": pa.array(ids[0], pa.string()),
+            "item_id": pa.array(ids[1], pa.string()),
             "effect": pa.array([one.effect for one in found], pa.string()),
             "size": pa.array([one.size for one in found], pa.float64()),
+            "split": pa.array(split, pa.string()),
+            "low": pa.array([one.low for one in found], pa.float64()),
+            "high": pa.array([one.high for one in found], pa.float64()),
         }
     )
 

@@ -12,6 +12,7 @@ from math import comb
 import numpy as np
 
 from gpu_jobs.contracts import InputError
+from gpu_jobs.lift import moves
 from gpu_jobs.lift.coalitions import Utility
 from gpu_jobs.lift.influence import influence
 from gpu_jobs.lift.knn import knn_shapley
@@ -68,7 +69,8 @@ class Method:
     as there are, to an estimate. least: chunks before which nothing can be said. sampled: may
     end before all chunks, when more of them would no longer narrow the intervals. controls: how
     many of the estimate's last rows are no groups but controls. pays: a gain by this method is
-    held against chance; the others are screens.
+    held against chance; the others are screens. moved: arrays of a recipe without a linear head to
+    what each group did to each test item; None for screens, which take none.
     """
 
     chunks: Callable[[Problem, Settings], int]
@@ -79,6 +81,7 @@ class Method:
     sampled: bool = False
     controls: tuple[str, ...] = ()
     pays: bool = True
+    moved: moves.Combine | None = None
 
 
 # --- with and without -------------------------------------------------------------------------
@@ -163,13 +166,22 @@ def exact_shapley(values: np.ndarray, size: int) -> np.ndarray:
     """float64 (size, S) from v of all 2^size coalitions, (2^size, S), bit g for group g."""
     codes = np.arange(2**size)
     count = np.array([code.bit_count() for code in codes.tolist()])
-    weight = np.array([1 / (size * comb(size - 1, k)) for k in range(size)])
+    weight = _pair_weights(size)
     found = []
     for group in range(size):
         without = codes[codes >> group & 1 == 0]
         gain = values[without | 1 << group] - values[without]
         found.append(weight[count[without]] @ gain)
     return np.array(found)
+
+
+def _pair_weights(size: int) -> np.ndarray:
+    """(size,): of a coalition with and without a group, by how many others are in it."""
+    return np.array([1 / (size * comb(size - 1, k)) for k in range(size)])
+
+
+def _moved_exact(problem: Problem, arrays: Sequence[np.ndarray]) -> moves.Moves:
+    return moves.of_pairs(problem, arrays, _pair_weights(len(problem.groups)))
 
 
 def _exact(problem: Problem, arrays: Sequence[np.ndarray]) -> Estimate:
@@ -198,9 +210,8 @@ def _permutations(utility: Utility, settings: Settings, number: int) -> np.ndarr
 
 
 def _both_ways(utility: Utility, order: np.ndarray, truncation: float) -> np.ndarray:
-    size = len(order)
-    ends = utility.of_groups(np.array([[False] * size, [True] * size]))
-    near = truncation * float(ends[1, 1:].std(ddof=1))
+    ends = utility.ends()
+    near = truncation * float(ends[1, 1 : len(utility.problem.resamples)].std(ddof=1))
     both = [_along(utility, way, ends, near) for way in (order, order[::-1])]
     return (both[0] + both[1]) / 2
 
@@ -308,6 +319,7 @@ METHODS: Mapping[str, Method] = {
         combine=_with_rows,
         least=lambda settings: max(settings.seeds, 2),
         sampled=True,
+        moved=moves.of_replicates,
         says=(
             (
                 "A group's value is its mean gain over random orders in which groups join"
@@ -325,6 +337,7 @@ METHODS: Mapping[str, Method] = {
         chunks=lambda problem, _settings: -(-(2 ** len(problem.groups)) // _step(problem)),
         compute=_masks,
         combine=_exact,
+        moved=_moved_exact,
         says=(
             (
                 "A group's value is its mean gain over all orders in which groups could join"
@@ -337,6 +350,7 @@ METHODS: Mapping[str, Method] = {
         chunks=lambda problem, _settings: -(-len(problem.groups) // _step(problem)),
         compute=_leave_one_out,
         combine=_joined,
+        moved=moves.of_single,
         says=(
             (
                 "A group's value is what is lost when it alone is left out. Groups that could stand"
@@ -351,6 +365,7 @@ METHODS: Mapping[str, Method] = {
         combine=_with_rows,
         least=lambda settings: min(settings.seeds, 2),
         controls=("a/a",),
+        moved=moves.of_replicates,
         says=(
             (
                 "A group's value is the gain when some of its rows join a random base of others'"
@@ -407,6 +422,11 @@ def chosen(problem: Problem, settings: Settings) -> str:
         raise InputError("shapley-exact trains 2^groups models; it takes at most 16 groups")
     if name in ("knn", "influence") and problem.recipe.fit is not None:
         raise InputError(f"{name} needs a recipe with a linear head, not {problem.recipe.name}")
+    if name == "shapley" and settings.rows == "drawn" and problem.recipe.fit is not None:
+        raise InputError(
+            f"the recipe {problem.recipe.name} takes rows as given with shapley; with-without also"
+            " takes them drawn"
+        )
     if name == "with-without" and len(problem.groups) < 2:
         raise InputError("with-without compares a group with the others; there is only one group")
     return name

@@ -76,6 +76,30 @@ def calibration(
     return -np.sum(bins, axis=0) / resamples.sum(axis=1, dtype=np.float64)
 
 
+def token_loss(
+    written: np.ndarray, label: np.ndarray, resamples: np.ndarray, positive: int
+) -> np.ndarray:
+    """Minus the mean of −ln p over all tokens of the right answers, each after those before it.
+
+    In the place of chances it takes float32 (K, 2, t), of each test row the sum of −ln p over the
+    tokens of its right answer, and how many there are.
+    """
+    del label, positive
+    return -_sum(written[:, 0], resamples) / _sum(written[:, 1], resamples)
+
+
+TOKEN_LOSS = "token-loss"  # noqa: S105 - a name
+"""The metric of recipes that write, and of no other."""
+
+
+def of_rows(chances: np.ndarray, label: np.ndarray, *, writes: bool) -> np.ndarray:
+    """float64 (K, t): the chance of each test row's right answer; where it is written, that of a
+    token of it, the geometric mean.
+    """
+    found = np.exp(-chances[:, 0] / chances[:, 1]) if writes else _of_label(chances, label)
+    return np.asarray(found, dtype=np.float64)
+
+
 OUTSIDE = "O"
 """The class of a word in no span."""
 
@@ -128,6 +152,7 @@ METRICS: dict[str, Metric] = {
     "brier": brier,
     "ece": calibration,
     "span-f1": _unbound,
+    TOKEN_LOSS: token_loss,
 }
 
 
@@ -139,6 +164,7 @@ BEST: dict[str, float] = {
     "brier": 0.0,
     "ece": 0.0,
     "span-f1": 1.0,
+    TOKEN_LOSS: 0.0,
 }
 """The most that each can be."""
 

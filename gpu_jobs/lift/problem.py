@@ -14,7 +14,7 @@ from scipy import sparse
 
 from gpu_jobs.contracts import InputError
 from gpu_jobs.lift.features import Axes, principal
-from gpu_jobs.lift.metrics import OUTSIDE, draws, metric_of
+from gpu_jobs.lift.metrics import OUTSIDE, TOKEN_LOSS, draws, metric_of
 from gpu_jobs.lift.recipe import Recipe
 
 RESAMPLES = 200
@@ -45,9 +45,10 @@ class Rows:
 class Problem:
     """axes: features of u distinct training inputs and of t test rows. feature, label, group:
     int64 (n,), of each training row; sorted by group. row: int64 (n,), its place among the rows
-    given. counts: for each class how often each
-    group gave it to each distinct input, float32 (u, G). starts: int64, the first distinct input
-    of each block. test_label: int64 (t,). resamples: float32 (1 + R, t), see `metrics.draws`.
+    given. counts: for each class how often each group gave it to each distinct input, float32
+    (u, G); none for a recipe that trains on the rows themselves. starts: int64, the first distinct
+    input of each block. test_label: int64 (t,). test_row: int64 (t,), as `row`. resamples: float32
+    (1 + R, t), see `metrics.draws`.
     digest: of all that enters, in hex. inputs: of training and test, by the rows of the
     axes, for a recipe that trains on them. document: int64 (t,), test rows that were one and
     are drawn together.
@@ -63,6 +64,7 @@ class Problem:
     groups: tuple[str, ...]
     classes: tuple[str, ...]
     test_label: np.ndarray
+    test_row: np.ndarray
     resamples: np.ndarray
     metric: str
     positive: int
@@ -88,10 +90,11 @@ def build(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Problem:
-    """Raises InputError for empty sets, fewer than two classes or two test rows, a test label
-    that is unknown in training, and for test items (by id, or by equal input) in training.
+    """Raises InputError for empty sets, fewer than two classes or two test rows, a metric that is
+    not for the recipe, and for test items (by id, or by equal input) in training.
     """
     metric_of(metric)
+    _check_metric(recipe, metric)
     _check_sizes(train, test)
     keys_of = recipe.keys
     train_keys = keys_of(train.inputs) if keys_of else _keys(train.inputs, "training")
@@ -110,8 +113,6 @@ def build(
         taught = [taught[i] for i in source]
         test, whole, test_keys = recipe.expand(test, test_keys)
         _check_sizes(train, test)
-    elif metric == "span-f1":
-        raise InputError(f"metric span-f1 is for spans, not for the recipe {recipe.name}")
     if resamples < 20:
         raise InputError("at least 20 resamples of the test set are needed for an interval")
     classes = sorted({str(each) for each in (*train.label, *test.label)})
@@ -147,7 +148,9 @@ def build(
         label=label,
         group=group,
         row=np.array(taught, dtype=np.int64)[row],
-        counts=_counts(
+        counts=()
+        if recipe.fit
+        else _counts(
             feature,
             label,
             group,
@@ -158,6 +161,7 @@ def build(
         groups=tuple(groups),
         classes=tuple(classes),
         test_label=test_label,
+        test_row=np.array([tested[whole[i]] for i in order], dtype=np.int64),
         resamples=draws(int(document.max()) + 1, resamples, seed)[:, document],
         document=document,
         metric=metric,
@@ -181,6 +185,20 @@ def build(
             [f"{test_keys[i]}\x1f{test.label[i]}" for i in order],
         ),
     )
+
+
+def _check_metric(recipe: Recipe, metric: str) -> None:
+    if metric == "span-f1" and recipe.expand is None:
+        raise InputError(f"metric span-f1 is for spans, not for the recipe {recipe.name}")
+    if metric == TOKEN_LOSS and not recipe.writes:
+        raise InputError(
+            f"metric {TOKEN_LOSS} is for recipes that write their answers, such as sft, not for the"
+            f" recipe {recipe.name}"
+        )
+    if metric != TOKEN_LOSS and recipe.writes:
+        raise InputError(
+            f"the recipe {recipe.name} writes its answers: its metric is {TOKEN_LOSS}, not {metric}"
+        )
 
 
 def with_counts(problem: Problem, times: np.ndarray) -> Problem:

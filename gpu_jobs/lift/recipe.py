@@ -24,9 +24,11 @@ class Recipe:
     an encoder's weights. intercept: False for comparisons, which have no side. skips: answers
     that teach this recipe nothing, such as ties. encoder: what its encoder or model is called, if
     it has one. fit: where there is no linear head: trains one model for a coalition and gives
-    chances float32 (C, t) of the test inputs; epochs: of that training. expand: where an answer
-    is of many parts: rows and their keys to rows of parts, the place of each among the rows, and
-    keys that sort the parts of a row behind each other.
+    chances float32 (C, t) of the test inputs; epochs: of that training. writes: an answer is a text
+    that the model writes, not one of some classes; `fit` then gives float32 (2, t), see
+    `metrics.token_loss`. expand: where an answer is of many parts: rows and their keys to rows of
+    parts, the place of each among the rows, and keys that sort the parts of a row behind each
+    other.
     """
 
     name: str
@@ -43,21 +45,28 @@ class Recipe:
     encoder: str | None = None
     fit: "Fit | None" = None
     epochs: int = 0
+    writes: bool = False
     expand: Callable[[Any, list[str]], tuple[Any, list[int], list[str]]] | None = None
 
 
 @dataclass(frozen=True)
 class Task:
-    """One training: inputs (n), label int64 (n,), test inputs (t), how many classes, the passes
-    over the rows, and a seed that follows from the coalition.
+    """One training: inputs (n), label int64 (n,), test inputs (t), what the classes are called,
+    the passes over the rows, and a seed that follows from the coalition. truth: int64 (t,), right
+    answers, by which a recipe that writes is scored; nothing may be learned from them.
     """
 
     inputs: Sequence[object]
     label: np.ndarray
     test: Sequence[object]
-    classes: int
+    names: tuple[str, ...]
     epochs: int
     seed: int
+    truth: np.ndarray
+
+    @property
+    def classes(self) -> int:
+        return len(self.names)
 
 
 type Fit = Callable[[Task], np.ndarray]

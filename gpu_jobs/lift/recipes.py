@@ -8,7 +8,7 @@ import numpy as np
 from gpu_jobs.contracts import InputError
 from gpu_jobs.lift.encoded import image_linear, pairwise, text_minilm
 from gpu_jobs.lift.features import Matrix
-from gpu_jobs.lift.finetuned import dpo, image_finetune, lora
+from gpu_jobs.lift.finetuned import dpo, image_finetune, lora, sft
 from gpu_jobs.lift.recipe import Recipe
 from gpu_jobs.lift.spans import spans
 from gpu_jobs.lift.text import TfIdf
@@ -67,6 +67,7 @@ RECIPES: dict[str, Recipe] = {
     "image-finetune": image_finetune(),
     "spans": spans(),
     "lora": lora(),
+    "sft": sft(),
     "dpo": dpo(),
 }
 
@@ -117,6 +118,7 @@ def _encoded(recipe: Recipe, name: str, *, random: bool) -> Recipe:
         "pairwise": pairwise,
         "spans": spans,
         "lora": lora,
+        "sft": sft,
         "dpo": dpo,
     }
     if recipe.name not in makers:

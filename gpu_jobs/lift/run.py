@@ -47,6 +47,11 @@ def planned(problem: Problem, settings: Settings) -> int:
     return method.chunks(problem, settings) + _controls(problem, settings)
 
 
+def own_chunks(problem: Problem, settings: Settings, chunks: int) -> int:
+    """How many of chunks 0, 1, … are the method's own, numbered from 0, and not of the control."""
+    return min(chunks, 1) + max(chunks - 1 - _controls(problem, settings), 0)
+
+
 def _controls(problem: Problem, settings: Settings) -> int:
     return settings.chance if METHODS[chosen(problem, settings)].pays else 0
 
@@ -67,6 +72,9 @@ def compute_chunk(
     utility: of the same problem, where the caller has one that already holds everybody's head.
     """
     start, mine = perf_counter(), (utility or Utility(problem)).fresh()
+    if number == 0 and mine.folder is not None and problem.recipe.fit is not None:
+        # Every result names both ends: they are trained, and metered, with the first chunk.
+        mine.fresh().ends()
     control = _controls(problem, settings)
     if 1 <= number <= control:
         values = chance.compute(
@@ -174,7 +182,7 @@ def conclude(
     controls = method.controls
     size = len(problem.groups)
     resamples = len(problem.resamples) - 1
-    ends = utility.of_groups(np.array([[False] * size, [True] * size]))
+    ends = utility.ends()
     convergence = {
         "stopped": why,
         "chunks": len(done),
@@ -305,7 +313,7 @@ def _of_chance(problem: Problem, settings: Settings, level: float) -> tuple[str,
     return (
         (
             "A gain is called significant only if the group's answers, shuffled among its rows,"
-            f" seldom do as well (p at most {(1 - level) / 2:.4g}, from {count} shuffles, by the"
-            " Brier score)."
+            f" seldom do as well (p at most {(1 - level) / 2:.4g}, from {count} shuffles, by"
+            f" {'the loss of tokens' if problem.recipe.writes else 'the Brier score'})."
         ),
     )

@@ -25,11 +25,12 @@ TRAIN, TEST = "train", "test"
 
 @dataclass(frozen=True)
 class Sets:
-    """row_id: of the training rows."""
+    """row_id, test_row_id: of the rows of each."""
 
     train: Rows
     test: Rows
     row_id: list[str]
+    test_row_id: list[str]
 
 
 def read_sets(path: Path, recipe: Recipe, *, min_rows: int, pictures: str | None = None) -> Sets:
@@ -68,7 +69,12 @@ def read_sets(path: Path, recipe: Recipe, *, min_rows: int, pictures: str | None
         )
         for name, rows in ((TRAIN, train), (TEST, test))
     }
-    return Sets(train=sets[TRAIN], test=sets[TEST], row_id=taken("row_id", train))
+    return Sets(
+        train=sets[TRAIN],
+        test=sets[TEST],
+        row_id=taken("row_id", train),
+        test_row_id=taken("row_id", test),
+    )
 
 
 def check_ids(table: pa.Table) -> None:

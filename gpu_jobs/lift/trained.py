@@ -33,7 +33,9 @@ def rows_of(problem: Problem, members: np.ndarray) -> np.ndarray:
 def chances_of(
     problem: Problem, rows: np.ndarray, label: np.ndarray, *, folder: Path | None
 ) -> np.ndarray:
-    """float32 (C, t) of the model of these rows with these labels, trained or read."""
+    """What `fit` gives for these rows with these labels, trained or read: chances float32 (C, t),
+    or of a recipe that writes float32 (2, t).
+    """
     order = np.lexsort((label, problem.feature[rows]))
     rows, label = rows[order], label[order]
     told = problem.digest.encode() + problem.feature[rows].tobytes() + label.tobytes()
@@ -49,9 +51,10 @@ def chances_of(
             inputs=[train[i] for i in problem.feature[rows].tolist()],
             label=label,
             test=test,
-            classes=len(problem.classes),
+            names=problem.classes,
             epochs=problem.recipe.epochs,
             seed=int.from_bytes(digest.digest()[:4], "big"),
+            truth=problem.test_label,
         )
     ).astype(np.float32)
     if not np.isfinite(found).all():

@@ -3,15 +3,19 @@
 import json
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta, binomtest
 
+from gpu_jobs import runner
 from gpu_jobs.__main__ import main
 from gpu_jobs.completeness import completeness
-from gpu_jobs.contracts import InputError
+from gpu_jobs.contracts import InputError, Spec
 from gpu_jobs.errors.bias import crossed, gaps, leanings, visible, visible_table
+from gpu_jobs.errors.cells import written
 from gpu_jobs.errors.cited import citations
 from gpu_jobs.errors.confusion import confused_pairs, confusion, error_rates
 from gpu_jobs.shares import clustered_share, jeffreys, wilson
@@ -200,22 +204,78 @@ HEAD = "item_id,worker_id,answer,gold"
 
 def test_errors_command(printed, tmp_path):
     lines = [f"{HEAD},tier,group,described,cited"]
-    for w in range(24):
+    for w in range(48):
         lines += [
             f"i{i},w{w},{'x' if i % 3 else 'y'},x,{'t1' if w % 2 else 't2'},"
-            f"{'g' if i < 3 else 'h'},{'a' if w < 12 else 'b'},{'' if i % 3 else 'line 1'}"
+            f"{'g' if i < 3 else 'h'},{'a' if w < 24 else 'b'},{'' if i % 3 else 'line 1'}"
             for i in range(6)
         ]
     found, _ = printed("errors", "\n".join(lines), "--out", tmp_path / "workers.csv")
     assert (found["truth"], found["error_rate"]) == ("gold", pytest.approx(1 / 3))
     assert found["confused_pairs"][0]["items"] == ["i0", "i3"]
     assert [row["name"] for row in found["by_tier"]] == ["t1", "t2"]
-    assert found["by_description"]["cells"][0]["people"] == 12
-    assert len(found["by_description"]["cells_by_group"]) == 4
+    about = found["by_description"]
+    # 24 of each; figures of cells are rounded.
+    assert [(row["name"], row["people"]) for row in about["cells"]] == [("a", 20), ("b", 20)]
+    assert {(row["name"], row["group"]) for row in about["cells_by_group"]} == {
+        (name, group) for name in "ab" for group in "gh"
+    }
     lean = {(row["name"], row["answer"]): row["lean"] for row in found["leaning_by_group"]}
     assert lean["g", "y"] == pytest.approx(1 / 3)
     assert found["cited"][0]["line"] == "line 1" and found["cited"][0]["question_rubric"]
-    assert len((tmp_path / "workers.csv").read_text().splitlines()) == 25
+    assert len((tmp_path / "workers.csv").read_text().splitlines()) == 49
+
+
+def _crowd(people, described, tier=lambda _w: "t", items=6):
+    """Lines of a file: everybody answers each item, every third wrongly, the second half more."""
+    for w in range(people):
+        for i in range(items):
+            wrong = i % 3 == 0 or (i % 3 == 1 and w >= people // 2)
+            yield f"i{i},w{w},{'y' if wrong else 'x'},x,{tier(w)},{'gh'[i % 2]},{described(w)}"
+
+
+@pytest.mark.parametrize(
+    ("people", "described", "tier", "kept"),
+    [
+        # 15 and 12 can be told; nine cannot, and are no rest of few either.
+        (36, lambda w: "abc"[(w >= 15) + (w >= 27)], None, ["*", "a"]),
+        (40, lambda w: "abcd"[w // 10], None, ["a", "b", "c", "d"]),
+        (24, lambda w: "ab"[w // 12], None, ["a", "b"]),
+        (24, lambda _w: "a", None, []),
+        (19, lambda w: "ab"[w // 10], None, []),
+        # 12 of each, but with the tiers that are printed, too, only six.
+        (24, lambda w: "ab"[w // 12], lambda w: f"t{w % 2}", []),
+    ],
+)
+def test_the_command_keeps_the_rule_of_runs_for_small_cells(
+    printed, tmp_path, people, described, tier, kept
+):
+    lines = list(_crowd(people, described, tier or (lambda _w: "t")))
+    found, _ = printed("errors", "\n".join([f"{HEAD},tier,kind,described", *lines]))
+    about = found["by_description"]
+    assert [row["name"] for row in about["cells"]] == kept
+    assert about["suppressed"] == len({described(w) for w in range(people)} - set(kept))
+    assert all(row["people"] >= 10 and row["people"] % 5 == 0 for row in about["cells"])
+    # The same answers as a run of the product has them give the same figures.
+    names = (*HEAD.split(","), "tier", "kind", "said")
+    rows = [dict(zip(names, line.split(","), strict=True)) for line in lines]
+    said = {"a": {row["worker_id"]: row["said"] for row in rows}}
+    where = [(row["tier"], row["kind"]) for row in rows]
+    cell = written(where, [row["worker_id"] for row in rows], [True] * len(rows), said)
+    table = pa.Table.from_pylist([{k: v for k, v in row.items() if k != "said"} for row in rows])
+    for name, column in cell.items():
+        table = table.append_column(f"cell_{name}", pa.array(column, pa.string()))
+    pq.write_table(table, tmp_path / "in.parquet")
+    spec = Spec(kind="errors", version=1, input=str(tmp_path / "in.parquet"), params={})
+    run = runner.run(spec, workdir=tmp_path / "w", report=lambda *_: None)
+    attributes = run.figures["cells"]["attributes"]
+    assert attributes.get("a", {}).get("cells", []) == about["cells"]
+
+
+def test_two_descriptions_of_one_person_are_refused(printed):
+    lines = [f"i{i},w,x,x,{'ab'[i]}" for i in range(2)]
+    said, code = printed("errors", "\n".join([f"{HEAD},described", *lines]))
+    assert code == 2 and "w is described as 'a' and as 'b'" in said
 
 
 @pytest.mark.parametrize("command", ["gold", "anomalies", "errors"])

@@ -1,5 +1,6 @@
 """Which model lift is measured by: what fits a task, what it takes, and what blocks publishing."""
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.urls import reverse
@@ -136,6 +137,10 @@ def test_a_trained_network_is_over_the_cap_and_pairs_of_trainings_are_its_method
             )
         }
     assert body["lift"]["method"] == settings.WAGEFILE["lift_trained_method"] == "with-without"
+    price = body["lift"]["price_per_hour"]
+    for each in found.values():
+        assert each.cost == rules.compute_cost(each.milliseconds, price)
+        assert each.seconds == -(-each.milliseconds // 1000)
     tuned, frozen = found["image-finetune"], found["image-linear"]
     assert (tuned.models, tuned.controls) == (2 * 11 * 5, 2 * 16 * 10)
     assert tuned.is_trained and tuned.is_over
@@ -159,6 +164,7 @@ def test_every_recipe_that_a_task_offers_has_an_effort_and_its_encoder():
                 assert has_encoder == (recipe not in {"text-linear", "tabular"})
 
 
+@hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.too_slow], deadline=None)
 @given(
     st.sampled_from(sorted(rules.EFFORTS)), st.sampled_from(["shapley", "with-without"]),
     st.integers(2, 40), st.integers(0, 10_000), st.integers(0, 50_000),

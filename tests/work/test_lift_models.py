@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pyarrow.parquet as pq
 import pytest
+from django.urls import reverse
 
 from apps.core import blobs
 from apps.core.errors import Conflict
@@ -16,11 +17,14 @@ from apps.exports.actions.lift_files import lift_files
 from apps.ledger import queries as ledger
 from apps.ledger.enums import Purpose
 from apps.organizations.queries import actor_of
+from apps.projects import rules
 from apps.projects.models import Asset, GoldAnswer, Item, Project
+from apps.projects.rules import LiftTerms
 from apps.scoring.enums import Grouping
-from apps.scoring.models import LiftRun
+from apps.scoring.models import LiftChunk, LiftRun
 from apps.work import actions as work
 from apps.work import tasks
+from apps.work.actions import lift as lift_actions
 from apps.work.models import EarningLine, LiftPool, LiftRound, LiftScore, Submission
 from apps.work.queries import lift
 from gpu_jobs import device
@@ -281,3 +285,92 @@ def test_a_model_that_is_trained_for_each_point_has_no_curve(acme, people, now, 
     desk = made(acme, people, now, clock_at, alice, "image", recipe="image-finetune")
     with acting(actor_of(alice)) as by, pytest.raises(Conflict, match="trained anew"):
         work.ask_more(project_id=desk.project.id, further=100, by=by, now=desk.now)
+
+
+@pytest.fixture
+def desk_of_trained(acme, people, now, clock_at, alice) -> Desk:
+    """Few pictures, of which three people answered half of the known ones, too; the third says the
+    opposite of most.
+    """
+    by = actor_of(alice)
+    project = learnable(
+        acme, people[:3], [0.0, 0.0, 0.9], by=by, now=now, content="image", items=30, test=24,
+        each=18, of_known=12,
+    )  # fmt: skip
+    numbers = {
+        "recipe": "image-finetune", "encoder": "test_resnet", "rows": "given", "seeds": 3,
+        "chance": 2, "minimum_rows": 10,
+    }  # fmt: skip
+    return Desk(with_lift(project, by=by, now=now, **numbers), now, clock_at)
+
+
+@pytest.mark.django_db
+def test_a_network_is_trained_for_each_group_and_known_answers_explain_it(
+    desk_of_trained, people, client_of, alice
+):
+    """The whole way of `image-finetune`: rows, chunks, metering, the pool, and what people read."""
+    pytest.importorskip("timm")
+    desk = desk_of_trained
+    run = everybody_s(desk, random_weights=True, epochs=3)
+    assert run.state == "done", run.error
+    result = run.result
+    assert (result["recipe"], result["method"]) == ("image-finetune", "with-without")
+    assert any("test_resnet" in said and "random weights" in said for said in result["assumptions"])
+    assert len(result["groups"]) == 3 and all(row["n"] == 18 for row in result["groups"])
+    assert all(row["low"] < row["value"] < row["high"] for row in result["groups"])
+    assert result["controls"][0]["group"] == "a/a" and result["stopped"] == "complete"
+    # Two models a group and seed, the control's, and two a group and shuffle.
+    assert result["convergence"]["models"] == 2 * 4 * 3 + 2 * 3 * 2
+    with acting(STAFF):
+        spent = list(LiftChunk.objects.filter(run=run).values_list("milliseconds", flat=True))
+        terms = LiftTerms.of(Project.objects.get(id=desk.project.id).criteria_in_force.body)
+        runs = list(LiftRun.objects.filter(charged_at__isnull=False))
+    assert terms is not None and len(spent) == result["convergence"]["chunks"] == 5
+    assert run.milliseconds >= sum(spent) > 0
+    # Of what this took, and of what such a run was said to take, the cost is one function.
+    assert run.charged == rules.compute_cost(run.milliseconds, terms.price_per_hour)
+    assert [each.id for each in runs] == [run.id]
+
+    examples = pq.read_table(blobs.path(run.examples_sha256)).to_pylist()
+    assert examples and {row["split"] for row in examples} == {"test"}
+    assert all(row["low"] < row["size"] < row["high"] and row["size"] > 0 for row in examples)
+    tasks.take_lift_all(now=desk.now)
+    with acting(STAFF):
+        scores = {row.contributor_id: row for row in LiftScore.objects.all()}
+        own = {
+            str(pk): who
+            for pk, who in Submission.objects.filter(item__gold__isnull=False).values_list(
+                "id", "contributor_id"
+            )
+        }
+    named = {who: {row["submission"] for row in score.examples} for who, score in scores.items()}
+    assert any(named.values())
+    for who, submissions in named.items():
+        assert {own[each] for each in submissions} <= {who}
+    reader = next(user for user in people if named.get(user.id))
+    text = client_of(reader).get(reverse("work:lift", args=[desk.project.id])).text
+    assert "got better at it" in text or "got worse at it" in text
+    assert "got better by it" not in text and "is trained anew with and without" in text
+
+
+@pytest.mark.django_db
+def test_while_a_project_runs_no_known_answer_is_told_by_lift(desk_of_trained, people, client_of):
+    """Only the close says which items models were measured on."""
+    pytest.importorskip("timm")
+    desk = desk_of_trained
+    with acting(desk.system) as by:
+        project = Project.objects.select_related("criteria", "org").get(id=desk.project.id)
+        assert lift_actions.follow_settlement(project=project, by=by, now=desk.now) is not None
+    run = next(run for run in begin(desk) if run.grouping == Grouping.CONTRIBUTOR)
+    small = {"random_weights": True, "epochs": 1, "seeds": 2}
+    with acting(desk.system):
+        LiftRun.objects.filter(id=run.id).update(params={**run.params, **small})
+    run = compute(desk, run)
+    assert run.state == "done", run.error
+    assert pq.read_table(blobs.path(run.examples_sha256)).num_rows
+    tasks.take_lift_all(now=desk.now)
+    with acting(STAFF):
+        scores = list(LiftScore.objects.all())
+    assert len(scores) == 3 and not any(row.examples for row in scores)
+    text = client_of(people[0]).get(reverse("work:lift", args=[desk.project.id])).text
+    assert "told of when the project has closed" in text

@@ -299,6 +299,34 @@ def test_it_is_cancelled_and_what_was_computed_is_paid(desk, alice, rob):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        ("more", "Learning curve, kind of item: 3 of at most 12 parts, 1.5 s of computing"),
+        ("lift", "Lift, contributor: 3 of at most 12 parts, 1.5 s of computing"),
+    ],
+)
+def test_both_pages_say_in_the_same_words_how_far_it_is(desk, alice, client_of, page, words):
+    address = reverse(f"pages:project-{page}", args=[desk.project.id])
+    with acting(actor_of(alice)) as by:
+        if page == "lift":
+            work.ask_lift(project_id=desk.project.id, by=by, now=desk.now)
+        else:
+            work.ask_more(project_id=desk.project.id, further=200, by=by, now=desk.now)
+
+    def part() -> str:
+        return " ".join(client_of(alice).get(address, headers={"HX-Request": "true"}).text.split())
+
+    assert "The accepted answers are being written down." in part()
+    begin(desk)
+    with acting(desk.system):
+        LiftRun.objects.update(state="running", done=3, total=12, milliseconds=1_500)
+    text = part()
+    assert words in text and '<progress max="12" value="3"' in text
+    assert "whatever was measured" in text and "No contributor bears any of it" in text
+
+
+@pytest.mark.django_db
 def test_a_look_ahead_stands_in_no_figure_of_lift(desk, alice, client_of):
     measured(desk, alice)
     context = client_of(alice).get(reverse("pages:project-lift", args=[desk.project.id])).context

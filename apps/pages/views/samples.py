@@ -6,6 +6,9 @@ import itertools
 from django import forms
 
 from apps.core.tables import Page
+from apps.scoring.enums import Grouping, LiftState, Measure
+from apps.scoring.models import LiftRun
+from apps.work.queries.lift import Spent
 
 
 class SampleForm(forms.Form):
@@ -68,6 +71,16 @@ def context(*, now: dt.datetime) -> dict:
             (0, 3, -0.08, -0.3, 0.16, 26), (1, 2, 0.61, 0.38, 0.78, 33),
             (1, 3, 0.12, -0.12, 0.36, 24),
         ],
+        "measured": [
+            LiftRun(
+                kind=Measure.CURVE, grouping=Grouping.TIER, state=LiftState.RUNNING, done=7,
+                total=12, milliseconds=48_300,
+            ),
+            LiftRun(kind=Measure.LIFT, grouping=Grouping.CONTRIBUTOR, state=LiftState.QUEUED),
+        ],
+        "spent": Spent(
+            seconds=48.3, seconds_max=1800, charged=2, most=60, price_per_hour=120
+        ),
         "spark": [value for _, value in WEEKS],
         "page": Page(
             rows=[], heads=[], orders=[], kept=[], first_url="#pages", previous_url="#pages",

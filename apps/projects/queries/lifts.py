@@ -75,8 +75,9 @@ def recipes(task: Mapping) -> dict[str, str]:
 class Estimate:
     """What a run over `people` contributors with all answers takes by one recipe, about.
 
-    `models` are trained to measure, `controls` to hold that against chance. `seconds` are of one
-    processor core; `cost` minor units. `is_over`: more than the run at the close is sure of.
+    `models` are trained to measure, `controls` to hold that against chance. `milliseconds` are of
+    one processor core; `cost` is what a run that took as many is charged, minor units. `is_over`:
+    more than the run at the close is sure of.
     """
 
     recipe: str
@@ -85,9 +86,13 @@ class Estimate:
     models: int
     controls: int
     is_trained: bool
-    seconds: int
+    milliseconds: int
     cost: int
     sure_of: int
+
+    @property
+    def seconds(self) -> int:
+        return -(-self.milliseconds // 1000)
 
     @property
     def is_over(self) -> bool:
@@ -113,7 +118,6 @@ def lift_estimates(
         milliseconds = rules.lift_milliseconds(
             effort, models, method=method, items=items, rows=(items - known) * overlap
         )
-        seconds = -(-milliseconds // 1000)
         found.append(
             Estimate(
                 recipe=recipe,
@@ -122,8 +126,8 @@ def lift_estimates(
                 models=models[0],
                 controls=models[1],
                 is_trained=effort.is_trained,
-                seconds=seconds,
-                cost=rules.compute_reserve(seconds, price),
+                milliseconds=milliseconds,
+                cost=rules.compute_cost(milliseconds, price),
                 sure_of=cap * numbers["lift_kept_percent"] // 100,
             )
         )

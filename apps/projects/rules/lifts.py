@@ -113,11 +113,13 @@ def models_of(method: str, people: int, *, seeds: int, chance: int) -> tuple[int
 def lift_milliseconds(
     effort: Effort, models: tuple[int, int], *, method: str, items: int, rows: int
 ) -> int:
-    """About what a run takes: `items` read once, models over half of `rows` answers each."""
+    """About what a run takes: `items` read once, models over half of `rows` answers each, and one
+    over all of them, which every run names.
+    """
     half = max(1, rows // 2)
     most = min(half, ROWS_MAX)
     of_measured = most if method == "with-without" else half
-    trained = models[0] * of_measured + models[1] * most
+    trained = models[0] * of_measured + models[1] * most + rows
     return effort.read * items + effort.model * trained // 1000
 
 

@@ -107,26 +107,13 @@ def _cells(table: pa.Table, tiers: list, kinds: list) -> dict[str, list[str | No
     """
     rule = import_module("gpu_jobs.errors.cells")
     judged = pc.and_(pc.is_valid(table["gold"]), pc.is_valid(table["answer"])).to_pylist()
-    places = [place for place, is_judged in enumerate(judged) if is_judged]
-    everybody = table["worker_id"].to_pylist()
-    workers = {name: code for code, name in enumerate(sorted({everybody[i] for i in places}))}
-    blocks: dict[tuple, int] = {}
-    block = [blocks.setdefault((tiers[i], kinds[i]), len(blocks)) for i in places]
-    words: dict[str, dict[str, int]] = defaultdict(dict)
-    said: dict[str, list[int]] = {}
-    for person, attribute, value in sorted(described([uuid.UUID(name) for name in workers])):
-        code = words[attribute].setdefault(value, len(words[attribute]))
-        said.setdefault(attribute, [-1] * len(workers))[workers[str(person)]] = code
-    found = rule.cells_of(block, [workers[everybody[i]] for i in places], said)
-    columns: dict[str, list[str | None]] = {}
-    for attribute, codes in found.values.items():
-        texts = {code: value for value, code in words[attribute].items()}
-        column: list[str | None] = [None] * table.num_rows
-        for place, enters in zip(places, found.enters.tolist(), strict=True):
-            if enters:
-                column[place] = texts.get(int(codes[workers[everybody[place]]]), rule.OTHERS)
-        columns[f"cell_{attribute}"] = column
-    return columns
+    people = table["worker_id"].to_pylist()
+    known = {name for name, is_judged in zip(people, judged, strict=True) if is_judged}
+    said: dict[str, dict[str, str]] = defaultdict(dict)
+    for person, attribute, value in described([uuid.UUID(name) for name in sorted(known)]):
+        said[attribute][str(person)] = value
+    found = rule.written(list(zip(tiers, kinds, strict=True)), people, judged, said)
+    return {f"cell_{attribute}": column for attribute, column in found.items()}
 
 
 def _pseudonyms(workers: list[str]) -> list[str]:

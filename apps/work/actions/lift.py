@@ -7,6 +7,7 @@ then bonuses are booked, the rest stays while they can be contested, and goes ba
 import datetime as dt
 import os
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -37,7 +38,14 @@ from apps.scoring.models import LiftRun
 from apps.work.actions import lift_rows, money, more, told
 from apps.work.actions.lift_rounds import ask
 from apps.work.enums import PAID_AS_ACCEPTED, POOL_TRANSITIONS, PoolState
-from apps.work.models import Assignment, EarningLine, LiftPool, LiftRound, LiftScore
+from apps.work.models import (
+    Assignment,
+    EarningLine,
+    LiftPool,
+    LiftRound,
+    LiftScore,
+    Submission,
+)
 
 CODE = "lift_bonus"
 OPEN = (LiftState.QUEUED, LiftState.RUNNING)
@@ -433,7 +441,7 @@ def _keep(
     *,
     now: dt.datetime,
 ) -> None:
-    examples = _examples(run)
+    examples = _examples(run, found)
     facts = facts_of(run)
     nothing = Line(rules.LineKind.LIFT_BONUS, 0, 0, "")
     rows = []
@@ -485,17 +493,48 @@ def facts_of(run: LiftRun) -> dict[str, Any]:
     }
 
 
-def _examples(run: LiftRun) -> dict[str, list[dict]]:
-    """Group → its rows that helped and hurt most: submission, effect, size."""
+def _examples(run: LiftRun, found: Sequence[Measured]) -> dict[str, list[dict]]:
+    """Group → own answers that moved a model most: submission, effect, size, and how sure it is.
+
+    Where a run names items that models are measured on, the own answer to such an item, if there is
+    one, and only at the close: before that it would tell which known answers are asked for.
+    """
     if not run.examples_sha256:
         return {}
-    found: dict[str, list[dict]] = {}
-    counts: dict[tuple[str, str], int] = {}
-    for row in pq.read_table(blobs.path(run.examples_sha256)).to_pylist():
-        place = (row["group"], row["effect"])
-        counts[place] = counts.get(place, 0) + 1
-        if counts[place] <= EXAMPLES:
-            found.setdefault(row["group"], []).append(
-                {"submission": row["row_id"], "effect": row["effect"], "size": row["size"]}
+    rows = pq.read_table(blobs.path(run.examples_sha256)).to_pylist()
+    known = _known_answers(run, found, rows) if run.reason == Reason.CLOSE else {}
+    kept: dict[str, list[dict]] = {}
+    counts: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        # Files from before models were trained for each group hold own answers alone.
+        is_known = row.get("split") == "test"
+        place = (row["group"], row["item_id"])
+        submission = known.get(place) if is_known else row["row_id"]
+        if submission is None:
+            continue
+        counts[row["group"], row["effect"]] += 1
+        if counts[row["group"], row["effect"]] <= EXAMPLES:
+            kept.setdefault(row["group"], []).append(
+                {
+                    "submission": submission,
+                    "effect": row["effect"],
+                    "size": row["size"],
+                    "low": row.get("low"),
+                    "high": row.get("high"),
+                    "is_known": is_known,
+                }
             )
-    return found
+    return kept
+
+
+def _known_answers(
+    run: LiftRun, found: Sequence[Measured], rows: Sequence[Mapping]
+) -> dict[tuple[str, str], str]:
+    """(group, item) → the last answer that this person gave to an item of the test set."""
+    items = {row["item_id"] for row in rows if row.get("split") == "test"}
+    groups = {each.author.contributor_id: each.group for each in found}
+    answers = Submission.objects.filter(
+        project_id=run.project_id, kind=Kind.WORK, undone_at=None, item__external_id__in=items
+    )
+    given = answers.order_by("id").values_list("contributor_id", "item__external_id", "id")
+    return {(groups[who], item): str(pk) for who, item, pk in given if who in groups}

@@ -25,13 +25,20 @@ RUNS = 26
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """An own answer that moved a model. `size` is the change of its loss, above zero."""
+    """An own answer that moved a model. `size` is the change of its loss, above zero.
+
+    `is_known`: one that no model learned from, to an item with a known answer; by so much the
+    chance of the right answer changed with all of the own work, likely from `low` to `high`.
+    """
 
     submission: Submission
     answer: str
     content: str
     is_help: bool
     size: float
+    low: float | None
+    high: float | None
+    is_known: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,9 @@ def _example(row: Submission, figures: Mapping) -> Example:
         content=content.get("text") or row.item.external_id,
         is_help=figures["effect"] == "helped",
         size=figures["size"],
+        low=figures.get("low"),
+        high=figures.get("high"),
+        is_known=figures.get("is_known", False),
     )
 
 

@@ -205,3 +205,50 @@ def test_other_weights_are_another_run(comparisons):
         for mark in ("one", "two", "one")
     }
     assert len(digests) == 2
+
+
+@pytest.fixture(params=["offline", "unreachable"])
+def _no_network(request, monkeypatch, tmp_path):
+    """Nothing is kept of earlier runs either."""
+    hub = pytest.importorskip("huggingface_hub")
+    monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", request.param == "offline")
+
+    def unreachable():
+        raise OSError("[Errno 111] Connection refused")
+
+    monkeypatch.setattr(hub, "get_session", unreachable)
+
+
+@pytest.mark.usefixtures("_no_network")
+@pytest.mark.parametrize(
+    ("recipe", "encoder", "instead"),
+    [
+        ("text-minilm", "nobody/nowhere", "name a local folder, or all-MiniLM-L6-v2"),
+        ("lora", "nobody/nowhere", "name the folder of a language model"),
+        ("sft", "nobody/nowhere", "name the folder of a language model"),
+        ("image-linear", "resnet18", "or ask for random ones"),
+        ("image-finetune", "resnet18", "or ask for random ones"),
+    ],
+)
+def test_a_model_that_is_not_here_and_cannot_be_fetched_is_one_sentence(
+    recipe, encoder, instead, tmp_path, capsys
+):
+    pytest.importorskip("timm")
+    pytest.importorskip("peft")
+    image = recipe.startswith("image")
+    for name, rows in (("train", range(8)), ("test", range(8, 14))):
+        lines = [f"{'image' if image else 'text'},answer,worker_id"]
+        for row in rows:
+            path = tmp_path / f"{row}.png"
+            Image.fromarray(np.full((8, 8, 3), 10 * row, dtype=np.uint8)).save(path)
+            lines.append(f"{path if image else f'text {row}'},{row % 2},w{row // 2 % 2}")
+        (tmp_path / f"{name}.csv").write_text("\n".join(lines))
+    files = [str(tmp_path / "train.csv"), "--test", str(tmp_path / "test.csv")]
+    options = ["--recipe", recipe, "--encoder", encoder, "--method", "loo", "--chance", "0"]
+    metric = ["--metric", "token-loss"] if recipe == "sft" else []
+    assert main(["lift", *files, *options, *metric]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "Traceback" not in said
+    assert said.startswith(f"gpu_jobs: the model '{encoder}' is not on this machine, and ")
+    assert instead in said

@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics as sk
 
 from gpu_jobs.contracts import InputError
-from gpu_jobs.lift.metrics import METRICS, draws, metric_of
+from gpu_jobs.lift.metrics import METRICS, TOKEN_LOSS, draws, metric_of, of_rows
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def _by_hand(name, chance, label):
     return -gap
 
 
-# Spans are counted by document: test_spans.
-@pytest.mark.parametrize("name", [name for name in METRICS if name != "span-f1"])
+# Spans are counted by document: test_spans. What is written has no chances of classes: below.
+@pytest.mark.parametrize("name", [name for name in METRICS if name not in ("span-f1", TOKEN_LOSS)])
 def test_each_metric_on_the_test_set_and_on_each_resample(made, name):
     chances, label, resamples = made
     found = metric_of(name)(chances, label, resamples, 2)
@@ -71,3 +71,20 @@ def test_resamples_have_as_many_rows_as_the_set():
 def test_unknown_metric():
     with pytest.raises(InputError, match="metric must be one of"):
         metric_of("auc")
+
+
+def test_the_loss_of_tokens_is_over_tokens_and_resamples_are_of_rows():
+    # Three answers of 2, 1 and 5 tokens, by two models.
+    written = np.array([[[4, 1, 5], [2, 1, 5]], [[2, 3, 10], [2, 1, 5]]], dtype=np.float32)
+    resamples = np.array([[1, 1, 1], [0, 3, 0], [2, 0, 1]], dtype=np.float32)
+    found = metric_of(TOKEN_LOSS)(written, np.zeros(3, dtype=int), resamples, 0)
+    assert found == pytest.approx(np.array([[-10 / 8, -1, -13 / 9], [-15 / 8, -3, -14 / 9]]))
+    each = of_rows(written, np.zeros(3, dtype=int), writes=True)
+    assert each == pytest.approx(np.exp([[-2, -1, -1], [-1, -3, -2]]))
+
+
+def test_the_chance_of_a_row_is_that_of_its_right_answer(made):
+    chances, label, _ = made
+    found = of_rows(chances, label, writes=False)
+    assert found.shape == (4, 60)
+    assert found[2, 7] == pytest.approx(float(chances[2, label[7], 7]))
