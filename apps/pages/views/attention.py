@@ -21,7 +21,8 @@ from apps.work.models import OverlapPlan
 from apps.work.queries.cited import CitedLine
 from apps.work.queries.gold import Standing
 
-TONES = {"bad": "act", "warn": "look", "info": "note"}
+TONES = {"bad": "act", "warn": "check", "info": "note"}
+GROUPS = {"tier": ("tier", "tiers"), "kind": ("kind of item", "kinds of item")}
 NAMED = 3  # groups that a sentence names; the section has all
 
 
@@ -99,8 +100,8 @@ def _claims(read: Read) -> Iterator[Point]:
     yield Point(
         "bad",
         "Labels are right less often than they claim.",
-        f"Of {read.right.n:,} that are said to be at least {percent(read.bar)} probable and have a "
-        f"known answer, {_share(read.right)} are right.",
+        f"{_share(read.right)} of those are right that are said to be at least {percent(read.bar)} "
+        "probable and have a known answer.",
         "#labels",
         "How labels are made",
     )
@@ -172,7 +173,8 @@ def _groups(read: Read) -> Iterator[Point]:
     """Of the items only: what people say of themselves is no reason to act on anybody."""
     if read.errors is None:
         return
-    for _, title, rows in read.errors.groups:
+    verb = "go wrong" if read.errors.is_known else "differ from the labels"
+    for key, _, rows in read.errors.groups:
         apart = [row for row in rows if row.is_apart and row.difference.startswith("+")]
         if not apart:
             continue
@@ -181,8 +183,7 @@ def _groups(read: Read) -> Iterator[Point]:
         named = "; ".join(_rate(row) for row in apart[:NAMED])
         yield Point(
             "warn",
-            f"More {'goes wrong' if read.errors.is_known else 'differs from the labels'} in "
-            f"{_many(len(apart), 'group', 'groups')} than elsewhere, by {title.lower()}.",
+            f"Answers of {_many(len(apart), *GROUPS[key])} {verb} more often than others.",
             f"{named}{f'; and {rest} more' if rest > 0 else ''}.",
             "#wrong",
             "Read examples",
