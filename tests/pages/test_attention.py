@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 
 from apps.core.tenancy import acting
 from apps.pages.views import attention, wrong
@@ -184,9 +183,7 @@ def test_the_page_asks_as_many_queries_for_one_as_for_many(desk, scored, alice, 
     assert asked[0] == asked[1]
 
 
-def test_who_may_not_see_answers_is_not_told_which_are_known(
-    desk, scored, alice, vic, client_of
-):
+def test_who_may_not_see_answers_is_not_told_which_are_known(desk, scored, alice, vic, client_of):
     doubt(desk, 2)
     assert "2 known answers are suspect." in page(desk, alice, client_of)[1]
     assert "suspect" not in page(desk, vic, client_of)[1]

@@ -1,4 +1,4 @@
-"""What the quality of a project asks of its buyer: sentences with their figures, each with a link."""
+"""What the quality of a project asks of its buyer: sentences with figures, each with a link."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
