@@ -2,7 +2,6 @@
 
 import uuid
 from dataclasses import dataclass
-from typing import Any
 
 from django import forms
 from django.contrib.auth.decorators import login_required
@@ -37,17 +36,12 @@ GOLD = Table(
     size=50,
     is_long=False,
 )
-STATES: dict[GoldState, dict[str, Any]] = {
-    GoldState.SUSPECT: {"is_suspect": True, "demoted_at": None},
-    GoldState.CONTESTED: {"contested_until__isnull": False, "demoted_at": None},
-    GoldState.DEMOTED: {"demoted_at__isnull": False},
-}
 
 
 class GoldFilter(forms.Form):
     state = forms.ChoiceField(
         required=False,
-        choices=[("", "All"), *[(str(state), state.label) for state in STATES]],
+        choices=[("", "All"), *[(str(state), state.label) for state in golds.STATES]],
         help_text="Suspect: statistics doubt it. Contested: a contributor does.",
     )
 
@@ -85,11 +79,9 @@ def _page(
     if project.state == ProjectState.DRAFT:
         raise Http404("A draft has no scores of its known answers.")
     rows = golds.of_project(project)
-    most = project.criteria_in_force.body["limits"].get("gold_exposure_max")
-    counts = {state.value: rows.filter(**wanted).count() for state, wanted in STATES.items()}
     form = GoldFilter(request.GET)
     if form.is_valid() and form.cleaned_data["state"]:
-        rows = rows.filter(**STATES[GoldState(form.cleaned_data["state"])])
+        rows = rows.filter(**golds.STATES[GoldState(form.cleaned_data["state"])])
     page = GOLD.page(request, rows, hidden=[] if may_demote else ["act"])
     task = project.criteria_in_force.body["task"]
     kind = registry.get(task["type"])
@@ -97,14 +89,11 @@ def _page(
         "project": project,
         "page": page,
         "form": form,
-        "counts": counts,
+        "counts": golds.standing(project),
         "rows": [
             Row(row, kind.describe(task["config"], row.answer), _against(row)) for row in page
         ],
-        "most": most,
-        "worn": golds.of_project(project).filter(demoted_at=None, item__exposed__gte=most).count()
-        if most
-        else 0,
+        "most": project.criteria_in_force.body["limits"].get("gold_exposure_max"),
         "may_demote": may_demote,
         "is_staff": is_staff,
         "list_name": "pages:staff-gold" if is_staff else "pages:project-gold",

@@ -106,10 +106,9 @@ def _warning(labels: Mapping) -> str:
     if not labels.get("agrees_against_gold"):
         return ""
     return (
-        "People agree with each other against the known answers. What explains their answers best "
-        "is right less often than counting votes, so they share a belief that the known answers "
-        "contradict. Joining their answers does not help here, and no number of them will. Read "
-        "the rubric and the known answers before you judge anybody."
+        "What explains their answers best is right less often than counting votes, so they share a "
+        "belief that the known answers contradict. Joining their answers does not help here, and "
+        "no number of them will. Read the rubric and the known answers before you judge anybody."
     )
 
 

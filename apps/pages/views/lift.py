@@ -50,6 +50,11 @@ class Measured:
         return (self.run.result or {})["metric"]
 
     @property
+    def chart_title(self) -> str:
+        level = self.run.params.get("confidence")
+        return "Lift" if level is None else f"Lift, with its {100 * level:g}% interval"
+
+    @property
     def points(self) -> list[tuple[str, float, float | None, float | None]]:
         known = [group for group in self.groups if group.value is not None]
         return [(g.name[:22], g.value or 0.0, g.low, g.high) for g in known[:SHOWN]]

@@ -6,6 +6,7 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -18,7 +19,7 @@ from apps.core.http import HttpRequest
 from apps.core.money import half_even
 from apps.organizations.enums import Permission
 from apps.organizations.permissions import can
-from apps.pages.views import labelling, watched, wrong
+from apps.pages.views import attention, labelling, watched, wrong
 from apps.pages.views.buyer import band
 from apps.projects import permissions
 from apps.projects.enums import ProjectState
@@ -26,9 +27,12 @@ from apps.projects.models import Project
 from apps.projects.rules import overlap_of, repeats_of
 from apps.projects.views.gates import seen
 from apps.scoring import queries as scoring
+from apps.scoring.enums import RunState
+from apps.scoring.models import ScoringRun
 from apps.scoring.rules import Z_95, Share, share_of
 from apps.work.models import OverlapPlan
 from apps.work.queries import cited, human, online, progress
+from apps.work.queries import gold as golds
 from apps.work.views.buyer import pseudonym
 
 POINTS = 12
@@ -107,58 +111,105 @@ def project_quality(request: HttpRequest, project_id: uuid.UUID) -> HttpResponse
     project = seen(request, project_id)
     if project.state == ProjectState.DRAFT:
         return redirect("projects:detail", project.id)
-    run = scoring.latest_done(project.id, request.actor)
-    context: dict = {"project": project, "currency": project.currency, "run": run}
+    newest = scoring.latest(project.id, request.actor)
+    run = newest
+    if newest is not None and newest.state != RunState.DONE:
+        run = scoring.latest_done(project.id, request.actor)
+    context: dict = {"project": project, "currency": project.currency, "run": run, "newest": newest}
     context["human"] = human.of_project(project, request.actor)
     context["can_manage"] = permissions.can_manage(request.actor, project)
     context["sees_gold"] = can(request.actor, Permission.SEE_ANSWERS, org_id=project.org_id)
     if run is not None:
-        figures = run.result or {}
-        names = _names(project)
-        context |= {
-            "alpha": _alpha(figures.get("agreement")),
-            "alpha_reason": _of(figures, "agreement").get("reason") or "",
-            "band": band(_of(figures, "agreement").get("alpha")),
-            "alpha_marks": [
-                (float(settings.WAGEFILE["alpha_tentative"]), "tentative"),
-                (float(settings.WAGEFILE["alpha_reliable"]), "reliable"),
-            ],
-            "gold": _gold(figures.get("gold")),
-            "people": _people(project, _of(figures, "people", "matrices")),
-            "confusions": _confusions(_of(figures, "confusion", "matrices"), names),
-            "cost": _cost(project, _of(figures, "reliable", "matrices")),
-            "points": _points(project, request),
-            "overlap": overlap_of(project.criteria_in_force.body),
-            "plan": OverlapPlan.objects.visible_to(request.actor).filter(project=project).first(),
-            "of_people": _of_people(figures, run.input_rows),
-            "of_machines": run.input_rows - _of_people(figures, run.input_rows),
-            "method": labelling.method_of(_of(figures, "labels")),
-            "agrees_against_gold": bool(_of(figures, "labels").get("agrees_against_gold")),
-            "intra": _intra(_of(figures, "intra", "agreement")),
-            **_oneself(project, request),
-            "signals": watched.signals_of(_of(figures, "anomalies")),
-            "flagged": watched.flagged(project, run),
-            "machines": watched.machines_of(figures, names),
-            "since": online.of_project(project, request.actor),
-            "complete": _complete(progress.of_project(project).get("completeness")),
-            "cited": cited.lines(project),
-            "errors": wrong.errors_of(
-                project, request.actor, names, sees_items=context["sees_gold"]
-            ),
-        }
+        context |= _figures(request, project, run, sees_gold=context["sees_gold"])
         context["line"] = _line(context["points"])
+        context["attention"] = attention.points_of(_read(project, context))
+        context["sections"] = _sections(context)
     return render(request, "pages/quality.html", context)
+
+
+def _figures(
+    request: HttpRequest, project: Project, run: ScoringRun, *, sees_gold: bool
+) -> dict[str, Any]:
+    figures = run.result or {}
+    names = _names(project)
+    counts = progress.of_project(project)
+    of_people = _of(figures, "scores").get("submissions", run.input_rows)
+    return {
+        "alpha": _alpha(figures.get("agreement")),
+        "alpha_reason": _of(figures, "agreement").get("reason") or "",
+        "band": band(_of(figures, "agreement").get("alpha")),
+        "alpha_marks": [
+            (float(settings.WAGEFILE["alpha_tentative"]), "tentative"),
+            (float(settings.WAGEFILE["alpha_reliable"]), "reliable"),
+        ],
+        "gold": _gold(figures.get("gold")),
+        "people": _people(project, _of(figures, "people", "matrices")),
+        "confusions": _confusions(_of(figures, "confusion", "matrices"), names),
+        "cost": _cost(counts, _of(figures, "reliable", "matrices")),
+        "points": _points(project, request),
+        "overlap": overlap_of(project.criteria_in_force.body),
+        "plan": OverlapPlan.objects.visible_to(request.actor).filter(project=project).first(),
+        # Runs that do not say how many answers people gave had no others.
+        "of_people": of_people,
+        "of_machines": run.input_rows - of_people,
+        "method": labelling.method_of(_of(figures, "labels")),
+        "intra": _intra(_of(figures, "intra", "agreement")),
+        **_oneself(project, request),
+        "signals": watched.signals_of(_of(figures, "anomalies")),
+        "flagged": watched.flagged(project, run),
+        "machines": watched.machines_of(figures, names),
+        "since": online.of_project(project, request.actor),
+        "complete": _complete(counts.get("completeness")),
+        "cited": cited.lines(project),
+        "errors": wrong.errors_of(project, request.actor, names, sees_items=sees_gold),
+        "standing": golds.standing(project) if sees_gold else None,
+    }
+
+
+def _read(project: Project, context: Mapping[str, Any]) -> attention.Read:
+    alpha, cost = context["alpha"], context["cost"]
+    has_interval = alpha is not None and alpha.low is not None and alpha.high is not None
+    return attention.Read(
+        project=project,
+        newest=context["newest"],
+        method=context["method"],
+        alpha=(alpha.value, alpha.low, alpha.high, alpha.n) if has_interval else None,
+        met=context["gold"],
+        bar=cost.bar if cost else None,
+        right=cost.right if cost else None,
+        plan=context["plan"] if context["overlap"].is_dynamic else None,
+        cited=context["cited"],
+        errors=context["errors"],
+        flagged=context["flagged"],
+        complete=context["complete"],
+        standing=context["standing"],
+        can_manage=context["can_manage"],
+    )
+
+
+def _sections(context: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Place on the page → its heading, of those that are there; in their order."""
+    about = context["human"]
+    every = [
+        ("wrong", wrong.title_of(context["errors"]), True),
+        ("cited", "Rubric lines cited", bool(context["cited"])),
+        ("agreement", "Agreement", True),
+        ("labels", "Labels and their cost", True),
+        ("need", "Answers by need", context["overlap"].is_dynamic),
+        ("complete", "Complete and valid", True),
+        ("oneself", "Agreement with oneself", bool(context["oneself"] or context["repeats"].is_on)),
+        ("time", "Over time", True),
+        ("signals", "Signals", True),
+        ("machines", "Models and functions", bool(context["machines"])),
+        ("human", "Was the human needed?", bool(about.has_models or about.done)),
+    ]
+    return [(place, title) for place, title, is_there in every if is_there]
 
 
 def _of(figures: Mapping, name: str, stage: str = "") -> Mapping:
     """A part of the figures; empty in runs from before it was computed."""
     part = (figures.get(stage) or {}) if stage else figures
     return part.get(name) or {}
-
-
-def _of_people(figures: Mapping, rows: int) -> int:
-    """Answers of the run that people gave; of runs that do not say it, all of them."""
-    return _of(figures, "scores").get("submissions", rows)
 
 
 def _names(project: Project) -> dict[str, str]:
@@ -270,10 +321,10 @@ def _confusion(
     )
 
 
-def _cost(project: Project, found: Mapping) -> Cost | None:
+def _cost(counts: Mapping, found: Mapping) -> Cost | None:
+    """counts: those of `progress`."""
     if not found:
         return None
-    counts = progress.of_project(project)
     booked, items = counts["net"] + counts["fee"], found["items"]
     right = share_of(found["right"], found["gold"], Z_95) if found["gold"] else None
     low = high = None

@@ -98,6 +98,13 @@ class Errors:
     hidden: Sequence[str]
 
 
+def title_of(errors: Errors | None) -> str:
+    """Against labels it is disagreement, which is not called wrong."""
+    if errors is not None and errors.whole is not None and not errors.is_known:
+        return "Where people differ from the labels"
+    return "Where answers go wrong"
+
+
 def errors_of(
     project: Project, actor: Actor, names: Mapping[str, str], *, sees_items: bool
 ) -> Errors | None:

@@ -4,12 +4,14 @@ import datetime as dt
 import json
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from apps.core.tenancy import Actor
+from apps.projects.enums import GoldState
 from apps.projects.models import GoldAnswer, Project
 from apps.projects.rules import Kind
 from apps.tasktypes import registry
@@ -62,6 +64,36 @@ def in_words(row: Assignment, answer: dict) -> str:
     """An answer as the criteria of this work say it."""
     task = row.criteria.body["task"]
     return registry.get(task["type"]).describe(task["config"], answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How many known answers of a project are doubted, contested and demoted; `worn` are those in
+    use that have been given as often as the criteria allow, and rest.
+    """
+
+    suspect: int
+    contested: int
+    demoted: int
+    worn: int
+
+
+# The states that a row is in besides being in use.
+STATES: dict[GoldState, dict[str, Any]] = {
+    GoldState.SUSPECT: {"is_suspect": True, "demoted_at": None},
+    GoldState.CONTESTED: {"contested_until__isnull": False, "demoted_at": None},
+    GoldState.DEMOTED: {"demoted_at__isnull": False},
+}
+
+
+def standing(project: Project) -> Standing:
+    """Of ordinary work, in one query."""
+    most = project.criteria_in_force.body["limits"].get("gold_exposure_max")
+    counts = {state.value: Count("pk", filter=Q(**wanted)) for state, wanted in STATES.items()}
+    if most:
+        counts["worn"] = Count("pk", filter=Q(demoted_at=None, item__exposed__gte=most))
+    rows = GoldAnswer.objects.filter(project=project, item__purpose="work").order_by()
+    return Standing(**{"worn": 0, **rows.aggregate(**counts)})
 
 
 def of_project(project: Project) -> QuerySet[GoldAnswer]:
