@@ -91,7 +91,7 @@ def test_a_reliable_answer_costs_what_the_ledger_has(desk, scored, alice, client
     assert cost.items == scored.result["matrices"]["reliable"]["items"] > 0
     assert cost.each == round(booked / cost.items)
     # A right one costs more than that, and how much more is only known within bounds.
-    assert cost.low >= cost.each and cost.high > cost.low
+    assert cost.each <= cost.low <= cost.each_right <= cost.high and cost.high > cost.low
     assert f"Of {cost.right.n} of them" in text
 
 

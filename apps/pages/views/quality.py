@@ -90,8 +90,8 @@ class Point:
 class Cost:
     """Minor units. `each` is what was booked, divided by the labels that are sure enough.
 
-    `right` says how many of those are right where the answer is known, `low` and `high` what a
-    right one costs at the ends of that interval.
+    `right` says how many of those are right where the answer is known, `each_right` what a right
+    one costs by that share, `low` and `high` at the ends of its interval; None where none is right.
     """
 
     booked: int
@@ -100,6 +100,7 @@ class Cost:
     bar: float
     each: int | None
     right: Share | None
+    each_right: int | None
     low: int | None
     high: int | None
 
@@ -327,8 +328,9 @@ def _cost(counts: Mapping, found: Mapping) -> Cost | None:
         return None
     booked, items = counts["net"] + counts["fee"], found["items"]
     right = share_of(found["right"], found["gold"], Z_95) if found["gold"] else None
-    low = high = None
+    each_right = low = high = None
     if right is not None and items and right.low > 0:
+        each_right = half_even(booked * right.n, items * right.right)
         low, high = round(booked / (items * right.high)), round(booked / (items * right.low))
     return Cost(
         booked=booked,
@@ -337,6 +339,7 @@ def _cost(counts: Mapping, found: Mapping) -> Cost | None:
         bar=found["bar"],
         each=half_even(booked, items) if items else None,
         right=right,
+        each_right=each_right,
         low=low,
         high=high,
     )
