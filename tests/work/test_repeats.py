@@ -15,8 +15,8 @@ from apps.core.errors import Conflict, NotAllowed
 from apps.core.ids import uuid7
 from apps.core.tasks import pairs
 from apps.core.tenancy import acting
+from apps.exports.queries import invoices, statements
 from apps.exports.queries import releases as exports
-from apps.exports.queries import statements
 from apps.exports.rules.months import Month
 from apps.ledger import queries as ledger
 from apps.ledger.enums import Purpose
@@ -356,6 +356,8 @@ def test_statement_wage_file_and_ledger_have_its_pay(desk, carol, rob):
     with acting(STAFF):
         window = statements.Window(end=Month.of(desk.now).end, as_of=totals.as_of)
         assert statements.line_sums(carol.id, window)["USD"] == (4 * 46, 4 * 6, 4 * 40, 4)
+        (billed,) = invoices.charged(desk.project.org_id, Month.of(desk.now).end)
+        assert (billed.pay, billed.fee) == (4 * 40, 4 * 6)
         account = ledger.find_account(Purpose.PAYABLE, currency="USD", holder=carol.id)
         assert account.balance == 160
 
