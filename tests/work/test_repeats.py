@@ -581,3 +581,15 @@ def test_pages_say_what_was_measured_and_that_it_decides_nothing(
     assert page.context["oneself"].n == 1 and page.context["oneself_people"] == 1
     assert "Agreement with oneself" in page.text
     assert "enters no label" in page.text
+
+
+def test_the_rules_are_read_before_the_work_starts(make, desk, carol, alice, client_of):
+    offer = client_of(carol).get(reverse("work:offer", args=[desk.project.id])).text
+    assert "About 2% of what you take are repeats" in offer
+    assert "paid, reviewed and appealed like any item" in offer
+    buyer = client_of(alice).get(reverse("projects:criteria", args=[desk.project.id])).text
+    assert "repeats 2%, at the earliest 2 own answers later" in buyer
+    none = make(repeat_percent=0, title="None")
+    offer = client_of(carol).get(reverse("work:offer", args=[none.project.id])).text
+    assert "are repeats" not in offer
+    assert "up to 5% of what somebody takes" in client_of(carol).get(reverse("pages:rules")).text
