@@ -410,6 +410,20 @@ class Market(RuleBasedStateMachine):
         if is_right:
             self.overturned(model)
 
+    @precondition(lambda self: not self.is_closing)
+    @rule(data=st.data(), is_right=st.booleans())
+    def a_whole_appeal(self, data, is_right) -> None:
+        """From the claim to the decision of a person, as `a_whole_answer` goes to the verdict."""
+        before = len(self.rows)
+        self.a_whole_answer_of(data.draw(st.sampled_from(self.workers)), 1)
+        if len(self.rows) == before:
+            return
+        row, model = list(self.rows.items())[-1]
+        self.decide_on(row, model, "reject")
+        if model.state == "rejected":
+            self.appeal_of(row, model)
+            self.decide_appeal_of(row, model, is_right=is_right)
+
     @rule(hours=st.sampled_from([1, 30, 80, 200, 400]))
     def time_passes(self, hours) -> None:
         self.desk.later(hours=hours)

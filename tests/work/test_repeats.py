@@ -15,8 +15,8 @@ from apps.core.errors import Conflict, NotAllowed
 from apps.core.ids import uuid7
 from apps.core.tasks import pairs
 from apps.core.tenancy import acting
+from apps.exports.queries import invoices, statements
 from apps.exports.queries import releases as exports
-from apps.exports.queries import statements
 from apps.exports.rules.months import Month
 from apps.ledger import queries as ledger
 from apps.ledger.enums import Purpose
@@ -356,6 +356,8 @@ def test_statement_wage_file_and_ledger_have_its_pay(desk, carol, rob):
     with acting(STAFF):
         window = statements.Window(end=Month.of(desk.now).end, as_of=totals.as_of)
         assert statements.line_sums(carol.id, window)["USD"] == (4 * 46, 4 * 6, 4 * 40, 4)
+        (billed,) = invoices.charged(desk.project.org_id, Month.of(desk.now).end)
+        assert (billed.pay, billed.fee) == (4 * 40, 4 * 6)
         account = ledger.find_account(Purpose.PAYABLE, currency="USD", holder=carol.id)
         assert account.balance == 160
 
@@ -579,3 +581,15 @@ def test_pages_say_what_was_measured_and_that_it_decides_nothing(
     assert page.context["oneself"].n == 1 and page.context["oneself_people"] == 1
     assert "Agreement with oneself" in page.text
     assert "enters no label" in page.text
+
+
+def test_the_rules_are_read_before_the_work_starts(make, desk, carol, alice, client_of):
+    offer = client_of(carol).get(reverse("work:offer", args=[desk.project.id])).text
+    assert "About 2% of what you take are repeats" in offer
+    assert "paid, reviewed and appealed like any item" in offer
+    buyer = client_of(alice).get(reverse("projects:criteria", args=[desk.project.id])).text
+    assert "repeats 2%, at the earliest 2 own answers later" in buyer
+    none = make(repeat_percent=0, title="None")
+    offer = client_of(carol).get(reverse("work:offer", args=[none.project.id])).text
+    assert "are repeats" not in offer
+    assert "up to 5% of what somebody takes" in client_of(carol).get(reverse("pages:rules")).text
