@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from apps.core import blobs
+from apps.core.ids import uuid7
 from apps.core.tasks import pairs
 from apps.core.tenancy import acting
 from apps.scoring import actions as scoring
@@ -38,6 +39,17 @@ def table(run) -> dict[str, dict]:
     """By submission id: its row of the run's input."""
     rows = pq.read_table(io.BytesIO(blobs.read(run.input_sha256))).to_pylist()
     return {row["submission_id"]: row for row in rows}
+
+
+def copied(run: ScoringRun, kind: str, desk) -> ScoringRun:
+    """A later finished run of another kind of the same project."""
+    with acting(STAFF):
+        other = ScoringRun.objects.get(id=run.id)
+        other.pk, other.kind = uuid7(), kind
+        other.created_at = other.finished_at = other.handled_at = desk.later(minutes=1)
+        other.result = {}
+        other.save(force_insert=True)
+    return other
 
 
 @pytest.fixture
@@ -186,3 +198,14 @@ def test_the_input_is_a_table_of_plain_columns(desk, rows):
         "annotator",
     ]
     assert found.schema.field("gold").type == pa.string()
+
+
+def test_a_later_run_of_another_kind_has_read_no_news(desk, rows, alice):
+    run = score(desk)
+    desk.later(minutes=5)
+    desk.reject(alice, rows[0])
+    assert is_listed(desk)
+    copied(run, "human", desk)
+    assert is_listed(desk)
+    score(desk)
+    assert not is_listed(desk)

@@ -21,6 +21,7 @@ from apps.work.models import OverlapPlan
 from apps.work.queries import progress
 from tests.factories import accounts
 from tests.work.conftest import STAFF
+from tests.work.test_actions_scores import copied
 
 pytestmark = pytest.mark.django_db
 # People agree on 27 of 30 items; of these three the second one differs.
@@ -209,6 +210,13 @@ def test_each_run_is_planned_once(desk, people):
     assert plan(desk, run) is None
     assert (run.id, run.org_id) not in pairs("work_unplanned_runs")
     assert sum(slots for _, slots in state(desk).values()) == 3
+
+
+def test_a_later_run_of_another_kind_is_planned_by_nobody(desk, people):
+    answered(desk, people)
+    run = score(desk)
+    copied(run, "human", desk)
+    assert pairs("work_unplanned_runs") == [(run.id, run.org_id)]
 
 
 def test_a_run_that_is_not_taken_waits(desk, people):
