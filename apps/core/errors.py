@@ -1,5 +1,8 @@
 """The errors that people read: one clear sentence and the HTTP status that goes with it."""
 
+from django.db import DatabaseError
+from psycopg import Error as PostgresError
+
 
 class WagefileError(Exception):
     """Base of every refusal. `sentence` is shown as it is."""
@@ -44,3 +47,9 @@ class TooMany(WagefileError):
     """A rate limit."""
 
     status = 429
+
+
+def broken_by(error: DatabaseError) -> str:
+    """The constraint that PostgreSQL names as broken; empty where it names none."""
+    cause = error.__cause__
+    return cause.diag.constraint_name or "" if isinstance(cause, PostgresError) else ""

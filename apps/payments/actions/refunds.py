@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from django.db import IntegrityError, transaction
 from django.db.models import Sum
 from django.urls import reverse
-from psycopg import Error as PostgresError
 
 from apps.audit import actions as audit
-from apps.core.errors import Conflict, IllegalTransition, Invalid, NotThere
+from apps.core.errors import Conflict, IllegalTransition, Invalid, NotThere, broken_by
 from apps.core.ids import derived
 from apps.core.money import written
 from apps.core.tasks import enqueue
@@ -86,8 +85,7 @@ def send_back(
         Refund.objects.bulk_create(refunds)
     except IntegrityError as error:
         # The freeze came after the look at `frozen_at`: the database has the last word.
-        cause = error.__cause__
-        if isinstance(cause, PostgresError) and cause.diag.constraint_name == "refund_not_frozen":
+        if broken_by(error) == "refund_not_frozen":
             raise Conflict(FROZEN) from error
         raise
     OutboxCall.objects.bulk_create(_call(refund, now=now) for refund in refunds)

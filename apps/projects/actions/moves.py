@@ -5,10 +5,9 @@ import uuid
 
 from django.db import IntegrityError
 from django.urls import reverse
-from psycopg import Error as PostgresError
 
 from apps.audit import actions as audit
-from apps.core.errors import Conflict, IllegalTransition, NotThere
+from apps.core.errors import Conflict, IllegalTransition, NotThere, broken_by
 from apps.core.tenancy import Actor
 from apps.notices import actions as notices
 from apps.notices.enums import Kind as Notices
@@ -65,8 +64,7 @@ def move(
         project.save()
     except IntegrityError as error:
         # The freeze came after `check_not_frozen` had looked: the database has the last word.
-        cause = error.__cause__
-        if isinstance(cause, PostgresError) and cause.diag.constraint_name == "project_not_frozen":
+        if broken_by(error) == "project_not_frozen":
             raise Conflict(FROZEN) from error
         raise
     Offer.objects.filter(project=project).update(state=state, updated_at=now)
