@@ -6,7 +6,7 @@ restart, another machine and another version of the code, so they hold plain JSO
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 type Report = Callable[[int, int, str], None]
@@ -37,6 +37,20 @@ def canonical(value: Any) -> str:
         )
     except (TypeError, ValueError) as error:
         raise InputError(f"this value cannot be written as JSON: {error}") from error
+
+
+def check_names(kind: str, params: type[Any], values: Mapping[str, Any]) -> None:
+    """Raises InputError for a value that the dataclass `params` of a kind has no field for."""
+    unknown = sorted(set(values) - {each.name for each in fields(params)})
+    if unknown:
+        raise InputError(f"{kind} has no parameter {unknown[0]!r}")
+
+
+def is_texts(value: Any) -> bool:
+    """Whether a parameter is null or a list of strings."""
+    return value is None or (
+        isinstance(value, list) and all(isinstance(each, str) for each in value)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

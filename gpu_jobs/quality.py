@@ -38,7 +38,7 @@ from gpu_jobs.anomalies import seconds as anomaly
 from gpu_jobs.anomalies.signals import combine
 from gpu_jobs.anomalies.survey import Survey, signal_table, survey
 from gpu_jobs.answers import LEVELS, NO_GOLD, Answers, cells, encode
-from gpu_jobs.contracts import InputError, Report, Result, Spec
+from gpu_jobs.contracts import InputError, Report, Result, Spec, check_names, is_texts
 from gpu_jobs.gold import posterior as gold
 from gpu_jobs.gold import suspects
 from gpu_jobs.stages import Stages
@@ -76,9 +76,7 @@ class Params:
     @classmethod
     def of(cls, values: Mapping[str, Any], *, version: int = 3) -> Self:
         """Raises InputError for a parameter that is unknown or out of range."""
-        unknown = sorted(set(values) - {field.name for field in fields(cls)})
-        if unknown:
-            raise InputError(f"quality has no parameter {unknown[0]!r}")
+        check_names("quality", cls, values)
         for field in fields(cls):
             _check_type(field.name, values.get(field.name, field.default), field.default)
         params = cls(**{"method": METHOD[version], **values})
@@ -91,8 +89,7 @@ class Params:
 
 def _check_type(name: str, value: Any, default: Any) -> None:
     if default is None:
-        listed = isinstance(value, list) and all(isinstance(each, str) for each in value)
-        fits, wanted = value is None or listed, "null or a list of strings"
+        fits, wanted = is_texts(value), "null or a list of strings"
     elif isinstance(default, str):
         fits, wanted = isinstance(value, str), "a string"
     else:

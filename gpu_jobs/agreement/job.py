@@ -9,7 +9,7 @@ high of each). No files.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,7 +17,7 @@ from gpu_jobs import tables
 from gpu_jobs.agreement.bootstrap import RESAMPLES
 from gpu_jobs.agreement.intra import Intra, intra_rater
 from gpu_jobs.answers import LEVELS, Answers, encode
-from gpu_jobs.contracts import InputError, Report, Result, Spec
+from gpu_jobs.contracts import InputError, Report, Result, Spec, check_names, is_texts
 from gpu_jobs.stages import Stages
 from gpu_jobs.types import typed
 
@@ -38,16 +38,11 @@ class Params:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
         """Raises InputError for a parameter that is unknown or out of range."""
-        unknown = sorted(set(values) - {field.name for field in fields(cls)})
-        if unknown:
-            raise InputError(f"repeats has no parameter {unknown[0]!r}")
+        check_names("repeats", cls, values)
         params = cls(**values)
         if params.level not in LEVELS:
             raise InputError(f"level must be one of {', '.join(LEVELS)}")
-        listed = isinstance(params.classes, list)
-        if params.classes is not None and not (
-            listed and all(isinstance(each, str) for each in params.classes)
-        ):
+        if not is_texts(params.classes):
             raise InputError("classes must be null or a list of strings")
         count = params.resamples
         if not isinstance(count, int) or isinstance(count, bool) or count < 0:

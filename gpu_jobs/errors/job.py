@@ -13,7 +13,7 @@ leanings by kind), `cells` (an entry an attribute: error rates, and by kind; rou
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from gpu_jobs import tables
 from gpu_jobs.answers import NO_GOLD, REPEATS, Answers, encode
-from gpu_jobs.contracts import InputError, Report, Result, Spec
+from gpu_jobs.contracts import InputError, Report, Result, Spec, check_names, is_texts
 from gpu_jobs.errors import bias
 from gpu_jobs.errors.cells import LEAST_PEOPLE, OTHERS, least_of
 from gpu_jobs.errors.described import by_cells
@@ -53,17 +53,12 @@ class Params:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
         """Raises InputError for a parameter that is unknown or out of range."""
-        unknown = sorted(set(values) - {field.name for field in fields(cls)})
-        if unknown:
-            raise InputError(f"errors has no parameter {unknown[0]!r}")
+        check_names("errors", cls, values)
         params = cls(**values)
         for name, choices in {"truth": TRUTHS, "repeats": REPEATS}.items():
             if getattr(params, name) not in choices:
                 raise InputError(f"{name} must be one of {', '.join(choices)}")
-        listed = isinstance(params.classes, list)
-        if params.classes is not None and not (
-            listed and all(isinstance(each, str) for each in params.classes)
-        ):
+        if not is_texts(params.classes):
             raise InputError("classes must be null or a list of strings")
         if not isinstance(params.top, int) or isinstance(params.top, bool) or params.top < 1:
             raise InputError("top must be a whole number from 1")

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gpu_jobs import tables
-from gpu_jobs.contracts import InputError
+from gpu_jobs.contracts import InputError, check_names
 from gpu_jobs.lift.problem import Rows, merged
 from gpu_jobs.lift.recipe import Recipe
 
@@ -123,10 +123,8 @@ _TOLD = {str: "a string", int: "a whole number", float: "a number", bool: "true 
 
 def check_params(kind: str, params: type[Any], values: Mapping[str, Any]) -> None:
     """Raises InputError for a value that the dataclass `params` has no field or no type for."""
+    check_names(kind, params, values)
     types = {field.name: field.type for field in fields(params)}
-    unknown = sorted(set(values) - set(types))
-    if unknown:
-        raise InputError(f"{kind} has no parameter {unknown[0]!r}")
     for name, value in values.items():
         _check_type(name, value, types[name])
 
